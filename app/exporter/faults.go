@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxLatency is the longest delay the latency knob can add, below the server's write timeout.
+const maxLatency = 10 * time.Second
+
+// knob is a fault with a whole number for its strength; 0 is off.
+type knob struct {
+	max int64
+	// apply brings the fault from one strength to the next, and returns once that is so. nil where
+	// requests look at the value themselves.
+	apply func(from, to int64)
+	value atomic.Int64
+}
+
+// faults are the things that can be made to go wrong, and right again.
+type faults struct {
+	mu    sync.Mutex // one change at a time
+	knobs map[string]*knob
+
+	threadQuits    []chan struct{}
+	threadsRunning sync.WaitGroup
+	goroutineQuits []chan struct{}
+	ballast        [][]byte
+}
+
+const (
+	knobThreads      = "threads"
+	knobGoroutines   = "goroutines"
+	knobHeap         = "heap_mebibytes"
+	knobLatency      = "latency_milliseconds"
+	knobErrorPercent = "error_percent"
+)
+
+func newFaults() *faults {
+	f := &faults{}
+	f.knobs = map[string]*knob{
+		// The runtime crashes a program at 10,000 threads; the limits of containers are far lower.
+		knobThreads:      {max: 500, apply: f.setThreads},
+		knobGoroutines:   {max: 100_000, apply: f.setGoroutines},
+		knobHeap:         {max: 2048, apply: f.setHeap},
+		knobLatency:      {max: maxLatency.Milliseconds()},
+		knobErrorPercent: {max: 100},
+	}
+	return f
+}
+
+func (f *faults) latency() time.Duration {
+	return time.Duration(f.knobs[knobLatency].value.Load()) * time.Millisecond
+}
+
+func (f *faults) errorPercent() int64 { return f.knobs[knobErrorPercent].value.Load() }
+
+// set turns a knob. Its error names the value and what would be right.
+func (f *faults) set(name, given string) error {
+	k, ok := f.knobs[name]
+	if !ok {
+		return fmt.Errorf("no fault %q: choose one of %s", name, strings.Join(f.names(), ", "))
+	}
+	to, err := strconv.ParseInt(strings.TrimSpace(given), 10, 64)
+	if err != nil || to < 0 || to > k.max {
+		return fmt.Errorf("%s=%q: send a whole number from 0 to %d as the body", name, shortened(given), k.max)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.change(k, to)
+	return nil
+}
+
+func (f *faults) change(k *knob, to int64) {
+	from := k.value.Load()
+	if k.apply != nil && from != to {
+		k.apply(from, to)
+	}
+	k.value.Store(to)
+}
+
+func (f *faults) reset() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, k := range f.knobs {
+		f.change(k, 0)
+	}
+}
+
+func (f *faults) names() []string {
+	names := make([]string, 0, len(f.knobs))
+	for name := range f.knobs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// setThreads holds OS threads, each by a goroutine that is locked to it. A goroutine that ends
+// while it is locked takes its thread with it; any other way of raising the number would leave
+// idle threads behind, since the Go runtime keeps them for ever, and go_threads would never fall.
+func (f *faults) setThreads(from, to int64) {
+	for ; from < to; from++ {
+		quit, held := make(chan struct{}), make(chan struct{})
+		f.threadQuits = append(f.threadQuits, quit)
+		f.threadsRunning.Add(1)
+		go func() {
+			runtime.LockOSThread() // and never unlocked: see above
+			defer f.threadsRunning.Done()
+			close(held)
+			<-quit
+		}()
+		<-held
+	}
+	for ; from > to; from-- {
+		last := len(f.threadQuits) - 1
+		close(f.threadQuits[last])
+		f.threadQuits = f.threadQuits[:last]
+	}
+	if to == 0 {
+		f.threadsRunning.Wait()
+	}
+}
+
+func (f *faults) setGoroutines(from, to int64) {
+	for ; from < to; from++ {
+		quit := make(chan struct{})
+		f.goroutineQuits = append(f.goroutineQuits, quit)
+		go func() { <-quit }()
+	}
+	for ; from > to; from-- {
+		last := len(f.goroutineQuits) - 1
+		close(f.goroutineQuits[last])
+		f.goroutineQuits = f.goroutineQuits[:last]
+	}
+}
+
+// setHeap holds memory that is really there: each page is written to. Going down, it gives the
+// memory back to the system at once, where the runtime would take minutes; the resident size is
+// what the memory alert looks at.
+func (f *faults) setHeap(from, to int64) {
+	const mebibyte, page = 1 << 20, 4 << 10
+	for ; from < to; from++ {
+		b := make([]byte, mebibyte)
+		for i := 0; i < len(b); i += page {
+			b[i] = 1
+		}
+		f.ballast = append(f.ballast, b)
+	}
+	if from > to {
+		f.ballast = slices.Clone(f.ballast[:to])
+		debug.FreeOSMemory()
+	}
+}
+
+func (f *faults) show(w http.ResponseWriter, _ *http.Request) {
+	values := make(map[string]int64, len(f.knobs))
+	for name, k := range f.knobs {
+		values[name] = k.value.Load()
+	}
+	writeJSON(w, http.StatusOK, values)
+}
+
+func (s *service) putFault(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64))
+	if err != nil {
+		writeError(w, http.StatusBadRequest, "body: send one whole number: "+err.Error())
+		return
+	}
+	name := r.PathValue("knob")
+	if err := s.faults.set(name, string(body)); err != nil {
+		writeError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	s.cfg.Logger.Warn("fault set", "fault", name, "value", strings.TrimSpace(string(body)))
+	s.faults.show(w, r)
+}
+
+func (s *service) deleteFaults(w http.ResponseWriter, r *http.Request) {
+	s.faults.reset()
+	s.cfg.Logger.Info("faults taken back")
+	s.faults.show(w, r)
+}
+
+func shortened(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
+}

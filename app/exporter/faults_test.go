@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// gauge reads one value the way a scraper sees it.
+func gauge(t testing.TB, g prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	families, err := g.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+// Every knob must be seen in /metrics going up, and coming down again: an alert that cannot
+// recover can't be shown.
+func TestKnobsRaiseAndLowerWhatIsMeasured(t *testing.T) {
+	for _, tc := range []struct {
+		knob, metric string
+		turn         int
+		rise, slack  float64
+	}{
+		{knobThreads, "go_threads", 30, 30, 4},
+		{knobGoroutines, "go_goroutines", 500, 500, 20},
+		{knobHeap, "process_resident_memory_bytes", 200, 200 << 20, 40 << 20},
+		{knobHeap, "go_memstats_heap_inuse_bytes", 200, 200 << 20, 10 << 20},
+	} {
+		t.Run(tc.metric, func(t *testing.T) {
+			s := newTestService(t)
+			h := s.Handler()
+			before := gauge(t, s.cfg.Registry, tc.metric)
+
+			w := do(t, h, "PUT", "/faults/"+tc.knob, fmt.Sprint(tc.turn))
+			require.Equal(t, 200, w.Code, w.Body)
+			assert.Contains(t, w.Body.String(), fmt.Sprintf("%q:%d", tc.knob, tc.turn))
+			raised := gauge(t, s.cfg.Registry, tc.metric)
+			assert.GreaterOrEqual(t, raised, before+tc.rise-tc.slack)
+
+			w = do(t, h, "PUT", "/faults/"+tc.knob, "0")
+			require.Equal(t, 200, w.Code, w.Body)
+			var after float64
+			require.Eventually(t, func() bool {
+				after = gauge(t, s.cfg.Registry, tc.metric)
+				return after <= before+tc.slack
+			}, 10*time.Second, 10*time.Millisecond, "still %v above", after-before)
+			t.Logf("%s: %.0f, raised to %.0f, back at %.0f", tc.metric, before, raised, after)
+		})
+	}
+}
+
+func TestErrorPercent(t *testing.T) {
+	s := newTestService(t)
+	h := s.Handler()
+	require.Equal(t, 200, do(t, h, "PUT", "/faults/error_percent", "30").Code)
+	failed := 0
+	for range 1000 {
+		if do(t, h, "GET", "/api/products", "").Code == http.StatusInternalServerError {
+			failed++
+		}
+	}
+	assert.InDelta(t, 300, failed, 60)
+	assert.Equal(t, float64(failed), testutil.ToFloat64(s.metrics.requests.WithLabelValues("/api/products", "get", "500")),
+		"failures are counted under the route that was asked for")
+
+	require.Equal(t, 200, do(t, h, "DELETE", "/faults", "").Code)
+	for range 100 {
+		require.Equal(t, 200, do(t, h, "GET", "/api/products", "").Code)
+	}
+}
+
+func TestLatency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		h := s.Handler()
+		took := func() time.Duration {
+			start := time.Now()
+			do(t, h, "GET", "/api/products", "")
+			return time.Since(start)
+		}
+		assert.Zero(t, took())
+		require.Equal(t, 200, do(t, h, "PUT", "/faults/latency_milliseconds", "250").Code)
+		assert.Equal(t, 250*time.Millisecond, took())
+		require.Equal(t, 200, do(t, h, "PUT", "/faults/latency_milliseconds", "0").Code)
+		assert.Zero(t, took())
+	})
+}
+
+func TestBadKnobsAreRefusedAndChangeNothing(t *testing.T) {
+	h := newTestService(t).Handler()
+	for _, tc := range []struct{ knob, body, want string }{
+		{"threads", "many", `threads=\"many\": send a whole number from 0 to 500`},
+		{"threads", "", "0 to 500"},
+		{"threads", "-1", "0 to 500"},
+		{"threads", "501", "0 to 500"},
+		{"threads", "1.5", "0 to 500"},
+		{"goroutines", "99999999999999999999", "0 to 100000"},
+		{"heap_mebibytes", "2049", "0 to 2048"},
+		{"latency_milliseconds", "10001", "0 to 10000"},
+		{"error_percent", "101", "0 to 100"},
+		{"error_percent", strings.Repeat("1", 1000), "one whole number"},
+		{"disk", "1", "choose one of error_percent, goroutines, heap_mebibytes, latency_milliseconds, threads"},
+	} {
+		w := do(t, h, "PUT", "/faults/"+tc.knob, tc.body)
+		assert.Equal(t, 400, w.Code, "%s=%s", tc.knob, tc.body)
+		assert.Contains(t, w.Body.String(), tc.want)
+	}
+	assert.JSONEq(t, `{"threads":0,"goroutines":0,"heap_mebibytes":0,"latency_milliseconds":0,"error_percent":0}`,
+		do(t, h, "GET", "/faults", "").Body.String())
+}
