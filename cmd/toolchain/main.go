@@ -1,0 +1,93 @@
+// Command toolchain gets what Lookout needs onto a machine and brings environments up and down. The
+// Makefile calls it; `make help` lists the targets.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"lookout/internal/environment"
+	"lookout/internal/toolchain"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		// From here on a second Ctrl-C ends the process at once.
+		stop()
+	}()
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "\nError:", err)
+		os.Exit(1)
+	}
+}
+
+type cli struct {
+	Env    string `help:"Environment: a folder of envs/." default:"local"`
+	Origin string `help:"Where images and providers come from: auto, registry or modules." default:"auto" env:"ORIGIN"`
+	Repo   string `help:"The repository." default:"." type:"path"`
+
+	Up       struct{} `cmd:"" help:"Bring an environment up."`
+	Init     struct{} `cmd:"" help:"Get the toolchain and images, and run terraform init in both roots."`
+	Apply    struct{} `cmd:"" help:"Apply both roots."`
+	Down     struct{} `cmd:"" help:"Remove an environment."`
+	Status   struct{} `cmd:"" help:"Say where everything is."`
+	Password struct{} `cmd:"" help:"Print the local Grafana's password."`
+}
+
+func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) error {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("toolchain"), kong.Writers(stdout, stderr))
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	if !filepath.IsAbs(c.Repo) {
+		return errors.New("the repository's path must be absolute")
+	}
+	var in io.Reader
+	terminal := toolchain.IsTerminal(stdin)
+	if terminal {
+		in = stdin
+	}
+	out, _ := stdout.(*os.File)
+	env, err := environment.Open(environment.Environment{
+		Name: c.Env, Repo: c.Repo, Origin: c.Origin, In: in, Out: stdout,
+		Progress: &toolchain.Progress{Out: stdout, Terminal: out != nil && toolchain.IsTerminal(out)},
+		Client:   &http.Client{Timeout: 10 * time.Second},
+		Log:      slog.New(slog.NewTextHandler(stderr, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	switch parsed.Command() {
+	case "up":
+		return env.Up(ctx)
+	case "init":
+		return env.Init(ctx, true)
+	case "apply":
+		return env.Apply(ctx)
+	case "down":
+		return env.Down(ctx)
+	case "status":
+		return env.Summary(ctx)
+	case "password":
+		return env.Password()
+	}
+	return fmt.Errorf("the command %q has no action", parsed.Command())
+}

@@ -1,0 +1,140 @@
+// Package environment brings an environment of envs/ up and down: what `make up`, `make init` and
+// `make down` do around plain `terraform apply` in its two roots.
+package environment
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"lookout/internal/toolchain"
+)
+
+// Local is the environment whose secrets are generated and whose plans are applied without a question.
+const Local = "local"
+
+// An Environment is one folder of envs/ with its roots platform and content.
+type Environment struct {
+	// Name is the folder's name.
+	Name string
+	// Repo is the repository's root.
+	Repo string
+	// Origin forces where images and providers come from: auto, registry or modules.
+	Origin string
+	// Progress tells a person what is being done.
+	Progress *toolchain.Progress
+	// Out is for results, as opposed to progress.
+	Out io.Writer
+	// In answers questions; nil means that nobody is there to ask.
+	In io.Reader
+	// Client asks the stack's own pages and decides what can be reached.
+	Client *http.Client
+	// Log is for what only matters when something is wrong.
+	Log *slog.Logger
+
+	terraform toolchain.Terraform
+}
+
+// Open checks that the environment exists. The error names those that do.
+func Open(e Environment) (*Environment, error) {
+	names, err := Names(e.Repo)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if name == e.Name {
+			return &e, nil
+		}
+	}
+	return nil, fmt.Errorf("unknown environment %q: choose one of %s (ENV=…), or add envs/%s as CONTRIBUTING.md says",
+		e.Name, strings.Join(names, ", "), e.Name)
+}
+
+// Names lists the environments of a repository.
+func Names(repo string) ([]string, error) {
+	roots, err := filepath.Glob(filepath.Join(repo, "envs", "*", "platform"))
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(roots))
+	for _, root := range roots {
+		names = append(names, filepath.Base(filepath.Dir(root)))
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no environment under %s: run this in a checkout of Lookout", filepath.Join(repo, "envs"))
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+func (e *Environment) root(name string) string {
+	return filepath.Join(e.Repo, "envs", e.Name, name)
+}
+
+// cache is the folder of what belongs to this checkout and can be made again.
+func (e *Environment) cache(elem ...string) string {
+	return filepath.Join(append([]string{e.Repo, ".cache"}, elem...)...)
+}
+
+// logPath is where Terraform's own words of one root go.
+func (e *Environment) logPath(root string) string {
+	return e.cache("log", e.Name+"-"+root+".log")
+}
+
+// Up brings the environment to the state that its files describe and says how to use it.
+func (e *Environment) Up(ctx context.Context) error {
+	if err := e.Init(ctx, true); err != nil {
+		return err
+	}
+	if err := e.Apply(ctx); err != nil {
+		return err
+	}
+	return e.Summary(ctx)
+}
+
+// Apply brings both roots up to date: the platform first, since the content lives in its Grafana.
+func (e *Environment) Apply(ctx context.Context) error {
+	if err := e.findTerraform(ctx); err != nil {
+		return err
+	}
+	if err := e.repair(ctx); err != nil {
+		return err
+	}
+	done, err := e.begin()
+	if err != nil {
+		return err
+	}
+	if err := e.applyRoot(ctx, "platform", e.checkPlatform); err != nil {
+		return err
+	}
+	if err := e.awaitHealthy(ctx); err != nil {
+		return err
+	}
+	if err := e.applyRoot(ctx, "content", e.adoptContent); err != nil {
+		return err
+	}
+	return done()
+}
+
+// Confirmed reports whether a change of an environment may go ahead: always in local, elsewhere when
+// somebody types its name's "yes" or has said so beforehand.
+func (e *Environment) confirmed(what string) error {
+	if e.Name == Local || os.Getenv("YES") == "1" {
+		return nil
+	}
+	if e.In == nil {
+		return fmt.Errorf("%s %s needs a yes, and nobody is at the terminal: set YES=1 if you mean it", what, e.Name)
+	}
+	fmt.Fprintf(e.Out, "%s %s? Only \"yes\" goes on: ", what, e.Name)
+	var answer string
+	if _, err := fmt.Fscanln(e.In, &answer); err != nil || answer != "yes" {
+		return fmt.Errorf("%s %s was not confirmed; nothing was changed", what, e.Name)
+	}
+	return nil
+}

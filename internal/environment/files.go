@@ -1,0 +1,87 @@
+package environment
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// checkFiles refuses what a person may have got wrong in files that Terraform can only name, not point
+// into: dashboards that are not JSON, and two dashboards with one uid.
+func checkFiles(repo string) error {
+	var problems []string
+	uids := map[string]string{}
+	root := filepath.Join(repo, "dashboards")
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".json" {
+			return err
+		}
+		rel, err := filepath.Rel(repo, path)
+		if err != nil {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if filepath.Dir(path) == root {
+			// The folder itself holds no dashboards; lock.json of imports is there.
+			return nil
+		}
+		if problem := checkDashboard(rel, data); problem != "" {
+			problems = append(problems, problem)
+			return nil
+		}
+		uid := strings.TrimSuffix(filepath.Base(path), ".json")
+		if other, ok := uids[uid]; ok {
+			problems = append(problems, fmt.Sprintf("%s and %s have one uid, %q: a dashboard's file name is its uid, so rename one of them", other, rel, uid))
+			return nil
+		}
+		uids[uid] = rel
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(problems) > 0 {
+		return errors.New(strings.Join(problems, "\n") + "\nnothing was changed")
+	}
+	return nil
+}
+
+func checkDashboard(name string, data []byte) string {
+	var v struct {
+		UID *string `json:"uid"`
+	}
+	err := json.Unmarshal(data, &v)
+	if err == nil {
+		stem := strings.TrimSuffix(filepath.Base(name), ".json")
+		if v.UID != nil && *v.UID != "" && *v.UID != stem {
+			return fmt.Sprintf("%s: its \"uid\" is %q, but a dashboard's file name is its uid: rename the file or change the uid to %q", name, *v.UID, stem)
+		}
+		return ""
+	}
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		line, column := position(data, syntax.Offset)
+		return fmt.Sprintf("%s:%d:%d: not JSON: %v", name, line, column, err)
+	case errors.As(err, &kind):
+		line, column := position(data, kind.Offset)
+		return fmt.Sprintf("%s:%d:%d: not a dashboard: %v", name, line, column, err)
+	}
+	return fmt.Sprintf("%s: %v", name, err)
+}
+
+// position turns the offset just behind a wrong byte into line and column, both from 1.
+func position(data []byte, offset int64) (line, column int) {
+	before := data[:min(int(max(offset-1, 0)), len(data))]
+	line = bytes.Count(before, []byte("\n")) + 1
+	return line, len(before) - bytes.LastIndexByte(before, '\n')
+}

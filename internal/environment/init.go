@@ -1,0 +1,259 @@
+package environment
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"lookout/internal/toolchain"
+)
+
+// programs of our own, each the image of a container.
+var programs = []string{"exporter", "relay", "robot"}
+
+// Init gets what both roots need: Terraform, providers, images, the local environment's secrets; and
+// runs `terraform init`. Afterwards a plain `terraform apply` works in each root.
+func (e *Environment) Init(ctx context.Context, engine bool) error {
+	if err := checkFiles(e.Repo); err != nil {
+		return err
+	}
+	if engine {
+		version, err := toolchain.EnsureEngine(ctx, e.Progress)
+		if err != nil {
+			return err
+		}
+		e.Progress.Step("Docker Engine", version+" answers")
+	}
+	origins, err := toolchain.ChooseOrigins(ctx, e.cache("origin.json"), e.Origin, e.Client)
+	if err != nil {
+		return err
+	}
+	e.Progress.Step("Origin", fmt.Sprintf("images: %s, providers: %s (%s)", say(origins.Images), say(origins.Providers), origins.Why))
+	built, err := e.build(ctx, origins)
+	if err != nil {
+		return err
+	}
+	if engine {
+		if err := e.images(ctx, origins, built); err != nil {
+			return err
+		}
+	}
+	if err := e.secrets(); err != nil {
+		return err
+	}
+	for _, p := range toolchain.Providers {
+		if err := e.lockRoot(origins, p); err != nil {
+			return err
+		}
+		if err := e.initRoot(ctx, p.Root); err != nil {
+			return err
+		}
+	}
+	e.Progress.Step("Terraform", fmt.Sprintf("%s (%s), both roots initialised", e.terraform.Version, e.terraform.Path))
+	return nil
+}
+
+func say(o toolchain.Origin) string {
+	if o == toolchain.Modules {
+		return "built from Go modules"
+	}
+	return "pulled as published"
+}
+
+// build gets every part that the origins ask for and makes Terraform usable. It returns the cached
+// folder of each.
+func (e *Environment) build(ctx context.Context, origins toolchain.Origins) (map[string]string, error) {
+	parts := toolchain.Needed(origins)
+	own, why, ok := toolchain.FindTerraform(ctx)
+	if !ok {
+		e.Progress.Note(why + ": building OpenTofu from its module")
+		parts = append([]toolchain.Part{toolchain.OpenTofu()}, parts...)
+	}
+	root, err := toolchain.DefaultRoot()
+	if err != nil {
+		return nil, err
+	}
+	cache := &toolchain.Cache{Root: root, Tools: filepath.Join(e.Repo, "tools"), Progress: e.Progress}
+	start := time.Now()
+	e.Progress.Step("Toolchain", fmt.Sprintf("%d parts in %s", len(parts), root))
+	built := map[string]string{}
+	for i, p := range parts {
+		dir, err := cache.Get(ctx, p, i+1, len(parts))
+		if err != nil {
+			return nil, err
+		}
+		built[p.Name] = dir
+	}
+	if d := time.Since(start); d > 30*time.Second {
+		e.Progress.Note("toolchain complete after " + d.Round(time.Second).String())
+	}
+	if dir, ok := built["opentofu"]; ok {
+		if own, err = toolchain.DescribeTerraform(ctx, filepath.Join(dir, "tofu")); err != nil {
+			return nil, err
+		}
+	}
+	e.terraform = own
+	links := map[string]string{"terraform": own.Path}
+	if dir, ok := built["prometheus"]; ok {
+		links["promtool"] = filepath.Join(dir, "promtool")
+	}
+	for name, target := range links {
+		if err := link(target, e.cache("bin", name)); err != nil {
+			return nil, err
+		}
+	}
+	if origins.Providers == toolchain.Modules {
+		err = toolchain.Mirror(e.cache("mirror"), e.cache("terraform.rc"), own.RegistryHost, map[string]string{
+			"docker":  built["terraform-provider-docker"],
+			"grafana": built["terraform-provider-grafana"],
+		})
+		if err != nil {
+			return nil, err
+		}
+	} else if err := os.Remove(e.cache("terraform.rc")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return built, nil
+}
+
+func link(target, at string) error {
+	if old, err := os.Readlink(at); err == nil && old == target {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		return err
+	}
+	tmp := at + ".new"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Symlink(target, tmp); err != nil {
+		return err
+	}
+	return os.Rename(tmp, at)
+}
+
+// findTerraform uses what Init has left in the checkout's cache.
+func (e *Environment) findTerraform(ctx context.Context) error {
+	if e.terraform.Path != "" {
+		return nil
+	}
+	path, err := filepath.EvalSymlinks(e.cache("bin", "terraform"))
+	if err != nil {
+		return fmt.Errorf("this checkout is not initialised: run `make init ENV=%s` first", e.Name)
+	}
+	e.terraform, err = toolchain.DescribeTerraform(ctx, path)
+	return err
+}
+
+// images makes every image and tells the platform their names. Programs of our own are built from this
+// checkout either way.
+func (e *Environment) images(ctx context.Context, origins toolchain.Origins, built map[string]string) error {
+	b := toolchain.ImageBuilder{Root: e.Repo}
+	images := toolchain.Published
+	if origins.Images == toolchain.Modules {
+		for part, name := range map[string]*string{"prometheus": &images.Prometheus, "grafana": &images.Grafana} {
+			image, err := b.FromPart(ctx, toolchain.PartNamed(part), built[part])
+			if err != nil {
+				return err
+			}
+			*name = image
+		}
+	} else {
+		for _, image := range []string{images.Grafana, images.Prometheus} {
+			e.Progress.Note("pulling " + image)
+			if err := b.Pull(ctx, image); err != nil {
+				return err
+			}
+		}
+	}
+	names := map[string]*string{"exporter": &images.Exporter, "relay": &images.Relay, "robot": &images.Robot}
+	for _, program := range programs {
+		if _, err := os.Stat(filepath.Join(e.Repo, "app", program)); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		image, err := b.FromProgram(ctx, program, toolchain.Version)
+		if err != nil {
+			return err
+		}
+		*names[program] = image
+	}
+	e.Progress.Step("Images", fmt.Sprintf("%s, %s, and our own programs %s", images.Prometheus, images.Grafana, toolchain.Version))
+	return e.writeVars("platform", "images", 0o644, map[string]any{"images": images})
+}
+
+// secrets generates what the local environment needs to be logged in to, once.
+func (e *Environment) secrets() error {
+	if e.Name != Local {
+		return nil
+	}
+	var platform struct {
+		Password string `json:"grafana_admin_password"`
+	}
+	err := e.readVars("platform", "secrets", &platform)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if platform.Password == "" {
+		platform.Password = rand.Text()
+		if err := e.writeVars("platform", "secrets", 0o600, platform); err != nil {
+			return err
+		}
+	}
+	var content contentSecrets
+	err = e.readVars("content", "secrets", &content)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	want := contentSecrets{URL: content.URL, Auth: "admin:" + platform.Password}
+	if want.URL == "" {
+		want.URL = "http://127.0.0.1:3001"
+	}
+	if want != content {
+		return e.writeVars("content", "secrets", 0o600, want)
+	}
+	return nil
+}
+
+type contentSecrets struct {
+	URL  string `json:"grafana_url"`
+	Auth string `json:"grafana_auth"`
+}
+
+func (e *Environment) varsPath(root, name string) string {
+	return filepath.Join(e.root(root), name+".auto.tfvars.json")
+}
+
+func (e *Environment) readVars(root, name string, v any) error {
+	path := e.varsPath(root, name)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s is not what `make init` writes (%w): mend or delete it", path, err)
+	}
+	return nil
+}
+
+func (e *Environment) writeVars(root, name string, mode fs.FileMode, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return toolchain.WriteFile(e.varsPath(root, name), append(data, '\n'), mode)
+}
+
+func (e *Environment) lockRoot(origins toolchain.Origins, p toolchain.Provider) error {
+	dir := e.root(p.Root)
+	if origins.Providers == toolchain.Registry {
+		return toolchain.LayRegistryLock(dir, filepath.Join(e.Repo, "tools", "locks", p.Root+".lock.hcl"))
+	}
+	return toolchain.WriteLock(dir, e.cache("mirror"), e.terraform.RegistryHost, p)
+}

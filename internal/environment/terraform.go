@@ -1,0 +1,181 @@
+package environment
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// command is a Terraform call in one root. Ctrl-C reaches Terraform once, through this process, and
+// Terraform is given time to write its state: a second signal would make it drop what it is doing.
+func (e *Environment) command(ctx context.Context, root string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, e.terraform.Path, args...)
+	cmd.Dir = e.root(root)
+	cmd.Env = append(os.Environ(), "TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1")
+	if rc := e.cache("terraform.rc"); exists(rc) {
+		cmd.Env = append(cmd.Env, "TF_CLI_CONFIG_FILE="+rc)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 2 * time.Minute
+	return cmd
+}
+
+// run calls Terraform with its words in the root's log, and shows those of an error.
+func (e *Environment) run(ctx context.Context, root string, args ...string) error {
+	path := e.logPath(root)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	fmt.Fprintf(log, "\n%s terraform %s\n", time.Now().Format(time.RFC3339), strings.Join(args, " "))
+	cmd := e.command(ctx, root, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(log, &stdout), io.MultiWriter(log, &stderr)
+	err = cmd.Run()
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted while %s of envs/%s/%s ran; run the same command again to go on", args[0], e.Name, root)
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 2 && args[0] == "plan" {
+		return errChanges
+	}
+	words := strings.TrimSpace(stderr.String())
+	if words == "" {
+		words = strings.TrimSpace(stdout.String())
+	}
+	return fmt.Errorf("terraform %s of envs/%s/%s failed:\n%s\nthe whole log: %s", args[0], e.Name, root, words, path)
+}
+
+// errChanges is `terraform plan -detailed-exitcode` saying that there is something to do.
+var errChanges = errors.New("there are changes")
+
+// query calls Terraform and decodes the JSON it prints.
+func (e *Environment) query(ctx context.Context, v any, root string, args ...string) error {
+	cmd := e.command(ctx, root, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("terraform %s in envs/%s/%s: %w\n%s", args[0], e.Name, root, err, strings.TrimSpace(stderr.String()))
+	}
+	return json.Unmarshal(out, v)
+}
+
+func (e *Environment) initRoot(ctx context.Context, root string) error {
+	args := []string{"init", "-no-color", "-input=false"}
+	if config := filepath.Join(e.root(root), "backend.hcl"); exists(config) {
+		args = append(args, "-backend-config=backend.hcl")
+	}
+	return e.run(ctx, root, args...)
+}
+
+// A Plan is the part of `terraform show -json` that the checks before an apply look at.
+type Plan struct {
+	ResourceChanges []ResourceChange `json:"resource_changes"`
+}
+
+// ResourceChange is one planned change.
+type ResourceChange struct {
+	Address string `json:"address"`
+	Type    string `json:"type"`
+	Change  struct {
+		Actions []string       `json:"actions"`
+		Before  map[string]any `json:"before"`
+		After   map[string]any `json:"after"`
+	} `json:"change"`
+}
+
+func (c ResourceChange) creates() bool {
+	for _, a := range c.Change.Actions {
+		if a == "create" {
+			return true
+		}
+	}
+	return false
+}
+
+// counts says what a plan would do, in Terraform's own order.
+func (p Plan) counts() (add, change, destroy int) {
+	for _, c := range p.ResourceChanges {
+		for _, a := range c.Change.Actions {
+			switch a {
+			case "create":
+				add++
+			case "update":
+				change++
+			case "delete":
+				destroy++
+			}
+		}
+	}
+	return add, change, destroy
+}
+
+// applyRoot plans a root, lets check look at the plan before anything is changed, and applies exactly
+// that plan. check reports whether it changed the state, so that the plan must be made anew.
+func (e *Environment) applyRoot(ctx context.Context, root string, check func(context.Context, Plan) (replan bool, err error)) error {
+	start := time.Now()
+	file := e.cache("plan", e.Name+"-"+root+".tfplan")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	// A plan holds what its root's variables hold: nothing of it stays behind.
+	defer os.Remove(file)
+	title := "Platform"
+	if root == "content" {
+		title = "Content"
+	}
+	for {
+		err := e.run(ctx, root, "plan", "-no-color", "-input=false", "-lock-timeout=120s", "-detailed-exitcode", "-out="+file)
+		if err == nil {
+			e.Progress.Step(title, fmt.Sprintf("no changes (%.1f s)", time.Since(start).Seconds()))
+			return nil
+		}
+		if !errors.Is(err, errChanges) {
+			return err
+		}
+		var plan Plan
+		if err := e.query(ctx, &plan, root, "show", "-json", file); err != nil {
+			return err
+		}
+		again, err := check(ctx, plan)
+		if err != nil {
+			return err
+		}
+		if again {
+			continue
+		}
+		add, change, destroy := plan.counts()
+		words := fmt.Sprintf("%d to add, %d to change, %d to destroy", add, change, destroy)
+		if err := e.confirmed("Apply to " + root + " (" + words + ") of"); err != nil {
+			return err
+		}
+		if err := e.run(ctx, root, "apply", "-no-color", "-input=false", "-lock-timeout=120s", "-auto-approve", file); err != nil {
+			return err
+		}
+		e.Progress.Step(title, fmt.Sprintf("%d added, %d changed, %d destroyed (%.1f s)", add, change, destroy, time.Since(start).Seconds()))
+		return nil
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

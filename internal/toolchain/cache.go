@@ -1,0 +1,272 @@
+package toolchain
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Cache holds what was built, one folder per part and content: <root>/<part>/<key>. A folder appears
+// under its key only when it is complete, so an interrupted build leaves nothing that looks usable.
+type Cache struct {
+	// Root is the cache's folder.
+	Root string
+	// Tools is the repository's tools folder.
+	Tools string
+	// Log receives where build logs are, and is told about progress.
+	Progress *Progress
+}
+
+// DefaultRoot is LOOKOUT_CACHE or, without it, the folder "lookout" in the user's cache folder.
+func DefaultRoot() (string, error) {
+	if dir := os.Getenv("LOOKOUT_CACHE"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no folder for the cache: set LOOKOUT_CACHE to one (%w)", err)
+	}
+	return filepath.Join(dir, "lookout"), nil
+}
+
+// Key names the content of a part: its pinned modules, the recipe, the compiler and the platform.
+func (c *Cache) Key(ctx context.Context, p Part) (string, error) {
+	goVersion, err := output(ctx, c.Tools, "go", "env", "GOVERSION", "GOOS", "GOARCH")
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "recipe %s\n%s %s\n%s\n", recipe, p.Name, p.Version, goVersion)
+	files := append([]string{p.Dir + "/go.mod", p.Dir + "/go.sum"}, p.Also...)
+	for _, name := range files {
+		data, err := os.ReadFile(filepath.Join(c.Tools, name))
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, len(data))
+		sum.Write(data)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:16], nil
+}
+
+// Get returns the folder of a part, building it first if it isn't there. step and steps are what
+// progress shows ("2/5").
+func (c *Cache) Get(ctx context.Context, p Part, step, steps int) (dir string, err error) {
+	key, err := c.Key(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	dir = filepath.Join(c.Root, p.Name, key)
+	if complete(dir) {
+		c.Progress.Done(step, steps, p.Name+" "+p.Version, "from the cache")
+		return dir, nil
+	}
+	if err := os.MkdirAll(filepath.Join(c.Root, p.Name), 0o755); err != nil {
+		return "", err
+	}
+	unlock, err := lock(ctx, filepath.Join(c.Root, p.Name, ".lock"), func() {
+		c.Progress.Note("another process builds " + p.Name + "; waiting for it")
+	})
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if complete(dir) {
+		c.Progress.Done(step, steps, p.Name+" "+p.Version, "from the cache")
+		return dir, nil
+	}
+	return dir, c.build(ctx, p, dir, step, steps)
+}
+
+func (c *Cache) build(ctx context.Context, p Part, dir string, step, steps int) error {
+	work := filepath.Join(c.Root, p.Name, ".building")
+	// Whoever holds the lock owns this folder: what is in it is from a build that was interrupted.
+	if err := os.RemoveAll(work); err != nil {
+		return err
+	}
+	out, scratch := filepath.Join(work, "out"), filepath.Join(work, "scratch")
+	for _, d := range []string{out, scratch} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return err
+		}
+	}
+	logPath := filepath.Join(c.Root, p.Name, "build.log")
+	log, err := os.Create(logPath)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	start := time.Now()
+	stop := c.Progress.Start(step, steps, p.Name+" "+p.Version, logPath)
+	b := &job{src: filepath.Join(c.Tools, p.Dir), tools: c.Tools, out: out, scratch: scratch,
+		run: func(ctx context.Context, dir string, env []string, name string, args ...string) error {
+			return runLogged(ctx, log, dir, env, name, args...)
+		}}
+	err = p.build(ctx, b)
+	stop()
+	if err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("building %s was interrupted; run the same command again to go on", p.Name)
+		}
+		return fmt.Errorf("building %s from its module failed: %w\n%s\nthe whole log: %s", p.Name, err, tail(logPath, 15), logPath)
+	}
+	if err := os.WriteFile(filepath.Join(out, ".complete"), nil, 0o644); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.Rename(out, dir); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(work); err != nil {
+		return err
+	}
+	c.Progress.Done(step, steps, p.Name+" "+p.Version, "built in "+time.Since(start).Round(time.Second).String())
+	return nil
+}
+
+func complete(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, ".complete"))
+	return err == nil
+}
+
+// lock takes an exclusive lock on a file; waiting is called once if somebody else holds it.
+func lock(ctx context.Context, path string, waiting func()) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	told := false
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			f.Close()
+			return nil, fmt.Errorf("locking %s: %w", path, err)
+		}
+		if !told {
+			waiting()
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// buildEnv is the environment of every build: nothing that a user has set for their own projects may
+// change the bytes that come out.
+func buildEnv(extra []string) []string {
+	drop := map[string]bool{"GOFLAGS": true, "GOWORK": true, "GOOS": true, "GOARCH": true, "GOAMD64": true,
+		"GOARM64": true, "GOEXPERIMENT": true, "CGO_ENABLED": true, "CGO_CFLAGS": true, "CGO_LDFLAGS": true,
+		"CC": true, "GO111MODULE": true, "GOFIPS140": true}
+	var env []string
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); !drop[name] {
+			env = append(env, kv)
+		}
+	}
+	return append(append(env, "GOWORK=off", "GOFLAGS=-buildvcs=false"), extra...)
+}
+
+func runLogged(ctx context.Context, log io.Writer, dir string, env []string, name string, args ...string) error {
+	fmt.Fprintf(log, "$ %s %s\n", name, strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.Env = buildEnv(env)
+	cmd.Stdout, cmd.Stderr = log, log
+	// The compiler's children must end with it: a build that goes on after Ctrl-C would still write
+	// into the folder that the next one clears.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s %s: %w", name, args[0], err)
+	}
+	return nil
+}
+
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.Env = buildEnv(nil)
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(string(exit.Stderr)))
+		}
+		return "", fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func moduleDir(ctx context.Context, dir, module string) (string, error) {
+	out, err := output(ctx, dir, "go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module)
+	if err != nil {
+		return "", err
+	}
+	if out == "" {
+		return "", fmt.Errorf("the module %s is not in the module cache", module)
+	}
+	return out, nil
+}
+
+func copyFile(from, to string, mode fs.FileMode) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, mode)
+}
+
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		}
+		return copyFile(path, filepath.Join(to, rel), 0o644)
+	})
+}
+
+func tail(path string, lines int) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	all := strings.Split(strings.TrimSpace(string(data)), "\n")
+	if len(all) > lines {
+		all = all[len(all)-lines:]
+	}
+	return strings.Join(all, "\n")
+}
+
+// platform is the folder name that a provider mirror uses for this machine.
+func platform() string { return runtime.GOOS + "_" + runtime.GOARCH }

@@ -1,0 +1,138 @@
+package toolchain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// EngineLog is where the output of an engine goes that EnsureEngine starts itself.
+const EngineLog = "/var/log/lookout-dockerd.log"
+
+// EnsureEngine returns the version of a Docker Engine that answers. Without one it installs and
+// starts Debian's, if it may: as root, on Debian or Ubuntu, and unless DOCKER_HOST names another.
+func EnsureEngine(ctx context.Context, p *Progress) (version string, err error) {
+	if version, err = engineVersion(ctx); err == nil {
+		return version, nil
+	}
+	if host := os.Getenv("DOCKER_HOST"); host != "" {
+		return "", fmt.Errorf("no Docker Engine answers at DOCKER_HOST=%s: start it, or unset DOCKER_HOST to use the local one (%w)", host, err)
+	}
+	if os.Geteuid() != 0 {
+		return "", fmt.Errorf("no Docker Engine answers, and installing one needs root: start Docker, add yourself to the group docker, or run this once as root (%w)", err)
+	}
+	if _, lookErr := exec.LookPath("dockerd"); lookErr != nil {
+		if !debianLike() {
+			return "", errors.New("no Docker Engine answers, and this is neither Debian nor Ubuntu: install Docker Engine 20.10 or newer (your distribution's package or docs.docker.com), start it, and run this again")
+		}
+		if err := installEngine(ctx, p); err != nil {
+			return "", err
+		}
+	}
+	if err := startEngine(ctx, p); err != nil {
+		return "", err
+	}
+	return engineVersion(ctx)
+}
+
+func engineVersion(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "docker", "version", "--format", "{{.Server.Version}}").CombinedOutput()
+	if err != nil {
+		if text := strings.TrimSpace(string(out)); text != "" {
+			return "", errors.New(lastLine(text))
+		}
+		return "", err
+	}
+	return lastLine(strings.TrimSpace(string(out))), nil
+}
+
+func lastLine(s string) string { return s[strings.LastIndex(s, "\n")+1:] }
+
+func debianLike() bool {
+	data, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(data)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		value = strings.Trim(value, `"`)
+		if (key == "ID" || key == "ID_LIKE") && (strings.Contains(value, "debian") || strings.Contains(value, "ubuntu")) {
+			return true
+		}
+	}
+	return false
+}
+
+func installEngine(ctx context.Context, p *Progress) error {
+	p.Note("no Docker Engine here: installing the package docker.io, as root")
+	log, err := os.CreateTemp("", "lookout-apt-*.log")
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	stop := p.Start(1, 1, "docker.io", log.Name())
+	defer stop()
+	env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	for _, args := range [][]string{
+		{"apt-get", "update", "-q"},
+		{"apt-get", "install", "-y", "-q", "--no-install-recommends", "docker.io", "iptables", "ca-certificates"},
+	} {
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+		cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%s failed (%w):\n%s\ninstall Docker Engine by hand and run this again", strings.Join(args, " "), err, tail(log.Name(), 5))
+		}
+	}
+	return nil
+}
+
+// startEngine starts the engine through the init system if there is one, else as a process of its
+// own session, which outlives this command.
+func startEngine(ctx context.Context, p *Progress) error {
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		p.Note("starting the Docker Engine: systemctl start docker")
+		if out, err := exec.CommandContext(ctx, "systemctl", "start", "docker").CombinedOutput(); err != nil {
+			return fmt.Errorf("systemctl start docker: %w: %s", err, strings.TrimSpace(string(out)))
+		}
+	} else if err := spawnEngine(p); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		_, err := engineVersion(ctx)
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the Docker Engine was started but does not answer after 60 s (%w):\n%s", err, tail(EngineLog, 8))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+func spawnEngine(p *Progress) error {
+	p.Note("starting the Docker Engine: dockerd, in the background (log: " + EngineLog + ")")
+	log, err := os.OpenFile(EngineLog, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command("dockerd")
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting dockerd: %w", err)
+	}
+	return cmd.Process.Release()
+}

@@ -1,0 +1,222 @@
+package toolchain
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Images are the names that a platform is given, by role.
+type Images struct {
+	Exporter   string `json:"exporter"`
+	Grafana    string `json:"grafana"`
+	Prometheus string `json:"prometheus"`
+	Relay      string `json:"relay,omitempty"`
+	Robot      string `json:"robot"`
+}
+
+// Published are the images that are pulled where Docker Hub answers.
+var Published = Images{
+	Grafana:    "grafana/grafana:13.1.0",
+	Prometheus: "prom/prometheus:v3.16.0",
+}
+
+// caBundles are where distributions keep the certificates that outgoing TLS is checked with.
+var caBundles = []string{
+	"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/tls/certs/ca-bundle.crt",
+	"/etc/ssl/cert.pem",
+}
+
+// buildContext is the content of an image before it is built: path in the context → file.
+type buildContext map[string]contextFile
+
+type contextFile struct {
+	from string // a file on this machine, or
+	data []byte
+	mode fs.FileMode // with fs.ModeDir for an empty folder
+}
+
+// ImageBuilder builds images out of finished programs. An image's tag is the hash of its content, so
+// the same content is never built twice and a new one never hides behind an old name.
+type ImageBuilder struct {
+	Root string // the repository
+}
+
+// FromPart builds the image of a part from its cached folder and the Dockerfile beside its go.mod.
+func (b ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string, error) {
+	files := buildContext{}
+	if err := files.addTree(dir, ""); err != nil {
+		return "", err
+	}
+	delete(files, ".complete")
+	files["etc"] = contextFile{mode: fs.ModeDir | 0o755}
+	files["data"] = contextFile{mode: fs.ModeDir | 0o755}
+	files["log"] = contextFile{mode: fs.ModeDir | 0o755}
+	return b.build(ctx, "lookout/"+p.Name, p.Version, filepath.Join(b.Root, "tools", p.Dir, "Dockerfile"), files)
+}
+
+// FromProgram compiles app/<name> and builds its image.
+func (b ImageBuilder) FromProgram(ctx context.Context, name, version string) (string, error) {
+	tmp, err := os.MkdirTemp("", "lookout-image-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	program := filepath.Join(tmp, name)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath",
+		"-ldflags", fmt.Sprintf("-s -w -X main.version=%s -X main.revision=%s", version, b.revision(ctx, name)),
+		"-o", program, "./app/"+name)
+	cmd.Dir = b.Root
+	cmd.Env = buildEnv(pureGo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("compiling app/%s: %w\n%s", name, err, strings.TrimSpace(string(out)))
+	}
+	files := buildContext{name: {from: program, mode: 0o755}, "data": {mode: fs.ModeDir | 0o755}}
+	return b.build(ctx, "lookout/"+name, version, filepath.Join(b.Root, "app", name, "Dockerfile"), files)
+}
+
+// revision is the last commit that touched a program or what it is built with; other commits must
+// not change its image.
+func (b ImageBuilder) revision(ctx context.Context, name string) string {
+	out, err := output(ctx, b.Root, "git", "log", "-1", "--format=%h", "--abbrev=12", "--", "app/"+name, "go.mod")
+	if err != nil || out == "" {
+		return "unknown"
+	}
+	return out
+}
+
+func (b ImageBuilder) build(ctx context.Context, repository, version, dockerfile string, files buildContext) (string, error) {
+	bundle, err := caBundle()
+	if err != nil {
+		return "", err
+	}
+	files["ca-certificates.crt"] = contextFile{from: bundle, mode: 0o644}
+	files["passwd"] = contextFile{mode: 0o644, data: []byte(
+		"root:x:0:0:root:/:/sbin/nologin\ngrafana:x:472:0:grafana:/usr/share/grafana:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")}
+	files["Dockerfile"] = contextFile{from: dockerfile, mode: 0o644}
+	key, err := files.hash()
+	if err != nil {
+		return "", err
+	}
+	image := repository + ":" + version + "-" + key
+	if exec.CommandContext(ctx, "docker", "image", "inspect", image).Run() == nil {
+		return image, nil
+	}
+	pr, pw := io.Pipe()
+	go func() { pw.CloseWithError(files.tar(pw)) }()
+	cmd := exec.CommandContext(ctx, "docker", "build", "--quiet", "--label", "org.opencontainers.image.version="+version,
+		"--label", "lookout.content="+key, "-t", image, "-")
+	cmd.Stdin = pr
+	cmd.Env = os.Environ()
+	if exec.CommandContext(ctx, "docker", "buildx", "version").Run() != nil {
+		cmd.Env = append(cmd.Env, "DOCKER_BUILDKIT=0")
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("building the image %s: %w\n%s", image, err, strings.TrimSpace(stderr.String()))
+	}
+	return image, nil
+}
+
+// Pull fetches a published image unless the engine holds it already.
+func (b ImageBuilder) Pull(ctx context.Context, image string) error {
+	if exec.CommandContext(ctx, "docker", "image", "inspect", image).Run() == nil {
+		return nil
+	}
+	out, err := exec.CommandContext(ctx, "docker", "pull", "--quiet", image).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("pulling %s: %w\n%s\nbuild it instead with ORIGIN=modules", image, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func caBundle() (string, error) {
+	for _, file := range caBundles {
+		if _, err := os.Stat(file); err == nil {
+			return file, nil
+		}
+	}
+	return "", errors.New("no bundle of CA certificates on this machine: install the package ca-certificates")
+}
+
+func (c buildContext) addTree(dir, prefix string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		c[filepath.Join(prefix, rel)] = contextFile{from: path, mode: info.Mode().Perm()}
+		return nil
+	})
+}
+
+func (c buildContext) names() []string {
+	names := make([]string, 0, len(c))
+	for name := range c {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (f contextFile) content() ([]byte, error) {
+	if f.from != "" {
+		return os.ReadFile(f.from)
+	}
+	return f.data, nil
+}
+
+func (c buildContext) hash() (string, error) {
+	sum := sha256.New()
+	for _, name := range c.names() {
+		data, err := c[name].content()
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%s %v %d\n", name, c[name].mode, len(data))
+		sum.Write(data)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12], nil
+}
+
+func (c buildContext) tar(w io.Writer) error {
+	tw := tar.NewWriter(w)
+	for _, name := range c.names() {
+		f := c[name]
+		data, err := f.content()
+		if err != nil {
+			return err
+		}
+		h := &tar.Header{Name: name, Mode: int64(f.mode.Perm()), Size: int64(len(data)), Typeflag: tar.TypeReg}
+		if f.mode.IsDir() {
+			h.Typeflag, h.Name = tar.TypeDir, name+"/"
+		}
+		if err := tw.WriteHeader(h); err != nil {
+			return err
+		}
+		if _, err := tw.Write(data); err != nil {
+			return err
+		}
+	}
+	return tw.Close()
+}

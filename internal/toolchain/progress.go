@@ -1,0 +1,103 @@
+package toolchain
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Progress tells a person how far long work is: on a terminal in one line that changes each second,
+// elsewhere in a new line every half minute.
+type Progress struct {
+	Out io.Writer
+	// Terminal says that Out understands carriage return.
+	Terminal bool
+
+	mu sync.Mutex
+}
+
+// IsTerminal reports whether a file is a terminal.
+func IsTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == ""
+}
+
+// Step prints a finished step of a command ("Docker Engine   20.10 answers").
+func (p *Progress) Step(what, result string) { p.print(fmt.Sprintf("%-16s %s", what, result)) }
+
+// Note prints a line of explanation.
+func (p *Progress) Note(text string) { p.print(strings.Repeat(" ", 17) + text) }
+
+// Done prints a finished part.
+func (p *Progress) Done(step, steps int, what, result string) {
+	p.Note(fmt.Sprintf("%d/%d %s: %s", step, steps, what, result))
+}
+
+// Start shows that a part is being worked on until the returned function is called. logPath is read
+// for how many packages are compiled so far.
+func (p *Progress) Start(step, steps int, what, logPath string) (stop func()) {
+	begin, done := time.Now(), make(chan struct{})
+	every := 30 * time.Second
+	if p.Terminal {
+		every = time.Second
+	}
+	var wg sync.WaitGroup
+	wg.Add(1)
+	line := func() string {
+		return fmt.Sprintf("%d/%d %s: building, %s, %d packages compiled", step, steps, what,
+			time.Since(begin).Round(time.Second), compiled(logPath))
+	}
+	p.transient(fmt.Sprintf("%d/%d %s: building from its module (log: %s)", step, steps, what, logPath))
+	go func() {
+		defer wg.Done()
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				p.transient(line())
+			}
+		}
+	}()
+	return func() { close(done); wg.Wait() }
+}
+
+// compiled counts the packages that `go build -v` has named so far.
+func compiled(logPath string) int {
+	data, err := os.ReadFile(logPath)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, line := range bytes.Split(data, []byte("\n")) {
+		if len(line) > 0 && line[0] != '$' && !bytes.HasPrefix(line, []byte("go: ")) && !bytes.Contains(line, []byte(" ")) {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *Progress) transient(text string) {
+	if !p.Terminal {
+		p.Note(text)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.Out, "\r\x1b[K%s%s", strings.Repeat(" ", 17), text)
+}
+
+func (p *Progress) print(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Terminal {
+		fmt.Fprint(p.Out, "\r\x1b[K")
+	}
+	fmt.Fprintln(p.Out, text)
+}
