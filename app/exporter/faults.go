@@ -31,8 +31,8 @@ type faults struct {
 	mu    sync.Mutex // one change at a time
 	knobs map[string]*knob
 
-	threadQuits    []chan struct{}
-	threadsRunning sync.WaitGroup
+	threadQuits   []chan struct{}
+	threadsBefore int // OS threads of the process when the knob left 0
 	goroutineQuits []chan struct{}
 	ballast        [][]byte
 }
@@ -109,26 +109,54 @@ func (f *faults) names() []string {
 // while it is locked takes its thread with it; any other way of raising the number would leave
 // idle threads behind, since the Go runtime keeps them for ever, and go_threads would never fall.
 func (f *faults) setThreads(from, to int64) {
+	if from == 0 {
+		f.threadsBefore = threadCount()
+	}
 	for ; from < to; from++ {
 		quit, held := make(chan struct{}), make(chan struct{})
 		f.threadQuits = append(f.threadQuits, quit)
-		f.threadsRunning.Add(1)
 		go func() {
 			runtime.LockOSThread() // and never unlocked: see above
-			defer f.threadsRunning.Done()
 			close(held)
 			<-quit
 		}()
 		<-held
+	}
+	if from == to {
+		return
 	}
 	for ; from > to; from-- {
 		last := len(f.threadQuits) - 1
 		close(f.threadQuits[last])
 		f.threadQuits = f.threadQuits[:last]
 	}
-	if to == 0 {
-		f.threadsRunning.Wait()
+	// Handing over between so many threads made the runtime start some more, which it would keep
+	// idle; and the ones let go take a moment to end. The one above what was there before is the
+	// runtime's template thread, which starts with the first lock and stays.
+	f.endIdleThreads(f.threadsBefore + int(to) + 1)
+}
+
+// endIdleThreads ends idle threads of the runtime until at most keep are left, or until it has
+// tried so often that something else must be starting them.
+func (f *faults) endIdleThreads(keep int) {
+	for range 1000 {
+		if threadCount() <= keep {
+			return
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			runtime.LockOSThread() // the thread ends with its goroutine
+		}()
+		<-ended
 	}
+}
+
+// threadCount is the number behind go_threads: the threads the runtime has, without creating a
+// profile of them.
+func threadCount() int {
+	n, _ := runtime.ThreadCreateProfile(nil)
+	return n
 }
 
 func (f *faults) setGoroutines(from, to int64) {

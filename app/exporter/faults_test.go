@@ -64,6 +64,21 @@ func TestKnobsRaiseAndLowerWhatIsMeasured(t *testing.T) {
 	}
 }
 
+// Turning a knob again and again must not leave more idle threads each time.
+func TestThreadsDoNotDrift(t *testing.T) {
+	s := newTestService(t)
+	h := s.Handler()
+	before := threadCount()
+	for range 20 {
+		for _, n := range []string{"40", "10"} {
+			require.Equal(t, 200, do(t, h, "PUT", "/faults/threads", n).Code)
+		}
+		assert.InDelta(t, before+10, threadCount(), 5, "lowered in part")
+		require.Equal(t, 200, do(t, h, "DELETE", "/faults", "").Code)
+	}
+	assert.LessOrEqual(t, threadCount(), before+4)
+}
+
 func TestErrorPercent(t *testing.T) {
 	s := newTestService(t)
 	h := s.Handler()
