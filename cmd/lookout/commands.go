@@ -1,0 +1,25 @@
+package main
+
+import (
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the command line: one line here and one file for each command, whose type has a
+//
+//	Run(ctx context.Context, a *app) error
+//
+// that returns nil, errFindings, or what kept it from running.
+type commands struct {
+	Fmt fmtCmd `cmd:"" help:"Write dashboards in the one canonical form."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return "lookout " + info.Main.Version
+	}
+	return "lookout (unknown version)"
+}

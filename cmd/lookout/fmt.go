@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"lookout/internal/dashboard"
+)
+
+type fmtCmd struct {
+	Check bool     `help:"Write nothing; name the files that are not in canonical form and exit 1 if there are any."`
+	Paths []string `arg:"" name:"path" help:"Dashboard files, or directories that are walked for them."`
+}
+
+func (c *fmtCmd) Run(_ context.Context, a *app) error {
+	var changed, seen int
+	var failed []error
+	passedOver, err := dashboards(c.Paths, func(d *dashboard.Dashboard) error {
+		seen++
+		out := d.Canonical()
+		old, err := os.ReadFile(d.File())
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(old, out) {
+			return nil
+		}
+		changed++
+		fmt.Fprintln(a.stdout, d.File())
+		if c.Check {
+			return nil
+		}
+		return replaceFile(d.File(), out)
+	}, func(e *dashboard.SyntaxError) error {
+		// One broken file must not keep the others from being formatted.
+		failed = append(failed, e)
+		return nil
+	})
+	if err = errors.Join(append(failed, err)...); err != nil {
+		return err
+	}
+	verb := "formatted"
+	if c.Check {
+		verb = "not in canonical form"
+	}
+	a.note("%d of %s %s, %s passed over", changed, count(seen, "dashboard"), verb, count(passedOver, "other JSON file"))
+	if c.Check && changed > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// replaceFile writes beside the file and renames, so that an interrupted run leaves the old or the new content and nothing in between. A symbolic link stays one.
+func replaceFile(path string, data []byte) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer os.Remove(tmp.Name())
+	if _, err = tmp.Write(data); err == nil {
+		err = tmp.Chmod(info.Mode().Perm())
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return os.Rename(tmp.Name(), path)
+}

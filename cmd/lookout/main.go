@@ -1,0 +1,95 @@
+// Command lookout reviews dashboards and alert rules: it formats, lints, checks them against what exporters expose, tells what a change means, draws
+// them and moves them in and out of Grafana. It works offline on files; with a Prometheus or a Grafana it does more.
+//
+// The command line is a contract: results go to stdout, diagnostics to stderr, and the exit code is 0 if all is clean, 1 if there are findings or
+// changes, 2 if the command could not run.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the handler is gone, so a second Ctrl-C kills.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+}
+
+const (
+	exitClean    = 0
+	exitFindings = 1
+	exitFailed   = 2
+)
+
+// errFindings is returned by a command that ran well and found something: exit code 1, nothing on stderr.
+var errFindings = errors.New("findings")
+
+// app is what commands get passed instead of reaching for globals.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	client         *http.Client
+	now            func() time.Time
+}
+
+// note writes a diagnostic to stderr.
+func (a *app) note(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+
+// exitCode leaves kong's parser early (--help, --version).
+type exitCode int
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, ok := r.(exitCode)
+			if !ok {
+				panic(r)
+			}
+			code = int(c)
+		}
+	}()
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv, client: &http.Client{Timeout: 30 * time.Second}, now: time.Now}
+	var commands commands
+	parser, err := kong.New(&commands,
+		kong.Name("lookout"),
+		kong.Description("Reviews Grafana dashboards and alert rules. Exit code: 0 clean, 1 findings or changes, 2 could not run."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(c int) { panic(exitCode(c)) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(a),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"version": version()},
+	)
+	if err != nil {
+		panic(err) // a mistake in the commands' tags; every test hits it
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "lookout: %v; see lookout --help\n", err)
+		return exitFailed
+	}
+	switch err := k.Run(); {
+	case err == nil:
+		return exitClean
+	case errors.Is(err, errFindings):
+		return exitFindings
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "lookout: interrupted")
+		return exitFailed
+	default:
+		fmt.Fprintf(stderr, "lookout: %v\n", err)
+		return exitFailed
+	}
+}
