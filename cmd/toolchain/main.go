@@ -41,6 +41,7 @@ type cli struct {
 
 	Up       struct{} `cmd:"" help:"Bring an environment up."`
 	Init     struct{} `cmd:"" help:"Get the toolchain and images, and run terraform init in both roots."`
+	Check    struct{} `cmd:"" help:"Check the environment's name and the files that it is made of."`
 	Apply    struct{} `cmd:"" help:"Apply both roots."`
 	Down     struct{} `cmd:"" help:"Remove an environment."`
 	Status   struct{} `cmd:"" help:"Say where everything is."`
@@ -80,6 +81,8 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return env.Up(ctx)
 	case "init":
 		return env.Init(ctx, true)
+	case "check":
+		return env.Check()
 	case "apply":
 		return env.Apply(ctx)
 	case "down":

@@ -54,6 +54,9 @@ func checkFiles(repo string) error {
 	return nil
 }
 
+// Check refuses what can be seen to be wrong without Terraform.
+func (e *Environment) Check() error { return checkFiles(e.Repo) }
+
 func checkDashboard(name string, data []byte) string {
 	var v struct {
 		UID *string `json:"uid"`

@@ -175,7 +175,7 @@ func (e *Environment) images(ctx context.Context, origins toolchain.Origins, bui
 	}
 	names := map[string]*string{"exporter": &images.Exporter, "relay": &images.Relay, "robot": &images.Robot}
 	for _, program := range programs {
-		if _, err := os.Stat(filepath.Join(e.Repo, "app", program)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(e.Repo, "app", program, "Dockerfile")); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		image, err := b.FromProgram(ctx, program, toolchain.Version)

@@ -61,7 +61,6 @@ func (b ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string,
 		return "", err
 	}
 	delete(files, ".complete")
-	files["etc"] = contextFile{mode: fs.ModeDir | 0o755}
 	files["data"] = contextFile{mode: fs.ModeDir | 0o755}
 	files["log"] = contextFile{mode: fs.ModeDir | 0o755}
 	return b.build(ctx, "lookout/"+p.Name, p.Version, filepath.Join(b.Root, "tools", p.Dir, "Dockerfile"), files)
@@ -154,16 +153,20 @@ func caBundle() (string, error) {
 
 func (c buildContext) addTree(dir, prefix string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil {
 			return err
 		}
 		rel, err := filepath.Rel(dir, path)
-		if err != nil {
+		if err != nil || rel == "." {
 			return err
 		}
 		info, err := entry.Info()
 		if err != nil {
 			return err
+		}
+		if entry.IsDir() {
+			c[filepath.Join(prefix, rel)] = contextFile{mode: fs.ModeDir | info.Mode().Perm()}
+			return nil
 		}
 		c[filepath.Join(prefix, rel)] = contextFile{from: path, mode: info.Mode().Perm()}
 		return nil

@@ -51,7 +51,7 @@ type job struct {
 }
 
 // recipe changes whenever the way of building changes without any file under tools/ changing.
-const recipe = "3"
+const recipe = "4"
 
 var pureGo = []string{"CGO_ENABLED=0"}
 
@@ -75,6 +75,13 @@ func providerPart(name, pkg, version string) Part {
 		}}
 }
 
+// defaultScrape is the configuration inside the image, for those who run it by itself.
+const defaultScrape = `scrape_configs:
+  - job_name: prometheus
+    static_configs:
+      - targets: ["localhost:9090"]
+`
+
 func partPrometheus() Part {
 	return Part{Name: "prometheus", Version: PrometheusVersion, Dir: "prometheus",
 		build: func(ctx context.Context, b *job) error {
@@ -87,6 +94,9 @@ func partPrometheus() Part {
 			}
 			// One of the service discoveries depends on a module that cannot be fetched, so only
 			// those that modules/prometheus offers are compiled in.
+			if err := WriteFile(filepath.Join(b.out, "etc/prometheus.yml"), []byte(defaultScrape), 0o644); err != nil {
+				return err
+			}
 			return b.run(ctx, b.src, pureGo, "go", "build", "-v", "-mod=readonly", "-trimpath",
 				"-tags=netgo,remove_all_sd,enable_dns_sd,enable_moby_sd",
 				"-ldflags="+strings.Join(flags, " "), "-o", b.out+string(filepath.Separator),
@@ -139,7 +149,19 @@ func buildGrafana(ctx context.Context, b *job) error {
 	if err != nil {
 		return err
 	}
-	return copyGrafanaHome(dir, filepath.Join(b.out, "home"))
+	if err := copyGrafanaHome(dir, filepath.Join(b.out, "home")); err != nil {
+		return err
+	}
+	// As in the published image: an all-commented configuration file, and no provisioning.
+	if err := copyFile(filepath.Join(dir, "conf/sample.ini"), filepath.Join(b.out, "etc/grafana.ini"), 0o644); err != nil {
+		return err
+	}
+	for _, kind := range []string{"access-control", "alerting", "dashboards", "datasources", "notifiers", "plugins"} {
+		if err := os.MkdirAll(filepath.Join(b.out, "etc/provisioning", kind), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copyGrafanaHome copies what the server reads under its home path: the defaults, the page

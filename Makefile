@@ -1,0 +1,92 @@
+# Lookout: one command brings the stack up, one proves it. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The environment: a folder of envs/.
+ENV ?= local
+# Where images and providers come from: auto, registry or modules.
+ORIGIN ?= auto
+export ORIGIN
+
+TOOLCHAIN := go build -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
+TERRAFORM := .cache/bin/terraform
+# Providers that were built from modules are found through this file; where they are pulled it is absent.
+ifneq ($(wildcard .cache/terraform.rc),)
+export TF_CLI_CONFIG_FILE := $(CURDIR)/.cache/terraform.rc
+endif
+
+##@ Everyday
+
+.PHONY: up
+up: ## Bring the environment up and say where everything is (ENV=local)
+	@$(TOOLCHAIN) up
+
+.PHONY: test
+test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end story
+	@$(TOOLCHAIN) init
+	@$(MAKE) --no-print-directory lint
+	go test -count=1 -timeout=40m $(GOTESTFLAGS) ./...
+
+.PHONY: down
+down: ## Remove every container, network and volume of the environment
+	@$(TOOLCHAIN) down
+
+.PHONY: status
+status: ## Say where everything is
+	@$(TOOLCHAIN) status
+
+.PHONY: password
+password: ## Print the local Grafana's admin password
+	@$(TOOLCHAIN) password
+
+##@ Terraform, in both roots (platform, then content)
+
+.PHONY: init
+init: ## Get toolchain, images and providers; afterwards plain `terraform apply` works in each root
+	@$(TOOLCHAIN) init
+
+.PHONY: plan
+plan: ## Show what would change
+	@$(TOOLCHAIN) check
+	$(TERRAFORM) -chdir=envs/$(ENV)/platform plan
+	$(TERRAFORM) -chdir=envs/$(ENV)/content plan
+
+.PHONY: apply
+apply: ## Apply what would change; asks first, except in local (YES=1 answers)
+	@$(TOOLCHAIN) apply
+
+.PHONY: destroy
+destroy: ## Destroy what Terraform knows, content first
+	@$(TOOLCHAIN) check
+	$(TERRAFORM) -chdir=envs/$(ENV)/content destroy
+	$(TERRAFORM) -chdir=envs/$(ENV)/platform destroy
+
+.PHONY: lock
+lock: ## Record the checksums of published providers in tools/locks (needs the Terraform registry)
+	@for root in platform content; do \
+	  $(TERRAFORM) -chdir=envs/$(ENV)/$$root providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_arm64; \
+	  mkdir -p tools/locks; cp envs/$(ENV)/$$root/.terraform.lock.hcl tools/locks/$$root.lock.hcl; done
+
+##@ Development
+
+.PHONY: fmt
+fmt: ## Format Go, Terraform and dashboards
+	gofmt -w $$(git ls-files '*.go')
+	$(TERRAFORM) fmt -recursive
+
+.PHONY: lint
+lint: ## Formatting and static checks
+	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	  [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; }
+	go vet ./...
+	$(TERRAFORM) fmt -check -recursive
+
+.PHONY: bench
+bench: ## Benchmarks of the Go programs
+	go test -run='^$$' -bench=. -benchmem ./app/... ./internal/...
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
