@@ -1,10 +1,10 @@
 package toolchain
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -48,8 +48,8 @@ func (p *Progress) Start(step, steps int, what, logPath string) (stop func()) {
 	var wg sync.WaitGroup
 	wg.Add(1)
 	line := func() string {
-		return fmt.Sprintf("%d/%d %s: building, %s, %d packages compiled", step, steps, what,
-			time.Since(begin).Round(time.Second), compiled(logPath))
+		return fmt.Sprintf("%d/%d %s: building, %s, %s", step, steps, what,
+			time.Since(begin).Round(time.Second), doing(logPath))
 	}
 	p.transient(fmt.Sprintf("%d/%d %s: building from its module (log: %s)", step, steps, what, logPath))
 	go func() {
@@ -68,19 +68,27 @@ func (p *Progress) Start(step, steps int, what, logPath string) (stop func()) {
 	return func() { close(done); wg.Wait() }
 }
 
-// compiled counts the packages that `go build -v` has named so far.
-func compiled(logPath string) int {
+// doing says what a build is at, by its log: the last command, and how many packages `go build -v` has
+// named since.
+func doing(logPath string) string {
 	data, err := os.ReadFile(logPath)
 	if err != nil {
-		return 0
+		return "starting"
 	}
-	n := 0
-	for _, line := range bytes.Split(data, []byte("\n")) {
-		if len(line) > 0 && line[0] != '$' && !bytes.HasPrefix(line, []byte("go: ")) && !bytes.Contains(line, []byte(" ")) {
-			n++
+	command, packages := "starting", 0
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSpace(line)
+		if words, ok := strings.CutPrefix(line, "$ "); ok {
+			command, packages = strings.Join(strings.Fields(words)[:2], " "), 0
+		} else if line != "" && !strings.Contains(line, " ") {
+			packages++
 		}
 	}
-	return n
+	command = filepath.Base(command)
+	if command == "go build" {
+		return fmt.Sprintf("%s, %d packages compiled", command, packages)
+	}
+	return command
 }
 
 func (p *Progress) transient(text string) {

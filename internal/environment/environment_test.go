@@ -1,0 +1,144 @@
+package environment
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lookout/internal/toolchain"
+)
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+}
+
+func newEnvironment(t *testing.T) (*Environment, *bytes.Buffer) {
+	t.Helper()
+	repo := t.TempDir()
+	for _, dir := range []string{"envs/local/platform", "envs/local/content", "envs/prod/platform", "envs/prod/content"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(repo, dir), 0o755))
+	}
+	var out bytes.Buffer
+	e, err := Open(Environment{Name: "local", Repo: repo, Out: &out, Progress: &toolchain.Progress{Out: &out}})
+	require.NoError(t, err)
+	return e, &out
+}
+
+func TestAnUnknownEnvironmentIsNamedWithThoseThatExist(t *testing.T) {
+	e, _ := newEnvironment(t)
+	_, err := Open(Environment{Name: "prdo", Repo: e.Repo})
+	require.ErrorContains(t, err, `unknown environment "prdo": choose one of local, prod`)
+}
+
+func TestWrongDashboardsAreNamedWithTheirPlace(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"not JSON": {
+			map[string]string{"go/a.json": "{\n  \"title\": \"A\",\n  \"panels\": [,]\n}\n"},
+			"dashboards/go/a.json:3:14: not JSON"},
+		"cut off": {
+			map[string]string{"go/a.json": "{\n  \"title\": \"A\""},
+			"dashboards/go/a.json:2:"},
+		"one uid in two folders": {
+			map[string]string{"go/a.json": "{}", "web/a.json": "{}"},
+			`dashboards/go/a.json and dashboards/web/a.json have one uid, "a"`},
+		"the uid inside is another": {
+			map[string]string{"go/a.json": `{"uid":"b"}`},
+			`dashboards/go/a.json: its "uid" is "b"`},
+		"a list": {
+			map[string]string{"go/a.json": `[]`},
+			"dashboards/go/a.json:1:1: not a dashboard"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, _ := newEnvironment(t)
+			for file, text := range c.files {
+				write(t, filepath.Join(e.Repo, "dashboards", file), text)
+			}
+			err := e.Check()
+			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, err, "nothing was changed")
+		})
+	}
+	e, _ := newEnvironment(t)
+	write(t, filepath.Join(e.Repo, "dashboards/lock.json"), "not a dashboard, and not in a folder")
+	write(t, filepath.Join(e.Repo, "dashboards/go/a.json"), `{"uid":"a"}`)
+	require.NoError(t, e.Check())
+}
+
+func TestPublishedPortsOfAPlannedContainer(t *testing.T) {
+	got := listenAddresses(map[string]any{"ports": []any{
+		map[string]any{"external": 3001.0, "internal": 3000.0, "ip": "127.0.0.1", "protocol": "tcp"},
+		map[string]any{"internal": 9000.0},
+		map[string]any{"external": 53.0, "protocol": "udp"},
+	}})
+	require.Equal(t, []string{"127.0.0.1:3001"}, got)
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.Error(t, free(l.Addr().String()))
+	require.NoError(t, l.Close())
+	require.NoError(t, free(l.Addr().String()))
+}
+
+func TestADamagedStateIsReplacedByItsBackupAndKept(t *testing.T) {
+	e, out := newEnvironment(t)
+	state := filepath.Join(e.root("platform"), "terraform.tfstate")
+	write(t, state, `{"version": 4, "resour`)
+	write(t, state+".backup", `{"version": 4}`)
+	require.NoError(t, e.restoreState("platform"))
+	data, err := os.ReadFile(state)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"version": 4}`, string(data))
+	require.FileExists(t, state+".damaged")
+	require.Contains(t, out.String(), "its backup is used")
+
+	write(t, state, "broken")
+	write(t, state+".backup", "broken too")
+	require.ErrorContains(t, e.restoreState("platform"), "no sound backup")
+	data, err = os.ReadFile(state)
+	require.NoError(t, err)
+	require.Equal(t, "broken", string(data), "what cannot be mended is left alone")
+}
+
+func TestTheLocalPasswordIsGeneratedOnceAndPrivate(t *testing.T) {
+	e, out := newEnvironment(t)
+	require.NoError(t, e.secrets())
+	require.NoError(t, e.Password())
+	password := strings.TrimSpace(out.String())
+	require.GreaterOrEqual(t, len(password), 20)
+	info, err := os.Stat(e.varsPath("platform", "secrets"))
+	require.NoError(t, err)
+	require.EqualValues(t, 0o600, info.Mode().Perm())
+
+	var content contentSecrets
+	require.NoError(t, e.readVars("content", "secrets", &content))
+	require.Equal(t, "admin:"+password, content.Auth)
+
+	require.NoError(t, e.secrets())
+	out.Reset()
+	require.NoError(t, e.Password())
+	require.Equal(t, password, strings.TrimSpace(out.String()))
+}
+
+func TestOtherEnvironmentsAskBeforeTheyChange(t *testing.T) {
+	e, out := newEnvironment(t)
+	e.Name = "prod"
+	t.Setenv("YES", "")
+	require.ErrorContains(t, e.confirmed("Apply to platform of"), "YES=1")
+	e.In = strings.NewReader("y\n")
+	require.ErrorContains(t, e.confirmed("Apply to platform of"), "nothing was changed")
+	e.In = strings.NewReader("yes\n")
+	require.NoError(t, e.confirmed("Apply to platform of"))
+	require.Contains(t, out.String(), "Apply to platform of prod?")
+	require.NoError(t, e.secrets())
+	require.NoFileExists(t, e.varsPath("platform", "secrets"), "only local has generated secrets")
+}
