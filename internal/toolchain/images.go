@@ -28,7 +28,7 @@ type Images struct {
 
 // Published are the images that are pulled where Docker Hub answers.
 var Published = Images{
-	Grafana:    "grafana/grafana:13.1.0",
+	Grafana:    "grafana/grafana:13.2.3",
 	Prometheus: "prom/prometheus:v3.16.0",
 }
 
