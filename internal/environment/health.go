@@ -9,47 +9,69 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"sort"
 	"strings"
 	"time"
 )
 
-// Endpoint is one address of a running environment, as the platform's output "endpoints" gives it.
-type Endpoint struct {
-	URL    string `json:"url"`
-	Health string `json:"health"`
+// services are the parts of a platform that a person may ask, by the name of the platform's output, with
+// the path that tells whether each is healthy and what it is there for.
+var services = []struct{ name, health, about string }{
+	{"grafana", "/api/health", "dashboards and alert rules"},
+	{"prometheus", "/-/ready", "targets and queries"},
+	{"exporter", "/-/ready", "the sample service"},
+	{"robot", "/-/ready", "what arrived in the chat (stands in for DingTalk)"},
+	{"relay", "/-/ready", "deliveries to the chat"},
 }
 
-func (e *Environment) endpoints(ctx context.Context) (map[string]Endpoint, error) {
+// endpoints returns the address of each service that the platform publishes on this machine.
+func (e *Environment) endpoints(ctx context.Context) (map[string]string, error) {
 	var outputs map[string]struct {
 		Value json.RawMessage `json:"value"`
 	}
 	if err := e.query(ctx, &outputs, "platform", "output", "-json"); err != nil {
 		return nil, err
 	}
-	raw, ok := outputs["endpoints"]
-	if !ok {
-		return nil, fmt.Errorf("envs/%s/platform has no output named endpoints", e.Name)
+	urls := map[string]string{}
+	for _, s := range services {
+		output, ok := outputs[s.name]
+		if !ok {
+			continue
+		}
+		var service struct {
+			URL string `json:"url"`
+		}
+		if err := json.Unmarshal(output.Value, &service); err != nil {
+			return nil, fmt.Errorf("the output %s of envs/%s/platform: %w", s.name, e.Name, err)
+		}
+		if service.URL != "" {
+			urls[s.name] = service.URL
+		}
 	}
-	var endpoints map[string]Endpoint
-	return endpoints, json.Unmarshal(raw.Value, &endpoints)
+	if len(urls) == 0 {
+		return nil, fmt.Errorf("the environment %s is not up: run `make up ENV=%s`", e.Name, e.Name)
+	}
+	return urls, nil
 }
 
 // awaitHealthy waits until each part answers from where a user asks, and hands Grafana's address on to
 // the local content.
 func (e *Environment) awaitHealthy(ctx context.Context) error {
-	endpoints, err := e.endpoints(ctx)
+	urls, err := e.endpoints(ctx)
+	if err != nil {
+		return err
+	}
+	name, err := e.stackName()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for name, endpoint := range endpoints {
-		if endpoint.Health == "" {
+	for _, s := range services {
+		if urls[s.name] == "" {
 			continue
 		}
-		if err := await(ctx, e.Client, endpoint.Health); err != nil {
-			return fmt.Errorf("%s does not become healthy: %w; its log: docker logs lookout-%s-%s", name, err, e.Name, name)
+		if err := await(ctx, e.Client, urls[s.name]+s.health); err != nil {
+			return fmt.Errorf("%s does not become healthy: %w; its log: docker logs %s-%s", s.name, err, name, s.name)
 		}
 	}
 	if e.Name != Local {
@@ -59,7 +81,7 @@ func (e *Environment) awaitHealthy(ctx context.Context) error {
 	if err := e.readVars("content", "secrets", &secrets); err != nil {
 		return err
 	}
-	if url := endpoints["grafana"].URL; url != "" && url != secrets.URL {
+	if url := urls["grafana"]; url != "" && url != secrets.URL {
 		secrets.URL = url
 		return e.writeVars("content", "secrets", 0o600, secrets)
 	}
@@ -100,34 +122,30 @@ func (e *Environment) Summary(ctx context.Context) error {
 	if err := e.findTerraform(ctx); err != nil {
 		return err
 	}
-	endpoints, err := e.endpoints(ctx)
+	urls, err := e.endpoints(ctx)
 	if err != nil {
 		return err
 	}
-	about := map[string]string{
-		"grafana":    "dashboards and alert rules",
-		"prometheus": "targets, queries",
-		"exporter":   "the sample service",
-		"robot":      "what arrived in the chat (the DingTalk stand-in)",
-		"relay":      "deliveries",
-	}
-	names := make([]string, 0, len(endpoints))
-	for name := range endpoints {
-		names = append(names, name)
-	}
-	sort.Strings(names)
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nThe environment %s is up.\n\n", e.Name)
-	for _, name := range names {
-		fmt.Fprintf(&b, "  %-12s %-28s %s\n", name, endpoints[name].URL, about[name])
+	for _, s := range services {
+		if urls[s.name] != "" {
+			fmt.Fprintf(&b, "  %-12s %-24s %s\n", s.name, urls[s.name], s.about)
+		}
 	}
 	if e.Name == Local {
-		fmt.Fprintf(&b, "\n  Log in to Grafana as admin; `make password` prints the password,\n  which is kept in envs/local/platform/secrets.auto.tfvars.json.\n")
-		fmt.Fprintf(&b, "\nSee your first alert arrive and recover:\n\n")
-		fmt.Fprintf(&b, "  curl -X PUT -d 30 %s/faults/threads      # too many OS threads\n", endpoints["exporter"].URL)
-		fmt.Fprintf(&b, "  open %-37s # the message comes within a minute\n", endpoints["robot"].URL)
-		fmt.Fprintf(&b, "  curl -X DELETE %s/faults                # and recovers\n", endpoints["exporter"].URL)
-		fmt.Fprintf(&b, "\n`make test` drives that and everything else; `make down` removes it all; `make help` lists the rest.\n")
+		fmt.Fprintf(&b, `
+Grafana's user is admin; `+"`make password`"+` prints the password, which is kept in
+envs/local/platform/secrets.auto.tfvars.json.
+
+See your first alert arrive and recover:
+
+  curl -X PUT -d 30 %[1]s/faults/threads   # 30 busy OS threads: too many
+  open %[2]s in a browser               # the message arrives within a minute
+  curl -X DELETE %[1]s/faults              # and so does the recovery
+
+`+"`make test`"+` proves that and everything else, `+"`make down`"+` removes it all, `+"`make help`"+` lists the rest.
+`, urls["exporter"], urls["robot"])
 	}
 	_, err = io.WriteString(e.Out, b.String())
 	return err
