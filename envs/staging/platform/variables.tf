@@ -1,0 +1,120 @@
+variable "bind_address" {
+  description = "Address of the host on which ports are published. Loopback: Prometheus and the exporter have no login."
+  type        = string
+  default     = "127.0.0.1"
+  nullable    = false
+}
+
+variable "docker_host" {
+  description = "The engine to use, for example \"ssh://ops@monitoring.example.com\". Null takes DOCKER_HOST, or the engine of this machine."
+  type        = string
+  default     = null
+}
+
+variable "grafana_admin_password" {
+  description = "Password of Grafana's user \"admin\", at least 8 characters. Set TF_VAR_grafana_admin_password; it has no default on purpose."
+  type        = string
+  nullable    = false
+  sensitive   = true
+}
+
+variable "images" {
+  description = "Image of each container. `make init` writes images.auto.tfvars.json with what it pulled or built; the defaults are the published ones, and there are none for Lookout's own programs."
+  type = object({
+    exporter   = optional(string)
+    grafana    = optional(string, "grafana/grafana:13.2.3")
+    prometheus = optional(string, "prom/prometheus:v3.16.0")
+    relay      = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for image in [var.images.exporter] : image != null])
+    error_message = "images names no image for exporter, of which there is no published one; run `make init ENV=staging`, which builds it and writes images.auto.tfvars.json."
+  }
+}
+
+variable "memory_mebibytes" {
+  description = "Memory limit of each container in MiB, swap included."
+  type = object({
+    exporter   = optional(number, 128)
+    grafana    = optional(number, 768)
+    prometheus = optional(number, 1024)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "name" {
+  description = "Name of the environment: its network, and the prefix of every container and volume."
+  type        = string
+  default     = "lookout-staging"
+  nullable    = false
+}
+
+variable "ports" {
+  description = "Port of each service on the host. Every environment has its own, so that they can stand side by side on one machine."
+  type = object({
+    exporter   = optional(number, 9101)
+    grafana    = optional(number, 3002)
+    prometheus = optional(number, 9091)
+    relay      = optional(number, 8071)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(distinct(values(var.ports))) == length(values(var.ports))
+    error_message = "ports gives one port to two services: ${jsonencode(var.ports)}; give each its own."
+  }
+}
+
+variable "retention" {
+  description = "How long and how much Prometheus keeps. Two weeks: one release cycle to compare with."
+  type = object({
+    size = optional(string, "10GB")
+    time = optional(string, "15d")
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "root_url" {
+  description = "Address under which people reach Grafana, the base of every link in a message, for example \"https://grafana.example.com/\"."
+  type        = string
+  default     = null
+}
+
+variable "scrape_interval" {
+  description = "How often targets are scraped and recording rules evaluated. 10s resolves what a dashboard shows, at 4.3 kB of memory per series."
+  type        = string
+  default     = "10s"
+  nullable    = false
+}
+
+variable "scrape_jobs" {
+  description = "Scrape jobs beside \"go\" and \"prometheus\", as modules/prometheus takes them."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "secrets_directory" {
+  description = "Directory on the Docker host with passwords and certificates that scrape_jobs name; see modules/prometheus."
+  type        = string
+  default     = null
+}
+
+variable "targets_directory" {
+  description = "Directory on the Docker host with files that scrape_jobs discover targets in; see modules/prometheus."
+  type        = string
+  default     = null
+}
+
+variable "time_zone" {
+  description = "IANA name of the zone in which messages and dashboards give times."
+  type        = string
+  default     = "Asia/Shanghai"
+  nullable    = false
+}

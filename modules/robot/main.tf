@@ -1,0 +1,79 @@
+locals {
+  port = 8060
+  # nobody. By number, since there is nothing in the image to look a name up in.
+  user = "65534:65534"
+
+  # 0.0.0.0 is where it listens, not where one can ask.
+  host = var.publish == null ? null : contains(["0.0.0.0", "::"], var.publish.ip) ? "127.0.0.1" : strcontains(var.publish.ip, ":") ? "[${var.publish.ip}]" : var.publish.ip
+
+  healthcheck = ["CMD", "/bin/robot", "--healthcheck", "--listen=:${local.port}"]
+  tmpfs       = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
+}
+
+resource "docker_image" "robot" {
+  name         = var.image
+  keep_locally = true
+}
+
+# The provider plans a change of these in place and then does not make it.
+resource "terraform_data" "replaces_container" {
+  input = { healthcheck = local.healthcheck, tmpfs = local.tmpfs }
+}
+
+resource "docker_container" "robot" {
+  name       = "${var.name}-robot"
+  image      = docker_image.robot.image_id
+  entrypoint = ["/bin/robot"]
+  command = concat(
+    ["--access-token=${var.access_token}", "--listen=:${local.port}", "--time-zone=${var.time_zone}"],
+    # An empty one says that there are none; without the flag the program has its default.
+    [for keyword in coalescelist(var.keywords, [""]) : "--keyword=${keyword}"],
+  )
+  restart               = "unless-stopped"
+  wait                  = true
+  destroy_grace_seconds = 15
+
+  user          = local.user
+  read_only     = true
+  tmpfs         = local.tmpfs
+  memory        = var.memory_mebibytes
+  memory_swap   = var.memory_mebibytes
+  security_opts = ["no-new-privileges:true"]
+  log_driver    = "json-file"
+  log_opts      = { max-file = "3", max-size = "10m" }
+
+  capabilities {
+    drop = ["ALL"]
+  }
+
+  healthcheck {
+    test     = local.healthcheck
+    interval = "5s"
+    timeout  = "5s"
+    retries  = 3
+  }
+
+  labels {
+    label = "lookout.environment"
+    value = var.name
+  }
+
+  networks_advanced {
+    name    = var.network.id
+    aliases = ["robot"]
+  }
+
+  dynamic "ports" {
+    for_each = var.publish[*]
+
+    content {
+      internal = local.port
+      external = ports.value.port
+      ip       = ports.value.ip
+    }
+  }
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.replaces_container]
+  }
+}

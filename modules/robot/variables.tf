@@ -1,0 +1,97 @@
+variable "access_token" {
+  description = "Access token that callers must send. It protects nothing here and is no secret: the messages stay on this machine."
+  type        = string
+  default     = "lookout"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]+$", var.access_token))
+    error_message = "access_token is \"${var.access_token}\"; use letters, digits, dashes and underscores, since it stands in a URL."
+  }
+}
+
+variable "image" {
+  description = "Image with /bin/robot. There is no published one; it is built from app/robot."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = trimspace(var.image) != ""
+    error_message = "image is empty; give an image with a tag, for example \"lookout/robot:dev\"."
+  }
+}
+
+variable "keywords" {
+  description = "Keywords of which one must stand in a message, as with DingTalk's own robots; 10 at most. None switches the check off."
+  type        = list(string)
+  default     = ["报警"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.keywords) <= 10 && alltrue([for keyword in var.keywords : trimspace(keyword) != ""])
+    error_message = "keywords is ${jsonencode(var.keywords)}; give at most 10, none of them empty."
+  }
+}
+
+variable "memory_mebibytes" {
+  description = "Memory limit in MiB, swap included. It keeps its messages in memory, the newest 1,000 of at most 20,000 bytes."
+  type        = number
+  default     = 128
+  nullable    = false
+
+  validation {
+    condition     = var.memory_mebibytes >= 16 && floor(var.memory_mebibytes) == var.memory_mebibytes
+    error_message = "memory_mebibytes is ${var.memory_mebibytes}; give a whole number of MiB, 16 or more."
+  }
+}
+
+variable "name" {
+  description = "Name of the environment, the prefix of everything that is created, for example \"lookout-local\"."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.name))
+    error_message = "name is \"${var.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
+  }
+}
+
+variable "network" {
+  description = "The environment's Docker network, in which it is known as \"robot\"."
+  type = object({
+    id   = string
+    name = string
+  })
+  nullable = false
+}
+
+variable "publish" {
+  description = "Address and port on the host, or null to publish nothing. Loopback unless said otherwise."
+  type = object({
+    ip   = optional(string, "127.0.0.1")
+    port = optional(number, 8060)
+  })
+  default = {}
+
+  validation {
+    condition     = var.publish == null ? true : can(cidrhost("${var.publish.ip}/32", 0)) || can(cidrhost("${var.publish.ip}/128", 0))
+    error_message = "publish.ip is \"${try(var.publish.ip, "")}\", which is no IP address; use \"127.0.0.1\" for this machine only."
+  }
+
+  validation {
+    condition     = var.publish == null ? true : var.publish.port >= 1 && var.publish.port <= 65535 && floor(var.publish.port) == var.publish.port
+    error_message = "publish.port is ${try(var.publish.port, 0)}; give a whole number from 1 to 65535."
+  }
+}
+
+variable "time_zone" {
+  description = "IANA name of the zone in which the page gives times."
+  type        = string
+  default     = "Asia/Shanghai"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$", var.time_zone))
+    error_message = "time_zone is \"${var.time_zone}\"; use an IANA name such as \"Asia/Shanghai\", \"Europe/Berlin\" or \"UTC\"."
+  }
+}
