@@ -136,4 +136,3 @@ func BenchmarkLargeScrape(b *testing.B) {
 	b.ReportMetric(median(ours)/median(theirs), "ratio")
 	b.ReportMetric(0, "ns/op")
 }
-

@@ -31,8 +31,8 @@ type faults struct {
 	mu    sync.Mutex // one change at a time
 	knobs map[string]*knob
 
-	threadQuits   []chan struct{}
-	threadsBefore int // OS threads of the process when the knob left 0
+	threadQuits    []chan struct{}
+	threadsBefore  int // OS threads of the process when the knob left 0
 	goroutineQuits []chan struct{}
 	ballast        [][]byte
 }

@@ -90,7 +90,7 @@ func TestErrorPercent(t *testing.T) {
 		}
 	}
 	assert.InDelta(t, 300, failed, 60)
-	assert.Equal(t, float64(failed), testutil.ToFloat64(s.metrics.requests.WithLabelValues("/api/products", "get", "500")),
+	assert.Equal(t, float64(failed), testutil.ToFloat64(s.metrics.requests.WithLabelValues("/api/products", "GET", "500")),
 		"failures are counted under the route that was asked for")
 
 	require.Equal(t, 200, do(t, h, "DELETE", "/faults", "").Code)

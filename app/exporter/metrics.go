@@ -1,8 +1,11 @@
 package main
 
 import (
-	"context"
 	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +31,8 @@ type metrics struct {
 	duration      *prometheus.HistogramVec
 	inFlight      prometheus.Gauge
 	ordersCreated *prometheus.CounterVec
+
+	known sync.Map // seriesKey → *series
 }
 
 // newMetrics registers everything /metrics shows on reg.
@@ -92,39 +97,118 @@ func exposition(reg prometheus.Gatherer) http.Handler {
 	})
 }
 
-// otherRoute is the route of requests that match no pattern, so that nobody can make series by
-// asking for paths that don't exist. promhttp bounds the method the same way, as "unknown".
-const otherRoute = "other"
+// exemplarEvery is how seldom a series gets a new exemplar: each costs a few microseconds, and a
+// scrape sees no more than one per bucket anyhow. Requests that took longer than this always get
+// one, since theirs are the traces somebody will look for.
+const exemplarEvery = 100 * time.Millisecond
 
-// request is what the layers of one request tell each other.
-type request struct {
-	traceID string
-	route   string
+// otherRoute and otherMethod stand for what no pattern matches and what HTTP does not define, so
+// that nobody can make series by asking for things that don't exist.
+const (
+	otherRoute  = "other"
+	otherMethod = "other"
+)
+
+// seriesKey is what tells requests apart in the metrics; all its values are bounded.
+type seriesKey struct {
+	route, method string
+	code          int
 }
 
-type requestKey struct{}
+// series are the metrics of one seriesKey, looked up once: finding them by their labels at every
+// request takes longer than counting.
+type series struct {
+	requests     prometheus.Counter
+	duration     prometheus.Observer
+	nextExemplar atomic.Int64 // nanoseconds of the Unix time
+}
 
-func requestFrom(ctx context.Context) *request {
-	r, ok := ctx.Value(requestKey{}).(*request)
-	if !ok {
-		return &request{route: otherRoute}
+func (m *metrics) series(k seriesKey) *series {
+	if s, ok := m.known.Load(k); ok {
+		return s.(*series)
 	}
-	return r
+	s, _ := m.known.LoadOrStore(k, &series{
+		requests: m.requests.WithLabelValues(k.route, k.method, strconv.Itoa(k.code)),
+		duration: m.duration.WithLabelValues(k.route, k.method),
+	})
+	return s.(*series)
 }
 
-// instrument counts and times what api answers. The route is the pattern that api chose, which is
-// known only once api has returned.
+func (m *metrics) observe(k seriesKey, start time.Time, took time.Duration, r *http.Request) {
+	s := m.series(k)
+	now := start.Add(took).UnixNano()
+	next := s.nextExemplar.Load()
+	due := now >= next && s.nextExemplar.CompareAndSwap(next, now+int64(exemplarEvery))
+	if !due && took < exemplarEvery {
+		s.requests.Inc()
+		s.duration.Observe(took.Seconds())
+		return
+	}
+	id := traceIDOf(r.Header.Get("Traceparent"))
+	if id == "" {
+		id = newTraceID()
+	}
+	exemplar := prometheus.Labels{"trace_id": id}
+	s.requests.(prometheus.ExemplarAdder).AddWithExemplar(1, exemplar)
+	s.duration.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), exemplar)
+}
+
+// instrument counts and times what api answers. promhttp has middleware for this; it took 7 µs a
+// request where this takes well under one (BenchmarkInstrumentation), because it looks every series
+// up by its labels and can learn the route only by way of a context.
 func (m *metrics) instrument(api http.Handler) http.Handler {
-	routed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		info := requestFrom(r.Context())
-		defer func() { info.route = routeOf(r.Pattern) }()
-		api.ServeHTTP(w, r)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		m.inFlight.Inc()
+		rec := &recorder{ResponseWriter: w, code: http.StatusOK}
+		r.Pattern = "" // an outer mux has left its own, which is not the route
+		defer func() {
+			m.inFlight.Dec()
+			m.observe(seriesKey{routeOf(r.Pattern), methodOf(r.Method), rec.code}, start, time.Since(start), r)
+		}()
+		api.ServeHTTP(rec, r)
 	})
-	route := promhttp.WithLabelFromCtx("route", func(ctx context.Context) string { return requestFrom(ctx).route })
-	exemplar := promhttp.WithExemplarFromContext(func(ctx context.Context) prometheus.Labels {
-		return prometheus.Labels{"trace_id": requestFrom(ctx).traceID}
-	})
-	counted := promhttp.InstrumentHandlerCounter(m.requests, routed, route, exemplar)
-	timed := promhttp.InstrumentHandlerDuration(m.duration, counted, route, exemplar)
-	return traced(promhttp.InstrumentHandlerInFlight(m.inFlight, timed))
+}
+
+// recorder remembers the status code of an answer.
+type recorder struct {
+	http.ResponseWriter
+	code  int
+	wrote bool
+}
+
+func (r *recorder) WriteHeader(code int) {
+	if !r.wrote && code >= 200 { // what is below is a prelude to the answer
+		r.code, r.wrote = min(code, 599), true
+	}
+	r.ResponseWriter.WriteHeader(code)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.wrote = true
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach what the server itself offers.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// routeOf is the path of a ServeMux pattern such as "GET /api/orders/{id}", which the mux leaves in
+// the request it was given.
+func routeOf(pattern string) string {
+	if pattern == "" {
+		return otherRoute
+	}
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		pattern = path
+	}
+	return strings.TrimSuffix(pattern, "{$}")
+}
+
+func methodOf(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	}
+	return otherMethod
 }

@@ -103,7 +103,7 @@ func (s *service) recovered(next http.Handler) http.Handler {
 				panic(err)
 			}
 			s.cfg.Logger.Error("panic while answering", "method", r.Method, "path", r.URL.Path,
-				"trace_id", requestFrom(r.Context()).traceID, "panic", err, "stack", string(debug.Stack()))
+				"traceparent", r.Header.Get("Traceparent"), "panic", err, "stack", string(debug.Stack()))
 			writeError(w, http.StatusInternalServerError, "internal error")
 		}()
 		next.ServeHTTP(w, r)
