@@ -1,0 +1,212 @@
+// Package promql parses the queries of Grafana dashboards with Prometheus' own parser.
+//
+// Queries in dashboards hold Grafana variables in all places: as durations, names, label matchers, operators, functions. [Parser.Parse] puts a
+// placeholder that fits for each of them, so that what Prometheus would accept is accepted, and errors point at the query as it was written. Queries that
+// are LogQL or MetricsQL are recognised and named, not refused.
+package promql
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/parser/posrange"
+)
+
+// Expr is a query as it was understood.
+type Expr struct {
+	// Text is the query as written.
+	Text string
+	// Language is what it is written in; for anything but PromQL Tree is nil and Err is nil.
+	Language Language
+	// Evidence says what gave the language away ("line filter |=", "function rollup_rate"); "" for PromQL.
+	Evidence string
+	// Tree is the parsed query, nil if Err is set. It is shared between equal queries: don't change it. Names in it may hold placeholders, see
+	// [HasVariable], [Pattern] and [Expr.Restore].
+	Tree parser.Expr
+	Err  *Error
+	// Uses are the variables in it, in the order of the text.
+	Uses []Use
+
+	segs []segment
+}
+
+// Error is what is wrong with a query.
+type Error struct {
+	// Offset is the byte in [Expr.Text] where it is.
+	Offset int
+	Msg    string
+}
+
+func (e *Error) Error() string { return e.Msg }
+
+// Parser parses queries and remembers them: the same query stands in many dashboards. It is not safe for concurrent use.
+type Parser struct {
+	p     parser.Parser
+	cache map[string]cached
+}
+
+type cached struct {
+	tree parser.Expr
+	err  error
+}
+
+// cacheSize bounds the memory of the cache; a collection of 450 dashboards has about 7,000 different queries.
+const cacheSize = 20_000
+
+// NewParser makes a parser that accepts all that any Prometheus since 2.0 accepts, experimental functions included: whether a certain server has them
+// switched on, the query does not tell.
+func NewParser() *Parser {
+	functions := make(map[string]*parser.Function, len(parser.Functions)+1)
+	for name, f := range parser.Functions {
+		functions[name] = f
+	}
+	// Prometheus 3 renamed it; older servers know only this name.
+	old := *parser.Functions["double_exponential_smoothing"]
+	old.Name = "holt_winters"
+	functions["holt_winters"] = &old
+	return &Parser{
+		p: parser.NewParser(parser.Options{
+			EnableExperimentalFunctions: true, EnableBinopFillModifiers: true, Functions: functions,
+		}),
+		cache: map[string]cached{},
+	}
+}
+
+// Parse understands a query. defined tells whether the dashboard has a variable of that name; nil means that all names are good. Grafana leaves an unknown
+// name inside a string alone, so it may be part of a regular expression.
+func (p *Parser) Parse(text string, defined func(name string) bool) *Expr {
+	e := &Expr{Text: text}
+	tree, err := p.parse(e, defined)
+	if err == nil {
+		e.Tree = tree
+		return e
+	}
+	if lang, why := Detect(text); lang != PromQL {
+		e.Language, e.Evidence = lang, why
+		return e
+	}
+	e.Err = e.explain(err)
+	return e
+}
+
+// maxTries bounds how many combinations of placeholders are tried for a query that the likeliest one does not fit.
+const maxTries = 96
+
+func (p *Parser) parse(e *Expr, defined func(string) bool) (parser.Expr, error) {
+	if strings.IndexByte(e.Text, '$') < 0 && !strings.Contains(e.Text, "[[") {
+		return p.parseText(e.Text)
+	}
+	s := scanner{src: e.Text, defined: defined}
+	s.scan()
+	s.plan()
+	e.Uses = s.uses
+	choice := make([]int, len(s.holes))
+	text, segs := s.fill(choice)
+	tree, first := p.parseText(text)
+	e.segs = segs
+	if first == nil {
+		return tree, nil
+	}
+	tries := 0
+	try := func() bool {
+		tries++
+		text, segs := s.fill(choice)
+		var err error
+		if tree, err = p.parseText(text); err == nil {
+			e.segs = segs
+			return true
+		}
+		return false
+	}
+	// One variable off its likeliest placeholder, then two, then all by the same step.
+	for i := range s.holes {
+		for choice[i] = 1; choice[i] < len(s.holes[i].candidates) && tries < maxTries; choice[i]++ {
+			if try() {
+				return tree, nil
+			}
+		}
+		choice[i] = 0
+	}
+	for i := range s.holes {
+		for j := range i {
+			for choice[i] = 1; choice[i] < len(s.holes[i].candidates); choice[i]++ {
+				for choice[j] = 1; choice[j] < len(s.holes[j].candidates) && tries < maxTries; choice[j]++ {
+					if try() {
+						return tree, nil
+					}
+				}
+			}
+			choice[j] = 0
+		}
+		choice[i] = 0
+	}
+	for step := 1; step < 4; step++ {
+		for i := range s.holes {
+			choice[i] = min(step, len(s.holes[i].candidates)-1)
+		}
+		if try() {
+			return tree, nil
+		}
+	}
+	return nil, first
+}
+
+func (p *Parser) parseText(text string) (parser.Expr, error) {
+	if c, ok := p.cache[text]; ok {
+		return c.tree, c.err
+	}
+	tree, err := p.p.ParseExpr(text)
+	if err != nil {
+		tree = nil
+	}
+	if len(p.cache) >= cacheSize {
+		clear(p.cache)
+	}
+	p.cache[text] = cached{tree, err}
+	return tree, err
+}
+
+// Offset is where a position of the tree stands in the query as written.
+func (e *Expr) Offset(pos posrange.Pos) int {
+	at, from := int(pos), int(pos)
+	for _, s := range e.segs {
+		if s.to > at {
+			break
+		}
+		from = s.from
+		if !s.fixed {
+			from += at - s.to
+		}
+	}
+	return min(from, len(e.Text))
+}
+
+// Restore writes the variables back into a text that came out of the tree.
+func (e *Expr) Restore(s string) string {
+	if !strings.Contains(s, markerPrefix) {
+		return s
+	}
+	return markerRE.ReplaceAllStringFunc(s, func(m string) string {
+		i := 0
+		for _, c := range m[len(markerPrefix) : len(m)-len(markerSuffix)] {
+			i = i*10 + int(c-'0')
+		}
+		if i < len(e.Uses) {
+			return e.Text[e.Uses[i].At:e.Uses[i].End]
+		}
+		return m
+	})
+}
+
+// explain turns the parser's error into one about the query as written.
+func (e *Expr) explain(err error) *Error {
+	out := &Error{Msg: err.Error()}
+	var list parser.ParseErrors
+	if errors.As(err, &list) && len(list) > 0 {
+		out.Offset = e.Offset(list[0].PositionRange.Start)
+		out.Msg = list[0].Err.Error()
+	}
+	out.Msg = e.Restore(strings.TrimPrefix(out.Msg, "parse error: "))
+	return out
+}

@@ -1,0 +1,144 @@
+package promql
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Use is one place where a query holds a Grafana variable.
+type Use struct {
+	// Name is the variable without $, braces, field and format: "job" for ${job:regex}.
+	Name string
+	// Format is what follows the colon in ${v:regex} and [[v:regex]].
+	Format string
+	// At and End are byte offsets in the query as written.
+	At, End int
+	// Quoted means that it stands inside a string literal. There Grafana leaves a name it does not know as it is.
+	Quoted bool
+	// Builtin means one of Grafana's own, $__interval and the like.
+	Builtin bool
+}
+
+// markerPrefix and markerSuffix frame the number of a [Use] in the text given to the parser. They are letters, so the marker can stand in a metric name,
+// a label name and a regular expression alike.
+const (
+	markerPrefix = "lookoutVar"
+	markerSuffix = "Q"
+)
+
+var markerRE = regexp.MustCompile(markerPrefix + `([0-9]+)` + markerSuffix)
+
+func marker(i int) string { return markerPrefix + strconv.Itoa(i) + markerSuffix }
+
+// HasVariable tells whether a name or value taken from a parsed tree depends on a Grafana variable.
+func HasVariable(s string) bool { return strings.Contains(s, markerPrefix) && markerRE.MatchString(s) }
+
+// Pattern is the regular expression of what a name from a parsed tree can be once Grafana has filled in its variables. isRegexp tells that s is
+// an expression already (the value of a =~ matcher).
+func Pattern(s string, isRegexp bool) string {
+	var b strings.Builder
+	last := 0
+	for _, m := range markerRE.FindAllStringIndex(s, -1) {
+		b.WriteString(quoteUnless(isRegexp, s[last:m[0]]))
+		b.WriteString(".*")
+		last = m[1]
+	}
+	b.WriteString(quoteUnless(isRegexp, s[last:]))
+	return b.String()
+}
+
+func quoteUnless(raw bool, s string) string {
+	if raw {
+		return s
+	}
+	return regexp.QuoteMeta(s)
+}
+
+// matchVariable recognises a Grafana variable at the beginning of s, by the rules of Grafana's own template service: $name, ${name}, ${name.field},
+// ${name:format}, [[name]], [[name:format]]. size is 0 if there is none.
+func matchVariable(s string) (name, format string, size int) {
+	if len(s) < 2 {
+		return "", "", 0
+	}
+	switch {
+	case s[0] == '$' && isWord(s[1]):
+		end := 1
+		for end < len(s) && isWord(s[end]) {
+			end++
+		}
+		return s[1:end], "", end
+	case s[0] == '$' && s[1] == '{':
+		inner, _, ok := strings.Cut(s[2:], "}")
+		if !ok {
+			return "", "", 0
+		}
+		size = len(inner) + 3
+		inner, format, _ = strings.Cut(inner, ":")
+		name, _, _ = strings.Cut(inner, ".")
+	case s[0] == '[' && s[1] == '[':
+		inner, _, ok := strings.Cut(s[2:], "]]")
+		if !ok {
+			return "", "", 0
+		}
+		size = len(inner) + 4
+		name, format, _ = strings.Cut(inner, ":")
+	default:
+		return "", "", 0
+	}
+	for i := range len(name) {
+		if !isWord(name[i]) {
+			return "", "", 0
+		}
+	}
+	if name == "" {
+		return "", "", 0
+	}
+	return name, format, size
+}
+
+// Variables lists the Grafana variables in any text: a title, a legend, a link.
+func Variables(s string) []Use {
+	var out []Use
+	for i := 0; i < len(s); {
+		if s[i] != '$' && s[i] != '[' {
+			i++
+			continue
+		}
+		name, format, size := matchVariable(s[i:])
+		if size == 0 {
+			i++
+			continue
+		}
+		out = append(out, Use{Name: name, Format: format, At: i, End: i + size, Builtin: builtin(name)})
+		i += size
+	}
+	return out
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// builtin tells Grafana's own variables. Names with two underscores are reserved for them; the two others are leftovers of its first versions.
+func builtin(name string) bool {
+	return strings.HasPrefix(name, "__") || name == "timeFilter" || name == "interval_ms"
+}
+
+// builtinNumber tells the built-in variables that stand for a bare number.
+func builtinNumber(name string) bool {
+	switch name {
+	case "__interval_ms", "__rate_interval_ms", "__range_ms", "__range_s", "__from", "__to", "interval_ms":
+		return true
+	}
+	return false
+}
+
+// builtinDuration tells the built-in variables that stand for a duration such as 15s.
+func builtinDuration(name string) bool {
+	switch name {
+	case "__interval", "__rate_interval", "__range":
+		return true
+	}
+	return false
+}
