@@ -26,6 +26,7 @@ up: ## Bring the environment up and say where everything is (ENV=local)
 .PHONY: test
 test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end story
 	@$(TOOLCHAIN) init
+	@$(TOOLCHAIN) test-deps
 	@$(MAKE) --no-print-directory lint
 	go test -count=1 -timeout=40m $(GOTESTFLAGS) ./...
 

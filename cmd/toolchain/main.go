@@ -41,6 +41,7 @@ type cli struct {
 
 	Up       struct{} `cmd:"" help:"Bring an environment up."`
 	Init     struct{} `cmd:"" help:"Get the toolchain and images, and run terraform init in both roots."`
+	TestDeps struct{} `cmd:"" help:"Get what the tests need beside that: a browser."`
 	Check    struct{} `cmd:"" help:"Check the environment's name and the files that it is made of."`
 	Apply    struct{} `cmd:"" help:"Apply both roots."`
 	Down     struct{} `cmd:"" help:"Remove an environment."`
@@ -82,7 +83,9 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	case "init":
 		return env.Init(ctx, true)
 	case "check":
-		return env.Check()
+		return env.Check(ctx)
+	case "test-deps":
+		return toolchain.Ensure(ctx, env.Progress, toolchain.NeedBrowser)
 	case "apply":
 		return env.Apply(ctx)
 	case "down":

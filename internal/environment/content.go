@@ -7,13 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // adoptContent takes over what an interrupted apply has created in Grafana without recording it:
 // folders and datasources whose uid is taken could neither be created again nor are they anybody
 // else's. Everything else of the content is written over by its name when it is applied again.
 func (e *Environment) adoptContent(ctx context.Context, plan Plan) (bool, error) {
-	if _, interrupted := e.began(); !interrupted || e.Name != Local {
+	if !e.interrupted || e.Name != Local {
 		return false, nil
 	}
 	var secrets contentSecrets
@@ -66,7 +67,7 @@ func find(ctx context.Context, client *http.Client, secrets contentSecrets, path
 	if err != nil {
 		return "", err
 	}
-	user, password, _ := cut(secrets.Auth)
+	user, password, _ := strings.Cut(secrets.Auth, ":")
 	req.SetBasicAuth(user, password)
 	resp, err := client.Do(req)
 	if err != nil {
@@ -97,13 +98,4 @@ func find(ctx context.Context, client *http.Client, secrets contentSecrets, path
 		}
 	}
 	return "", nil
-}
-
-func cut(auth string) (user, password string, ok bool) {
-	for i := range auth {
-		if auth[i] == ':' {
-			return auth[:i], auth[i+1:], true
-		}
-	}
-	return auth, "", false
 }

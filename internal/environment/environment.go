@@ -39,6 +39,8 @@ type Environment struct {
 	Log *slog.Logger
 
 	terraform toolchain.Terraform
+	// interrupted says that the last apply of this environment did not come to its end.
+	interrupted bool
 }
 
 // Open checks that the environment exists. The error names those that do.
@@ -106,6 +108,7 @@ func (e *Environment) Apply(ctx context.Context) error {
 	if err := e.repair(ctx); err != nil {
 		return err
 	}
+	// From here on the record is this apply's own.
 	done, err := e.begin()
 	if err != nil {
 		return err

@@ -63,7 +63,7 @@ func TestWrongDashboardsAreNamedWithTheirPlace(t *testing.T) {
 			for file, text := range c.files {
 				write(t, filepath.Join(e.Repo, "dashboards", file), text)
 			}
-			err := e.Check()
+			err := checkFiles(e.Repo)
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, "nothing was changed")
 		})
@@ -71,7 +71,7 @@ func TestWrongDashboardsAreNamedWithTheirPlace(t *testing.T) {
 	e, _ := newEnvironment(t)
 	write(t, filepath.Join(e.Repo, "dashboards/lock.json"), "not a dashboard, and not in a folder")
 	write(t, filepath.Join(e.Repo, "dashboards/go/a.json"), `{"uid":"a"}`)
-	require.NoError(t, e.Check())
+	require.NoError(t, checkFiles(e.Repo))
 }
 
 func TestPublishedPortsOfAPlannedContainer(t *testing.T) {

@@ -2,6 +2,7 @@ package environment
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,8 +55,13 @@ func checkFiles(repo string) error {
 	return nil
 }
 
-// Check refuses what can be seen to be wrong without Terraform.
-func (e *Environment) Check() error { return checkFiles(e.Repo) }
+// Check refuses what can be seen to be wrong before Terraform is asked.
+func (e *Environment) Check(ctx context.Context) error {
+	if err := checkFiles(e.Repo); err != nil {
+		return err
+	}
+	return e.findTerraform(ctx)
+}
 
 func checkDashboard(name string, data []byte) string {
 	var v struct {

@@ -143,6 +143,7 @@ func (e *Environment) repair(ctx context.Context) error {
 		}
 	}
 	since, interrupted := e.began()
+	e.interrupted = interrupted
 	if !interrupted {
 		return nil
 	}

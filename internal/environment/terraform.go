@@ -80,8 +80,12 @@ func (e *Environment) query(ctx context.Context, v any, root string, args ...str
 
 func (e *Environment) initRoot(ctx context.Context, root string) error {
 	args := []string{"init", "-no-color", "-input=false"}
-	if config := filepath.Join(e.root(root), "backend.hcl"); exists(config) {
+	config := filepath.Join(e.root(root), "backend.hcl")
+	switch {
+	case exists(config):
 		args = append(args, "-backend-config=backend.hcl")
+	case exists(config + ".example"):
+		return fmt.Errorf("envs/%s/%s has no backend.hcl, which says where its state is kept: copy backend.hcl.example there and fill it in", e.Name, root)
 	}
 	return e.run(ctx, root, args...)
 }

@@ -90,6 +90,11 @@ func (c *Cache) Get(ctx context.Context, p Part, step, steps int) (dir string, e
 }
 
 func (c *Cache) build(ctx context.Context, p Part, dir string, step, steps int) error {
+	if p.Needs != nil {
+		if err := Ensure(ctx, c.Progress, *p.Needs); err != nil {
+			return err
+		}
+	}
 	work := filepath.Join(c.Root, p.Name, ".building")
 	// Whoever holds the lock owns this folder: what is in it is from a build that was interrupted.
 	if err := os.RemoveAll(work); err != nil {

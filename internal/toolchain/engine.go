@@ -30,7 +30,8 @@ func EnsureEngine(ctx context.Context, p *Progress) (version string, err error) 
 		if !debianLike() {
 			return "", errors.New("no Docker Engine answers, and this is neither Debian nor Ubuntu: install Docker Engine 20.10 or newer (your distribution's package or docs.docker.com), start it, and run this again")
 		}
-		if err := installEngine(ctx, p); err != nil {
+		p.Note("no Docker Engine here: installing the package docker.io, as root")
+		if err := aptInstall(ctx, p, []string{"docker.io", "iptables", "ca-certificates"}); err != nil {
 			return "", err
 		}
 	}
@@ -54,44 +55,6 @@ func engineVersion(ctx context.Context) (string, error) {
 }
 
 func lastLine(s string) string { return s[strings.LastIndex(s, "\n")+1:] }
-
-func debianLike() bool {
-	data, err := os.ReadFile("/etc/os-release")
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(data)) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		value = strings.Trim(value, `"`)
-		if (key == "ID" || key == "ID_LIKE") && (strings.Contains(value, "debian") || strings.Contains(value, "ubuntu")) {
-			return true
-		}
-	}
-	return false
-}
-
-func installEngine(ctx context.Context, p *Progress) error {
-	p.Note("no Docker Engine here: installing the package docker.io, as root")
-	log, err := os.CreateTemp("", "lookout-apt-*.log")
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	stop := p.Start(1, 1, "docker.io", log.Name())
-	defer stop()
-	env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	for _, args := range [][]string{
-		{"apt-get", "update", "-q"},
-		{"apt-get", "install", "-y", "-q", "--no-install-recommends", "docker.io", "iptables", "ca-certificates"},
-	} {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-		cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("%s failed (%w):\n%s\ninstall Docker Engine by hand and run this again", strings.Join(args, " "), err, tail(log.Name(), 5))
-		}
-	}
-	return nil
-}
 
 // startEngine starts the engine through the init system if there is one, else as a process of its
 // own session, which outlives this command.

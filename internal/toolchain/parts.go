@@ -37,6 +37,8 @@ type Part struct {
 	Dir string
 	// Also are further files under tools/ that the result depends on.
 	Also []string
+	// Needs is a program of the operating system that compiling takes.
+	Needs *Need
 	// build compiles into out. It must leave nothing outside out and the scratch folder.
 	build func(ctx context.Context, b *job) error
 }
@@ -108,6 +110,7 @@ func partPrometheus() Part {
 func partGrafana() Part {
 	return Part{Name: "grafana", Version: GrafanaModuleVersion, Dir: "grafana",
 		Also:  []string{"wire/go.mod", "wire/go.sum", "grafana/probe/main.go"},
+		Needs: &needCompiler,
 		build: buildGrafana}
 }
 

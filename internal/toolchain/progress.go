@@ -37,23 +37,23 @@ func (p *Progress) Done(step, steps int, what, result string) {
 	p.Note(fmt.Sprintf("%d/%d %s: %s", step, steps, what, result))
 }
 
-// Start shows that a part is being worked on until the returned function is called. logPath is read
-// for how many packages are compiled so far.
+// Start shows that a part is being built until the returned function is called. logPath is read for how
+// far it is.
 func (p *Progress) Start(step, steps int, what, logPath string) (stop func()) {
+	what = fmt.Sprintf("%d/%d %s: building", step, steps, what)
+	p.transient(what + " from its module (log: " + logPath + ")")
+	return p.Working(what, logPath)
+}
+
+// Working shows that something is being done until the returned function is called.
+func (p *Progress) Working(what, logPath string) (stop func()) {
 	begin, done := time.Now(), make(chan struct{})
 	every := 30 * time.Second
 	if p.Terminal {
 		every = time.Second
 	}
 	var wg sync.WaitGroup
-	wg.Add(1)
-	line := func() string {
-		return fmt.Sprintf("%d/%d %s: building, %s, %s", step, steps, what,
-			time.Since(begin).Round(time.Second), doing(logPath))
-	}
-	p.transient(fmt.Sprintf("%d/%d %s: building from its module (log: %s)", step, steps, what, logPath))
-	go func() {
-		defer wg.Done()
+	wg.Go(func() {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
@@ -61,34 +61,36 @@ func (p *Progress) Start(step, steps int, what, logPath string) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				p.transient(line())
+				p.transient(fmt.Sprintf("%s, %s%s", what, time.Since(begin).Round(time.Second), doing(logPath)))
 			}
 		}
-	}()
+	})
 	return func() { close(done); wg.Wait() }
 }
 
-// doing says what a build is at, by its log: the last command, and how many packages `go build -v` has
-// named since.
+// doing says what a build is at, by its log: its last command, and how many packages `go build -v` has
+// named since. It is empty for logs of another kind.
 func doing(logPath string) string {
 	data, err := os.ReadFile(logPath)
 	if err != nil {
-		return "starting"
+		return ""
 	}
-	command, packages := "starting", 0
+	command, packages := "", 0
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimSpace(line)
 		if words, ok := strings.CutPrefix(line, "$ "); ok {
-			command, packages = strings.Join(strings.Fields(words)[:2], " "), 0
+			command, packages = filepath.Base(strings.Join(strings.Fields(words)[:2], " ")), 0
 		} else if line != "" && !strings.Contains(line, " ") {
 			packages++
 		}
 	}
-	command = filepath.Base(command)
-	if command == "go build" {
-		return fmt.Sprintf("%s, %d packages compiled", command, packages)
+	switch command {
+	case "":
+		return ""
+	case "go build":
+		return fmt.Sprintf(", %d packages compiled", packages)
 	}
-	return command
+	return ", " + command
 }
 
 func (p *Progress) transient(text string) {

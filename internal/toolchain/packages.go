@@ -1,0 +1,78 @@
+package toolchain
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// A Need is a program of the operating system that something can't do without.
+type Need struct {
+	// Programs are the names to look for on the PATH; one of them is enough.
+	Programs []string
+	// Packages are Debian's packages that bring it.
+	Packages []string
+	// For says what it is needed for, as the end of "needed …".
+	For string
+}
+
+var (
+	needCompiler = Need{Programs: []string{"gcc"}, Packages: []string{"gcc", "libc6-dev"}, For: "to compile Grafana's database driver"}
+	// NeedBrowser is for the tests that look at pages.
+	NeedBrowser = Need{Programs: []string{"chromium", "chromium-browser", "google-chrome"}, Packages: []string{"chromium"}, For: "to test pages in a real browser"}
+)
+
+// Ensure installs what a need lacks, if it may: as root, on Debian or Ubuntu. Elsewhere the error says
+// what to install.
+func Ensure(ctx context.Context, p *Progress, n Need) error {
+	for _, program := range n.Programs {
+		if _, err := exec.LookPath(program); err == nil {
+			return nil
+		}
+	}
+	if os.Geteuid() != 0 || !debianLike() {
+		return fmt.Errorf("%s is not on the PATH and is needed %s: install it (Debian: apt-get install %s) and run this again",
+			n.Programs[0], n.For, strings.Join(n.Packages, " "))
+	}
+	p.Note(fmt.Sprintf("%s is missing, needed %s: installing %s, as root", n.Programs[0], n.For, strings.Join(n.Packages, " ")))
+	return aptInstall(ctx, p, n.Packages)
+}
+
+func debianLike() bool {
+	data, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(data)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		value = strings.Trim(value, `"`)
+		if (key == "ID" || key == "ID_LIKE") && (strings.Contains(value, "debian") || strings.Contains(value, "ubuntu")) {
+			return true
+		}
+	}
+	return false
+}
+
+func aptInstall(ctx context.Context, p *Progress, packages []string) error {
+	log, err := os.CreateTemp("", "lookout-apt-*.log")
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	stop := p.Working("installing "+strings.Join(packages, " "), log.Name())
+	defer stop()
+	env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	for _, args := range [][]string{
+		{"apt-get", "update", "-q"},
+		append([]string{"apt-get", "install", "-y", "-q", "--no-install-recommends"}, packages...),
+	} {
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+		cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%s failed (%w):\n%s\ninstall it by hand and run this again", strings.Join(args, " "), err, tail(log.Name(), 5))
+		}
+	}
+	return nil
+}
