@@ -22,7 +22,7 @@ type Expr struct {
 	// Evidence says what gave the language away ("line filter |=", "function rollup_rate"); "" for PromQL.
 	Evidence string
 	// Tree is the parsed query, nil if Err is set. It is shared between equal queries: don't change it. Names in it may hold placeholders, see
-	// [HasVariable], [Pattern] and [Expr.Restore].
+	// [HasVariable], [Pattern] and [Expr.Restore]. Matchers of regular expressions in it are not compiled: build one with labels.NewMatcher to match with.
 	Tree parser.Expr
 	Err  *Error
 	// Uses are the variables in it, in the order of the text.
@@ -44,6 +44,8 @@ func (e *Error) Error() string { return e.Msg }
 type Parser struct {
 	p     parser.Parser
 	cache map[string]cached
+	// regexps remembers which regular expressions are right.
+	regexps map[string]error
 }
 
 type cached struct {
@@ -69,7 +71,7 @@ func NewParser() *Parser {
 		p: parser.NewParser(parser.Options{
 			EnableExperimentalFunctions: true, EnableBinopFillModifiers: true, Functions: functions,
 		}),
-		cache: map[string]cached{},
+		cache: map[string]cached{}, regexps: map[string]error{},
 	}
 }
 
@@ -91,7 +93,7 @@ func (p *Parser) Parse(text string, defined func(name string) bool) *Expr {
 }
 
 // maxTries bounds how many combinations of placeholders are tried for a query that the likeliest one does not fit.
-const maxTries = 96
+const maxTries = 64
 
 func (p *Parser) parse(e *Expr, defined func(string) bool) (parser.Expr, error) {
 	if strings.IndexByte(e.Text, '$') < 0 && !strings.Contains(e.Text, "[[") {
@@ -156,8 +158,14 @@ func (p *Parser) parseText(text string) (parser.Expr, error) {
 	if c, ok := p.cache[text]; ok {
 		return c.tree, c.err
 	}
-	tree, err := p.p.ParseExpr(text)
-	if err != nil {
+	var tree parser.Expr
+	var err error
+	if m := p.maskRegexps(text); m.err != nil {
+		at := posrange.Pos(m.errAt)
+		err = parser.ParseErrors{{PositionRange: posrange.PositionRange{Start: at, End: at}, Err: regexpError(m.err), Query: text}}
+	} else if tree, err = p.p.ParseExpr(m.text); err == nil {
+		m.unmask(tree)
+	} else if tree, err = p.p.ParseExpr(text); err != nil { // the message must quote what was written, not the mask
 		tree = nil
 	}
 	if len(p.cache) >= cacheSize {

@@ -402,7 +402,7 @@ func (s *scanner) planMatcher(t *token, ctx *context, next byte) {
 			continue
 		}
 		m := marker(p.use)
-		whole := m + `=~".*"`
+		whole := m + `=~".+"`
 		switch {
 		case ctx.value:
 			s.hole(p.use, "", ","+whole)
