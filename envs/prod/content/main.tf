@@ -1,0 +1,48 @@
+# scrape ─▶ datasource ─▶ dashboard
+#              └──────▶ rule ─▶ contact point ─▶ message
+
+module "datasource" {
+  source = "../../../modules/datasource"
+
+  url             = var.prometheus_url
+  scrape_interval = var.scrape_interval
+}
+
+module "dashboards" {
+  source = "../../../modules/dashboards"
+
+  path       = "${path.root}/../../../dashboards"
+  datasource = module.datasource.prometheus
+  # The one arrow against the stream: a threshold that differs here moves the red line on its panel. Both sides read it
+  # from files and variables, so nothing waits in a circle.
+  thresholds = module.alert_rules.panel_thresholds
+}
+
+module "alert_rules" {
+  source = "../../../modules/alert-rules"
+
+  path             = "${path.root}/../../../alerts"
+  environment      = var.environment
+  datasource       = module.datasource.prometheus
+  dashboards       = module.dashboards.dashboards
+  grafana_version  = var.grafana_version
+  intervals        = var.rule_intervals
+  overrides        = var.rule_overrides
+  runbook_base_url = var.runbook_base_url
+}
+
+module "dingtalk" {
+  source = "../../../modules/dingtalk"
+
+  environment      = var.environment
+  rules            = module.alert_rules.rules
+  delivery         = var.delivery
+  robots           = var.robots
+  default_robot    = var.default_robot
+  routes           = var.routes
+  webhooks         = var.robot_webhooks
+  plain_http_hosts = var.plain_http_hosts
+  relay_url        = var.relay_url
+  email            = var.email
+  timing           = var.timing
+}

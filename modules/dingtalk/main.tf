@@ -1,0 +1,51 @@
+# Grafana calls the receiver "DingDing"; everywhere else the product is DingTalk.
+
+locals {
+  contact_point = { for robot in var.robots : robot => "lookout-${var.environment}-${robot}" }
+  default_robot = coalesce(var.default_robot, sort(tolist(var.robots))[0])
+}
+
+resource "grafana_contact_point" "robot" {
+  for_each = var.robots
+
+  name = local.contact_point[each.key]
+
+  dynamic "dingding" {
+    for_each = var.delivery == "native" ? [each.key] : []
+
+    content {
+      url = var.webhooks[dingding.value]
+      # A "link" message would swallow the links in the text.
+      message_type = "actionCard"
+      title        = local.templates.title
+      message      = local.templates.body
+    }
+  }
+
+  dynamic "webhook" {
+    for_each = var.delivery == "relay" ? [each.key] : []
+
+    content {
+      url         = "${trimsuffix(var.relay_url, "/")}/v1/robots/${webhook.value}"
+      http_method = "POST"
+    }
+  }
+
+  dynamic "email" {
+    for_each = length(var.email) == 0 ? [] : [var.email]
+
+    content {
+      addresses    = email.value
+      single_email = true
+      subject      = local.templates.title
+      message      = local.templates.body
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.without_keyword) == 0
+      error_message = "The message template ${join(" and ", local.without_keyword)} would lose the keyword ${var.keyword}, and DingTalk the message: write $${keyword} at its beginning, before the first {{."
+    }
+  }
+}

@@ -1,0 +1,9 @@
+output "contact_points" {
+  description = "Name of each robot's contact point in Grafana."
+  value       = { for robot, point in grafana_contact_point.robot : robot => point.name }
+}
+
+output "timing" {
+  description = "group_wait, group_interval and repeat_interval in seconds: what a message may wait, for whoever measures."
+  value       = local.seconds
+}

@@ -1,0 +1,66 @@
+locals {
+  seconds_in = { s = 1, m = 60, h = 3600, d = 86400 }
+
+  seconds = {
+    for name, value in var.timing : name => sum([for part in regexall("([0-9]+)(s|m|h|d)", value) : part[0] * local.seconds_in[part[1]]])
+  }
+
+  # Grafana answers durations in one spelling ("90s" comes back as "1m30s"); any other would be a difference for ever.
+  timing = {
+    for name, seconds in local.seconds : name => (
+      seconds % 604800 == 0 ? "${seconds / 604800}w" :
+      seconds % 86400 == 0 ? "${seconds / 86400}d" :
+      join("", [for unit, count in { "1h" = floor(seconds / 3600), "2m" = floor(seconds % 3600 / 60), "3s" = seconds % 60 } : "${count}${substr(unit, 1, 1)}" if count > 0])
+    )
+  }
+
+  # NoData and Error rename alertname, so these groups hold the broken queries of all rules: one message, not one each.
+  group_by = ["grafana_folder", "alertname"]
+}
+
+# One tree for the whole Grafana, which this resource owns: what others put there is lost.
+resource "grafana_notification_policy" "tree" {
+  # What comes without Lookout's label, such as a rule tried out by hand, still reaches somebody.
+  contact_point = grafana_contact_point.robot[local.default_robot].name
+  group_by      = local.group_by
+
+  group_wait      = local.timing.group_wait
+  group_interval  = local.timing.group_interval
+  repeat_interval = local.timing.repeat_interval
+
+  policy {
+    contact_point = grafana_contact_point.robot[local.default_robot].name
+    group_by      = local.group_by
+
+    group_wait      = local.timing.group_wait
+    group_interval  = local.timing.group_interval
+    repeat_interval = local.timing.repeat_interval
+
+    # Not by alertname: that is "DatasourceNoData" when there is no data.
+    matcher {
+      label = "lookout_env"
+      match = "="
+      value = var.environment
+    }
+
+    dynamic "policy" {
+      for_each = var.routes
+
+      content {
+        contact_point = grafana_contact_point.robot[policy.value.robot].name
+        continue      = policy.value.continue
+        group_by      = local.group_by
+
+        dynamic "matcher" {
+          for_each = policy.value.labels
+
+          content {
+            label = matcher.key
+            match = "="
+            value = matcher.value
+          }
+        }
+      }
+    }
+  }
+}
