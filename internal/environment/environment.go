@@ -105,6 +105,11 @@ func (e *Environment) Apply(ctx context.Context) error {
 	if err := e.findTerraform(ctx); err != nil {
 		return err
 	}
+	release, err := e.exclusive(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := e.repair(ctx); err != nil {
 		return err
 	}

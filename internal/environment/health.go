@@ -169,6 +169,11 @@ func (e *Environment) Down(ctx context.Context) error {
 	if err := e.confirmed("Remove every container, network and volume of"); err != nil {
 		return err
 	}
+	release, err := e.exclusive(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if exists(e.cache("bin", "terraform")) {
 		if err := e.findTerraform(ctx); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"lookout/internal/toolchain"
@@ -185,7 +186,20 @@ func (e *Environment) images(ctx context.Context, origins toolchain.Origins, bui
 		*names[program] = image
 	}
 	e.Progress.Step("Images", fmt.Sprintf("%s, %s, and our own programs %s", images.Prometheus, images.Grafana, toolchain.Version))
+	if e.Name == Local {
+		// What the content may ask of this Grafana; elsewhere it may be another server altogether.
+		if err := e.writeVars("content", "grafana", 0o644, map[string]any{"grafana_version": grafanaVersion(images.Grafana)}); err != nil {
+			return err
+		}
+	}
 	return e.writeVars("platform", "images", 0o644, map[string]any{"images": images})
+}
+
+// grafanaVersion is the version in an image's tag: "13.2.3", or "10.1.0" of "10.1.0-pre-0123456789ab".
+func grafanaVersion(image string) string {
+	tag := image[strings.LastIndex(image, ":")+1:]
+	version, _, _ := strings.Cut(tag, "-")
+	return version
 }
 
 // secrets generates what the local environment needs to be logged in to, once.

@@ -75,7 +75,7 @@ func (c *Cache) Get(ctx context.Context, p Part, step, steps int) (dir string, e
 	if err := os.MkdirAll(filepath.Join(c.Root, p.Name), 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lock(ctx, filepath.Join(c.Root, p.Name, ".lock"), func() {
+	unlock, err := Lock(ctx, filepath.Join(c.Root, p.Name, ".lock"), func() {
 		c.Progress.Note("another process builds " + p.Name + "; waiting for it")
 	})
 	if err != nil {
@@ -147,8 +147,11 @@ func complete(dir string) bool {
 	return err == nil
 }
 
-// lock takes an exclusive lock on a file; waiting is called once if somebody else holds it.
-func lock(ctx context.Context, path string, waiting func()) (unlock func(), err error) {
+// Lock takes an exclusive lock on a file; waiting is called once if somebody else holds it.
+func Lock(ctx context.Context, path string, waiting func()) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
