@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"lookout/app/relay/internal/config"
+	"lookout/app/relay/internal/delivery"
+	"lookout/app/relay/internal/message"
+	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/web"
+)
+
+type checkCmd struct {
+	Config string `arg:"" help:"Configuration file." default:"/etc/relay/relay.yaml"`
+}
+
+func (cmd *checkCmd) Run(s *streams) error {
+	c, err := config.Load(cmd.Config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%s: %d targets, %d robots, %d e-mails, %d webhooks, %d heartbeats, %d secrets: ok\n",
+		cmd.Config, len(c.Targets), len(c.Robots), len(c.Emails), len(c.Webhooks), len(c.Heartbeats), len(c.Secrets))
+	return nil
+}
+
+type renderCmd struct {
+	Config       string `help:"Configuration whose target and templates to use; the built-in templates without one."`
+	Target       string `help:"Target of the configuration; its first by default."`
+	Templates    string `help:"Folder of templates to try, in place of the configuration's."`
+	Sample       string `help:"Built-in sample: firing, resolved, nodata, group, storm." default:"firing"`
+	Notification string `help:"File with a captured notification (webhook JSON), - for standard input."`
+	Type         string `help:"Type of the message." enum:"markdown,actionCard,text,link" default:"markdown"`
+	Digest       bool   `help:"Show it the way a storm's digest does."`
+	JSON         bool   `help:"Print what would be posted to the robot."`
+	TimeZone     string `help:"Zone of times without a configuration." default:"Asia/Shanghai"`
+}
+
+func (cmd *renderCmd) Run(s *streams) error {
+	c := &config.Config{
+		Keyword: "报警",
+		Robots:  map[string]*config.Robot{"ops": {Name: "ops"}},
+		Targets: map[string]*config.Target{"ops": {Name: "ops", Channels: []config.Channel{{Robots: []string{"ops"}}}, Digest: config.Digest{MaxMessages: 10}}},
+	}
+	var err error
+	if cmd.Config != "" {
+		if c, err = config.Load(cmd.Config); err != nil {
+			return err
+		}
+	} else {
+		if c.Zone, err = time.LoadLocation(cmd.TimeZone); err != nil {
+			return fmt.Errorf("time zone %q is not known: use a name like Asia/Shanghai", cmd.TimeZone)
+		}
+		if c.Texts, err = message.Load(cmd.Templates, c.Zone); err != nil {
+			return err
+		}
+	}
+	if cmd.Config != "" && cmd.Templates != "" {
+		if c.Texts, err = message.Load(cmd.Templates, c.Zone); err != nil {
+			return err
+		}
+	}
+	target := cmd.Target
+	if target == "" {
+		target = slices.Sorted(maps.Keys(c.Targets))[0]
+	}
+	samples := message.Samples(time.Now())
+	n, ok := samples[cmd.Sample]
+	if !ok {
+		return fmt.Errorf("there is no sample %q: name one of %s", cmd.Sample, strings.Join(slices.Sorted(maps.Keys(samples)), ", "))
+	}
+	if cmd.Notification != "" {
+		var raw []byte
+		if cmd.Notification == "-" {
+			raw, err = io.ReadAll(s.in)
+		} else {
+			raw, err = os.ReadFile(cmd.Notification)
+		}
+		if err != nil {
+			return fmt.Errorf("captured notification: %w", err)
+		}
+		if n, err = notification.Parse(raw); err != nil {
+			return fmt.Errorf("captured notification %s: %w", cmd.Notification, err)
+		}
+	}
+	content, err := delivery.Preview(c, target, cmd.Type, n, cmd.Digest, message.Context{Now: time.Now()})
+	if err != nil {
+		return err
+	}
+	body := content.Body("00000000-0000-0000-0000-000000000000")
+	if cmd.JSON {
+		_, err = fmt.Fprintf(s.out, "%s\n", body)
+		return err
+	}
+	fmt.Fprintf(s.out, "%s\n\n%s\n", content.Title, content.Text)
+	fmt.Fprintf(s.err, "%d of at most 20000 bytes\n", len(body))
+	return nil
+}
+
+type deadCmd struct {
+	URL       string        `help:"Address of the running relay." default:"http://127.0.0.1:8070" name:"url"`
+	TokenFile string        `help:"File with the relay's bearer token, if it has one." type:"existingfile"`
+	List      deadListCmd   `cmd:"" help:"List dead letters."`
+	Resend    deadResendCmd `cmd:"" help:"Put dead letters back on their target's first channel."`
+	Drop      deadDropCmd   `cmd:"" help:"Delete dead letters that nobody needs any more."`
+}
+
+// call asks the running relay: it holds the spool, so nobody else can read it.
+func (cmd *deadCmd) call(ctx context.Context, method, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(cmd.URL, "/")+path, nil)
+	if err != nil {
+		return fmt.Errorf("--url %q: %w", cmd.URL, err)
+	}
+	if cmd.TokenFile != "" {
+		token, err := os.ReadFile(cmd.TokenFile)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the relay: %w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 256<<20))
+	if err != nil {
+		return fmt.Errorf("ask the relay: %w", err)
+	}
+	if resp.StatusCode/100 != 2 {
+		var answer struct{ Error string }
+		_ = json.Unmarshal(body, &answer)
+		return fmt.Errorf("the relay says HTTP %d: %s", resp.StatusCode, answer.Error)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(body, into)
+}
+
+func (cmd *deadCmd) all(ctx context.Context) ([]web.DeadLetter, error) {
+	var answer struct{ Dead []web.DeadLetter }
+	err := cmd.call(ctx, http.MethodGet, "/api/dead", &answer)
+	return answer.Dead, err
+}
+
+type deadListCmd struct {
+	JSON bool `help:"Print JSON."`
+}
+
+func (cmd *deadListCmd) Run(ctx context.Context, c *cli, s *streams) error {
+	dead, err := c.Dead.all(ctx)
+	if err != nil {
+		return err
+	}
+	if cmd.JSON {
+		return json.NewEncoder(s.out).Encode(map[string]any{"dead": dead})
+	}
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	if len(dead) > 0 {
+		fmt.Fprintln(w, "ID\tTARGET\tACCEPTED\tDIED\tALERTS\tTITLE\tREASON")
+	}
+	for _, d := range dead {
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Target, d.Accepted.Format(time.RFC3339), d.Died.Format(time.RFC3339), d.Alerts, d.Title, d.Reason)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "%d dead letters\n", len(dead))
+	return nil
+}
+
+type deadResendCmd struct {
+	IDs    []string `arg:"" optional:"" name:"id" help:"Numbers from relay dead list."`
+	All    bool     `help:"All of them."`
+	Target string   `help:"Send to this target instead."`
+}
+
+func (cmd *deadResendCmd) Run(ctx context.Context, c *cli, s *streams) error {
+	return c.Dead.each(ctx, s, cmd.IDs, cmd.All, "re-sent", func(id string) error {
+		path := "/api/dead/" + url.PathEscape(id) + "/resend"
+		if cmd.Target != "" {
+			path += "?target=" + url.QueryEscape(cmd.Target)
+		}
+		return c.Dead.call(ctx, http.MethodPost, path, nil)
+	})
+}
+
+type deadDropCmd struct {
+	IDs []string `arg:"" optional:"" name:"id" help:"Numbers from relay dead list."`
+	All bool     `help:"All of them."`
+}
+
+func (cmd *deadDropCmd) Run(ctx context.Context, c *cli, s *streams) error {
+	return c.Dead.each(ctx, s, cmd.IDs, cmd.All, "dropped", func(id string) error {
+		return c.Dead.call(ctx, http.MethodDelete, "/api/dead/"+url.PathEscape(id), nil)
+	})
+}
+
+func (cmd *deadCmd) each(ctx context.Context, s *streams, ids []string, all bool, done string, do func(string) error) error {
+	if all == (len(ids) > 0) {
+		return fmt.Errorf("name dead letters by their numbers (relay dead list), or all of them by --all")
+	}
+	if all {
+		dead, err := cmd.all(ctx)
+		if err != nil {
+			return err
+		}
+		for _, d := range dead {
+			ids = append(ids, fmt.Sprint(d.ID))
+		}
+	}
+	for i, id := range ids {
+		if err := do(id); err != nil {
+			return fmt.Errorf("dead letter %s (%d of %d %s before): %w", id, i, len(ids), done, err)
+		}
+	}
+	fmt.Fprintf(s.out, "%d %s\n", len(ids), done)
+	return nil
+}

@@ -1,0 +1,552 @@
+// Package delivery brings accepted notifications to people: it makes messages of them, keeps every
+// robot's limit, understands the answers, and goes on to the next channel when one does not deliver.
+package delivery
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"lookout/app/relay/internal/config"
+	"lookout/app/relay/internal/message"
+	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/spool"
+)
+
+// AboutLabel marks alerts about delivery itself. They begin on a target's second channel, because
+// the first is what they may be about.
+const AboutLabel = "lookout_about"
+
+// ErrNoTarget is for a notification that no target or route is configured for.
+var ErrNoTarget = errors.New("no such target")
+
+// Options of New.
+type Options struct {
+	Store     *spool.Store
+	Reserve   int64
+	Config    *config.Config
+	Log       *slog.Logger
+	Registry  prometheus.Registerer
+	Metrics   *Metrics
+	Transport http.RoundTripper
+}
+
+// Engine delivers. It must be run by Run; Accept works before and meanwhile.
+type Engine struct {
+	store     *spool.Store
+	reserve   int64
+	log       *slog.Logger
+	transport http.RoundTripper
+	Metrics   *Metrics
+
+	config  atomic.Pointer[config.Config]
+	members atomic.Pointer[map[string]*member]
+
+	mu    sync.Mutex
+	lanes map[laneKey]*lane
+	// arrivals is when a target's newest notification came, by the steady clock.
+	arrivals map[string]time.Duration
+
+	beatMu    sync.Mutex
+	beats     map[string]beat
+	beatAlarm chan struct{}
+
+	// applied hands a new configuration to Run.
+	applied chan *config.Config
+}
+
+type laneKey struct {
+	target  string
+	channel int
+}
+
+// New makes an engine for a configuration and registers its metrics.
+func New(o Options) (*Engine, error) {
+	e := &Engine{
+		store: o.Store, reserve: o.Reserve, log: o.Log, transport: o.Transport,
+		Metrics: o.Metrics,
+		lanes:   map[laneKey]*lane{}, arrivals: map[string]time.Duration{},
+		beats: map[string]beat{}, beatAlarm: make(chan struct{}, 1), applied: make(chan *config.Config, 1),
+	}
+	empty := map[string]*member{}
+	e.members.Store(&empty)
+	if err := e.loadBeats(); err != nil {
+		return nil, err
+	}
+	if err := e.use(o.Config); err != nil {
+		return nil, err
+	}
+	return e, o.Registry.Register(collector{e})
+}
+
+// Config is the configuration in use.
+func (e *Engine) Config() *config.Config { return e.config.Load() }
+
+// use makes a configuration the one in use, taking over what is known of robots.
+func (e *Engine) use(c *config.Config) error {
+	members := map[string]*member{}
+	for _, r := range c.Robots {
+		m := robotMember(c, r, e.transport, e.store.Wall)
+		members[m.id] = m
+	}
+	for _, w := range c.Webhooks {
+		m := webhookMember(c, w, e.transport)
+		members[m.id] = m
+	}
+	for _, mail := range c.Emails {
+		m := emailMember(c, mail)
+		members[m.id] = m
+	}
+	now := e.store.Steady()
+	err := e.store.View(func(tx *spool.Tx) error {
+		for id, m := range members {
+			var s memberState
+			if _, err := tx.GetKey(collectionMembers, []byte(id), &s); err != nil {
+				return err
+			}
+			m.restore(s, now)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the robots' state: %w", err)
+	}
+	e.members.Store(&members)
+	e.config.Store(c)
+	e.startBeats(c, now)
+	return e.bury(c)
+}
+
+// bury turns what waits for targets that are not configured any more into dead letters, so that it
+// is seen, counted and can be re-sent to another target.
+func (e *Engine) bury(c *config.Config) error {
+	buried := 0
+	err := e.store.Update(context.Background(), func(tx *spool.Tx) error {
+		buried = 0
+		for _, target := range tx.Targets() {
+			if c.Targets[target] != nil {
+				continue
+			}
+			var seqs []uint64
+			var letters []DeadLetter
+			tx.Queue(target, func(r spool.Record) bool {
+				seqs = append(seqs, r.Seq)
+				m := Message{ID: r.Seq, Target: target, Received: r.Received, Wall: r.Wall}
+				if n, err := notification.Parse(r.Body); err == nil {
+					m.Detail = &n
+				}
+				letters = append(letters, DeadLetter{Message: m})
+				return true
+			})
+			for _, l := range letters {
+				l.Died, l.Reason = e.store.Wall(), "its target is not configured any more"
+				if err := tx.Put(collectionDead, l.ID, l); err != nil {
+					return err
+				}
+				buried++
+			}
+			if err := tx.Dequeue(target, seqs); err != nil {
+				return err
+			}
+		}
+		var orphans []Message
+		if err := tx.Each(collectionOutbox, func(_ uint64, raw []byte) error {
+			var m Message
+			if err := json.Unmarshal(raw, &m); err != nil {
+				return err
+			}
+			t := c.Targets[m.Target]
+			if t == nil || m.Channel >= len(t.Channels) {
+				orphans = append(orphans, m)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		for _, m := range orphans {
+			if t := c.Targets[m.Target]; t != nil {
+				// The target lost a channel: its last one takes over.
+				m.Channel, m.Content, m.Robot, m.Ambiguous, m.RefusedBy = len(t.Channels)-1, nil, "", false, nil
+				if err := tx.Put(collectionOutbox, m.ID, m); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := tx.Delete(collectionOutbox, m.ID); err != nil {
+				return err
+			}
+			l := DeadLetter{Message: m, Died: e.store.Wall(), Reason: "its target is not configured any more"}
+			if err := tx.Put(collectionDead, m.ID, l); err != nil {
+				return err
+			}
+			buried++
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("put aside what targets without configuration left: %w", err)
+	}
+	if buried > 0 {
+		e.Metrics.DeadLetters.WithLabelValues("", "no_target").Add(float64(buried))
+		e.log.Error("messages for targets that are not configured any more became dead letters", "messages", buried, "remedy", "relay dead list; relay dead resend --target")
+	}
+	return nil
+}
+
+// Apply makes a checked configuration the one in use, once running sends are over.
+func (e *Engine) Apply(c *config.Config) {
+	for {
+		select {
+		case e.applied <- c:
+			return
+		default:
+		}
+		// A newer one replaces one that is still waiting.
+		select {
+		case <-e.applied:
+		default:
+		}
+	}
+}
+
+// Run delivers until ctx is cancelled, and returns once no send is under way.
+func (e *Engine) Run(ctx context.Context) error {
+	for {
+		running, stop := context.WithCancel(ctx)
+		var wg sync.WaitGroup
+		e.startLanes(running, &wg)
+		wg.Go(func() { e.watchBeats(running) })
+		var next *config.Config
+		select {
+		case <-ctx.Done():
+		case next = <-e.applied:
+		}
+		stop()
+		wg.Wait()
+		if next == nil {
+			return nil
+		}
+		if err := e.use(next); err != nil {
+			return err
+		}
+		e.log.Info("configuration in use", "config", next.Digest)
+	}
+}
+
+func (e *Engine) startLanes(ctx context.Context, wg *sync.WaitGroup) {
+	c := e.Config()
+	members := *e.members.Load()
+	lanes := map[laneKey]*lane{}
+	for name, t := range c.Targets {
+		for i, ch := range t.Channels {
+			l := &lane{e: e, cfg: c, target: t, index: i, channel: ch, wake: make(chan struct{}, 1), lastFormed: -time.Hour,
+				log: e.log.With("target", name, "channel", ch.Label())}
+			l.dirty.Store(true)
+			for _, id := range memberIDs(ch) {
+				l.members = append(l.members, members[id])
+			}
+			lanes[laneKey{name, i}] = l
+		}
+	}
+	e.mu.Lock()
+	e.lanes = lanes
+	e.mu.Unlock()
+	for _, l := range lanes {
+		wg.Go(func() { l.run(ctx) })
+	}
+}
+
+func memberIDs(ch config.Channel) []string {
+	switch ch.Kind() {
+	case "email":
+		return []string{"email:" + ch.Email}
+	case "webhook":
+		return []string{"webhook:" + ch.Webhook}
+	}
+	var ids []string
+	for _, r := range ch.Robots {
+		ids = append(ids, "robot:"+r)
+	}
+	return ids
+}
+
+func (e *Engine) memberList() []*member {
+	members := *e.members.Load()
+	var out []*member
+	for _, id := range slices.Sorted(maps.Keys(members)) {
+		out = append(out, members[id])
+	}
+	return out
+}
+
+// wakeLane tells a lane that there is something new; reload that its outbox changed.
+func (e *Engine) wakeLane(target string, channel int, reload bool) {
+	e.mu.Lock()
+	l := e.lanes[laneKey{target, channel}]
+	e.mu.Unlock()
+	if l == nil {
+		return
+	}
+	if reload {
+		l.dirty.Store(true)
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (e *Engine) arrived(target string, at time.Duration) {
+	e.mu.Lock()
+	e.arrivals[target] = at
+	e.mu.Unlock()
+}
+
+func (e *Engine) lastArrival(target string) (time.Duration, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at, ok := e.arrivals[target]
+	return at, ok
+}
+
+// Accepted says what became of a notification.
+type Accepted struct {
+	Target    string `json:"target"`
+	ID        uint64 `json:"id,omitempty"`
+	Duplicate bool   `json:"duplicate,omitempty"`
+}
+
+// Accept takes a notification for a target, or by the routes for target "". When it returns without
+// an error, the notification is on disk. The errors are ErrNoTarget, spool.ErrFull, spool.ErrClosed
+// and what the disk says.
+func (e *Engine) Accept(ctx context.Context, target string, raw []byte, n notification.Notification) ([]Accepted, error) {
+	c := e.Config()
+	if target != "" && c.Targets[target] == nil {
+		return nil, fmt.Errorf("%w %q", ErrNoTarget, target)
+	}
+	if target == "" && len(c.Routes) == 0 {
+		return nil, fmt.Errorf("%w: no routes are configured", ErrNoTarget)
+	}
+	if err := e.store.Room(); err != nil {
+		return nil, err
+	}
+	rest, beats := e.splitBeats(c, n)
+	about := rest.Only(func(a notification.Alert) bool { return a.Labels[AboutLabel] == "delivery" })
+	rest = rest.Only(func(a notification.Alert) bool { return a.Labels[AboutLabel] != "delivery" })
+
+	// The body is kept as it came wherever all of it goes to one place.
+	whole := len(rest.Alerts) == len(n.Alerts)
+	type part struct {
+		target string
+		body   []byte
+	}
+	var parts []part
+	for _, t := range e.split(c, target, rest) {
+		body := raw
+		if !whole || len(t.n.Alerts) != len(rest.Alerts) {
+			body, _ = json.Marshal(t.n)
+		} else if bytes.ContainsAny(raw, "\n\t") {
+			var b bytes.Buffer
+			if json.Compact(&b, raw) == nil {
+				body = b.Bytes()
+			}
+		}
+		parts = append(parts, part{t.target, body})
+	}
+	aboutParts := e.split(c, target, about)
+	var accepted []Accepted
+	err := e.store.Update(ctx, func(tx *spool.Tx) error {
+		accepted = accepted[:0]
+		for _, p := range parts {
+			seq, duplicate, err := tx.Accept(p.target, p.body)
+			if err != nil {
+				return err
+			}
+			accepted = append(accepted, Accepted{p.target, seq, duplicate})
+		}
+		for _, p := range aboutParts {
+			id, err := e.putDirect(tx, c, p.target, 1, p.n)
+			if err != nil {
+				return err
+			}
+			accepted = append(accepted, Accepted{Target: p.target, ID: id})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	now := e.store.Steady()
+	e.beat(ctx, beats, now)
+	for _, a := range accepted {
+		if a.Duplicate {
+			e.Metrics.Duplicates.WithLabelValues(a.Target).Inc()
+			continue
+		}
+		e.Metrics.Accepted.WithLabelValues(a.Target).Inc()
+		e.arrived(a.Target, now)
+		e.wakeLane(a.Target, 0, false)
+	}
+	for _, p := range aboutParts {
+		e.wakeLane(p.target, min(1, len(c.Targets[p.target].Channels)-1), true)
+	}
+	return accepted, nil
+}
+
+// putDirect makes a message that begins on a given channel without waiting to be merged.
+func (e *Engine) putDirect(tx *spool.Tx, c *config.Config, target string, channel int, n notification.Notification) (uint64, error) {
+	id, err := tx.NextID()
+	if err != nil {
+		return 0, err
+	}
+	now := e.store.Steady()
+	m := Message{ID: id, Target: target, Channel: min(channel, len(c.Targets[target].Channels)-1), Received: now, Since: now, Wall: e.store.Wall(), Detail: &n}
+	return id, tx.Put(collectionOutbox, id, m)
+}
+
+type targeted struct {
+	target string
+	n      notification.Notification
+}
+
+// split divides a notification by the routes, or gives all of it to the target.
+func (e *Engine) split(c *config.Config, target string, n notification.Notification) []targeted {
+	if len(n.Alerts) == 0 {
+		return nil
+	}
+	if target != "" {
+		return []targeted{{target, n}}
+	}
+	byTarget := map[string][]notification.Alert{}
+	for _, a := range n.Alerts {
+		for _, t := range c.Route(a.Labels) {
+			byTarget[t] = append(byTarget[t], a)
+		}
+	}
+	var out []targeted
+	for _, t := range sortedKeys(byTarget) {
+		part := n
+		part.Alerts = byTarget[t]
+		out = append(out, targeted{t, part.Only(func(notification.Alert) bool { return true })})
+	}
+	return out
+}
+
+// Dead lists the dead letters, oldest first.
+func (e *Engine) Dead() ([]DeadLetter, error) {
+	var out []DeadLetter
+	err := e.store.View(func(tx *spool.Tx) error {
+		return tx.Each(collectionDead, func(_ uint64, raw []byte) error {
+			var d DeadLetter
+			if err := json.Unmarshal(raw, &d); err != nil {
+				return err
+			}
+			out = append(out, d)
+			return nil
+		})
+	})
+	return out, err
+}
+
+// Resend puts a dead letter back on the first channel of its target, or of another one.
+func (e *Engine) Resend(ctx context.Context, id uint64, target string) error {
+	c := e.Config()
+	to := ""
+	err := e.store.Update(ctx, func(tx *spool.Tx) error {
+		var d DeadLetter
+		ok, err := tx.Get(collectionDead, id, &d)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("there is no dead letter %d", id)
+		}
+		m := d.Message
+		to = cmp.Or(target, m.Target)
+		if c.Targets[to] == nil {
+			return fmt.Errorf("%w %q: name one of %v", ErrNoTarget, to, sortedKeys(c.Targets))
+		}
+		m.Target, m.Channel, m.Since = to, 0, e.store.Steady()
+		m.Content, m.Robot, m.Ambiguous, m.RefusedBy, m.Attempts, m.Unknown = nil, "", false, nil, 0, 0
+		m.Escalated = "重发 re-sent: " + d.Reason
+		if m.Detail == nil && m.Digest == nil {
+			return fmt.Errorf("dead letter %d cannot be read any more", id)
+		}
+		if err := tx.Delete(collectionDead, id); err != nil {
+			return err
+		}
+		// A new number, and so a new msgUuid: this time it is meant to be shown.
+		if m.ID, err = tx.NextID(); err != nil {
+			return err
+		}
+		return tx.Put(collectionOutbox, m.ID, m)
+	})
+	if err != nil {
+		return err
+	}
+	e.wakeLane(to, 0, true)
+	return nil
+}
+
+// Drop deletes a dead letter that nobody needs any more.
+func (e *Engine) Drop(ctx context.Context, id uint64) error {
+	return e.store.Update(ctx, func(tx *spool.Tx) error {
+		var d DeadLetter
+		ok, err := tx.Get(collectionDead, id, &d)
+		if err == nil && !ok {
+			err = fmt.Errorf("there is no dead letter %d", id)
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Delete(collectionDead, id)
+	})
+}
+
+// Probe writes to the spool, to tell the truth about whether the next notification can be taken.
+func (e *Engine) Probe(ctx context.Context) error {
+	if err := e.store.Room(); err != nil {
+		return err
+	}
+	return e.store.Update(ctx, func(tx *spool.Tx) error {
+		return tx.PutKey("probe", []byte("at"), e.store.Wall())
+	})
+}
+
+func (e *Engine) context(c *config.Config, t *config.Target, ch config.Channel, m *Message) message.Context {
+	return contextOf(c, t, ch, m, e.store.Wall())
+}
+
+// contextOf is what a message on a channel depends on besides its alerts.
+func contextOf(c *config.Config, t *config.Target, ch config.Channel, m *Message, now time.Time) message.Context {
+	ctx := message.Context{
+		Keyword: c.Keyword, Keywords: []string{c.Keyword}, Target: t.Name, Type: "markdown",
+		Escalated: m.Escalated, Now: now, MaxBytes: 256 << 10,
+	}
+	if ch.Kind() == "robot" {
+		ctx.MaxBytes = 0
+		ctx.Mentions = t.Mentions
+		ctx.Type = c.Robots[ch.Robots[0]].Type
+		for _, name := range ch.Robots {
+			// One of a robot's keywords is enough for it.
+			if kw := c.Robots[name].Keywords; len(kw) > 0 && !slices.Contains(kw, c.Keyword) {
+				ctx.Keywords = append(ctx.Keywords, kw[0])
+			}
+		}
+	}
+	return ctx
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

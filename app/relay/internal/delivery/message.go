@@ -1,0 +1,134 @@
+package delivery
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"lookout/app/relay/internal/message"
+	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/robot"
+)
+
+// Collections of the spool.
+const (
+	collectionOutbox  = "outbox"
+	collectionDead    = "dead"
+	collectionMembers = "members"
+	collectionBeats   = "heartbeats"
+)
+
+// Message is one message to people, from when it is made until a channel has delivered it. It lies
+// in the spool before its first try, and its msgUuid follows from its ID, so that every later try,
+// by whichever process, is recognised as the same.
+type Message struct {
+	ID     uint64 `json:"id"`
+	Target string `json:"target"`
+	// Channel of the target that it is on, from 0.
+	Channel int `json:"channel"`
+	// Received is when the oldest notification in it was accepted, by the steady clock and by the wall's.
+	Received time.Duration `json:"received"`
+	Wall     time.Time     `json:"wall"`
+	// Since is when it came to its channel.
+	Since time.Duration `json:"since"`
+	// Seq is the place in the queue of what it tells, for a message that may go back there.
+	Seq uint64 `json:"seq,omitempty"`
+	// One of the two is what it tells.
+	Detail *notification.Notification `json:"detail,omitempty"`
+	Digest *message.Digest            `json:"digest,omitempty"`
+	// Content is what it looks like; nil until it is about to be tried on its channel.
+	Content *robot.Content `json:"content,omitempty"`
+	// Robot is the member that may have shown it already, and so the only one to repeat it.
+	Robot     string `json:"robot,omitempty"`
+	Ambiguous bool   `json:"ambiguous,omitempty"`
+	Attempts  int    `json:"attempts,omitempty"`
+	Unknown   int    `json:"unknown,omitempty"`
+	// RefusedBy are the members of the channel that won't take it.
+	RefusedBy []string `json:"refused_by,omitempty"`
+	// Escalated says why the channel before did not deliver it.
+	Escalated string    `json:"escalated,omitempty"`
+	Failures  []Failure `json:"failures,omitempty"`
+}
+
+// Failure is an attempt that did not deliver.
+type Failure struct {
+	At      time.Time `json:"at"`
+	Channel string    `json:"channel"`
+	Code    string    `json:"code"`
+	Reason  string    `json:"reason"`
+}
+
+// maxFailures are kept of a message: the last ones.
+const maxFailures = 5
+
+// DeadLetter is a message that no channel delivered.
+type DeadLetter struct {
+	Message
+	Died   time.Time `json:"died"`
+	Reason string    `json:"reason"`
+}
+
+// uuid identifies the message to a robot. Another robot gets another one: it may well be in another
+// group, where the message was never shown.
+func (m *Message) uuid(salt []byte, member string) string {
+	h := sha256.New()
+	h.Write(salt)
+	binary.Write(h, binary.BigEndian, m.ID)
+	binary.Write(h, binary.BigEndian, int64(m.Channel))
+	h.Write([]byte(member))
+	b := h.Sum(nil)[:16]
+	// Version 8 of RFC 9562: made by the application's own rule.
+	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// alerts is how many alerts the message tells.
+func (m *Message) alerts() int {
+	switch {
+	case m.Digest != nil:
+		return m.Digest.Len()
+	case m.Detail != nil:
+		return len(m.Detail.Alerts)
+	}
+	return 0
+}
+
+// notification is what the message tells as one notification.
+func (m *Message) notification() notification.Notification {
+	switch {
+	case m.Digest != nil:
+		return m.Digest.Notification()
+	case m.Detail != nil:
+		return *m.Detail
+	}
+	return notification.Notification{}
+}
+
+// fail notes an attempt that did not deliver.
+func (m *Message) fail(f Failure) {
+	m.Failures = append(m.Failures, f)
+	if n := len(m.Failures) - maxFailures; n > 0 {
+		m.Failures = m.Failures[n:]
+	}
+}
+
+// lastFailure is one line about why the message is still here.
+func (m *Message) lastFailure() string {
+	if len(m.Failures) == 0 {
+		return "no attempt was possible"
+	}
+	return m.Failures[len(m.Failures)-1].Reason
+}
+
+// Title is one line for lists.
+func (m *Message) Title() string {
+	if m.Content != nil {
+		return m.Content.Title
+	}
+	n := m.notification()
+	if len(n.Alerts) == 0 {
+		return fmt.Sprintf("%d alerts", m.alerts())
+	}
+	return fmt.Sprintf("%s (%d alerts, %s)", n.Alerts[0].Name(), m.alerts(), n.Status)
+}

@@ -1,0 +1,191 @@
+package delivery
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"lookout/app/relay/internal/spool"
+)
+
+// Metrics are all that the relay counts. The names are a contract: the dashboard "Alert delivery"
+// and the rules in alerts/delivery.yaml use them.
+type Metrics struct {
+	Accepted    *prometheus.CounterVec
+	Duplicates  *prometheus.CounterVec
+	Rejected    *prometheus.CounterVec
+	Deliveries  *prometheus.CounterVec
+	Retries     *prometheus.CounterVec
+	Digests     *prometheus.CounterVec
+	Digested    *prometheus.CounterVec
+	Escalations *prometheus.CounterVec
+	DeadLetters *prometheus.CounterVec
+	Latency     *prometheus.HistogramVec
+	AcceptTime  prometheus.Histogram
+	CommitTime  prometheus.Histogram
+	CommitSize  prometheus.Histogram
+	TemplateErr prometheus.Counter
+	ReloadOK    prometheus.Gauge
+	ReloadTime  prometheus.Gauge
+	Reloads     *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		reg.MustRegister(c)
+		return c
+	}
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+		reg.MustRegister(h)
+		return h
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+		reg.MustRegister(g)
+		return g
+	}
+	fast := []float64{.0005, .001, .0025, .005, .01, .02, .05, .1, .25, 1}
+	m := &Metrics{
+		Accepted:    counter("relay_notifications_accepted_total", "Notifications that are on disk and were answered 202.", "target"),
+		Duplicates:  counter("relay_notifications_duplicate_total", "Notifications recognised as a sender's repetition and not queued again.", "target"),
+		Rejected:    counter("relay_notifications_rejected_total", "Calls that were not accepted, by reason.", "reason"),
+		Deliveries:  counter("relay_deliveries_total", "Answers to attempts to deliver a message, by robot (or e-mail, or webhook), outcome and errcode.", "target", "channel", "outcome", "errcode"),
+		Retries:     counter("relay_retries_total", "Attempts that were not a message's first on its channel.", "target", "channel"),
+		Digests:     counter("relay_digests_total", "Messages that told several notifications at once.", "target"),
+		Digested:    counter("relay_digested_alerts_total", "Alerts told in digests.", "target"),
+		Escalations: counter("relay_escalations_total", "Messages that a channel did not deliver and the next one got.", "target", "channel", "reason"),
+		DeadLetters: counter("relay_dead_letters_total", "Messages that no channel delivered.", "target", "reason"),
+		Latency: histogram("relay_delivery_latency_seconds", "From a notification on disk to its message in the chat.",
+			[]float64{.05, .1, .25, .5, 1, 2, 5, 10, 30, 60, 300, 900, 3600}, "target"),
+		AcceptTime:  histogram("relay_accept_duration_seconds", "Time to take a notification, disk included.", fast).WithLabelValues().(prometheus.Histogram),
+		CommitTime:  histogram("relay_store_commit_duration_seconds", "Time of a transaction of the spool, with its fsync.", fast).WithLabelValues().(prometheus.Histogram),
+		CommitSize:  histogram("relay_store_commit_changes", "Changes that shared a transaction.", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}).WithLabelValues().(prometheus.Histogram),
+		TemplateErr: counter("relay_template_errors_total", "Messages for which a template failed and the built-in one stepped in.").WithLabelValues(),
+		ReloadOK:    gauge("relay_config_last_reload_successful", "1 if the last configuration that was read is in use, 0 if it was refused and the one before still is."),
+		ReloadTime:  gauge("relay_config_last_reload_success_timestamp_seconds", "When the configuration in use was read."),
+		Reloads:     counter("relay_config_reloads_total", "Configurations read, by outcome.", "outcome"),
+	}
+	return m
+}
+
+// collector reads what lies in the spool when somebody asks.
+type collector struct{ e *Engine }
+
+var (
+	descQueue   = prometheus.NewDesc("relay_queue_notifications", "Notifications waiting to become a message.", []string{"target"}, nil)
+	descOutbox  = prometheus.NewDesc("relay_outbox_messages", "Messages made and not delivered yet.", []string{"target"}, nil)
+	descOldest  = prometheus.NewDesc("relay_oldest_undelivered_age_seconds", "Age of the oldest notification not delivered yet, 0 if there is none.", []string{"target"}, nil)
+	descDead    = prometheus.NewDesc("relay_dead_letters", "Dead letters that wait for somebody to re-send or drop them.", nil, nil)
+	descSize    = prometheus.NewDesc("relay_store_size_bytes", "Size of the spool's file.", nil, nil)
+	descFree    = prometheus.NewDesc("relay_store_free_bytes", "Free space of the spool's disk.", nil, nil)
+	descReserve = prometheus.NewDesc("relay_store_reserve_bytes", "Free space below which notifications are answered 507.", nil, nil)
+	descBlocked = prometheus.NewDesc("relay_channel_blocked", "1 while a robot or other channel is left alone: it got too many or keeps failing.", []string{"channel"}, nil)
+	descUsed    = prometheus.NewDesc("relay_robot_window_used", "Calls that count against the robot's limit now.", []string{"channel"}, nil)
+	descLimit   = prometheus.NewDesc("relay_robot_window_limit", "The robot's limit.", []string{"channel"}, nil)
+	descSeen    = prometheus.NewDesc("relay_heartbeat_age_seconds", "Time since the heartbeat's last sign of life.", []string{"heartbeat"}, nil)
+	descMissing = prometheus.NewDesc("relay_heartbeat_missing", "1 while the heartbeat does not come and the alarm is raised.", []string{"heartbeat"}, nil)
+)
+
+// Describe is left empty on purpose: with it a registry would check a label set that changes with
+// the configuration.
+func (c collector) Describe(chan<- *prometheus.Desc) {}
+
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	e := c.e
+	cfg := e.Config()
+	s, err := e.Status()
+	if err == nil {
+		for _, t := range s.Targets {
+			gauge(descQueue, float64(t.Queue), t.Name)
+			gauge(descOutbox, float64(t.Outbox), t.Name)
+			gauge(descOldest, t.Oldest.Seconds(), t.Name)
+		}
+		gauge(descDead, float64(s.Dead))
+	}
+	if size, free, err := e.store.Space(); err == nil {
+		gauge(descSize, float64(size))
+		gauge(descFree, float64(free))
+		gauge(descReserve, float64(e.reserve))
+	}
+	now := e.store.Steady()
+	for _, m := range e.memberList() {
+		rest, used, limit := m.state(now)
+		blocked := 0.0
+		if rest > 0 {
+			blocked = 1
+		}
+		gauge(descBlocked, blocked, m.id)
+		if limit > 0 {
+			gauge(descUsed, float64(used), m.id)
+			gauge(descLimit, float64(limit), m.id)
+		}
+	}
+	for name := range cfg.Heartbeats {
+		b := e.beatState(name)
+		gauge(descSeen, max(0, now-b.Seen).Seconds(), name)
+		missing := 0.0
+		if b.Missing {
+			missing = 1
+		}
+		gauge(descMissing, missing, name)
+	}
+}
+
+// TargetStatus is how a target stands.
+type TargetStatus struct {
+	Name   string        `json:"name"`
+	Queue  int64         `json:"queue"`
+	Outbox int           `json:"outbox"`
+	Oldest time.Duration `json:"oldest_ns"`
+}
+
+// Status is how the relay stands.
+type Status struct {
+	Targets []TargetStatus `json:"targets"`
+	Dead    int            `json:"dead"`
+}
+
+// Status reads the state of all queues.
+func (e *Engine) Status() (Status, error) {
+	var s Status
+	cfg := e.Config()
+	now := e.store.Steady()
+	err := e.store.View(func(tx *spool.Tx) error {
+		index := map[string]int{}
+		for _, name := range sortedKeys(cfg.Targets) {
+			t := TargetStatus{Name: name, Queue: tx.Depth(name)}
+			tx.Queue(name, func(r spool.Record) bool {
+				t.Oldest = max(0, now-r.Received)
+				return false
+			})
+			index[name] = len(s.Targets)
+			s.Targets = append(s.Targets, t)
+		}
+		err := tx.Each(collectionOutbox, func(_ uint64, raw []byte) error {
+			var m struct {
+				Target   string        `json:"target"`
+				Received time.Duration `json:"received"`
+			}
+			if err := json.Unmarshal(raw, &m); err != nil {
+				return err
+			}
+			if i, ok := index[m.Target]; ok {
+				s.Targets[i].Outbox++
+				s.Targets[i].Oldest = max(s.Targets[i].Oldest, now-m.Received)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return tx.Each(collectionDead, func(uint64, []byte) error { s.Dead++; return nil })
+	})
+	return s, err
+}

@@ -1,0 +1,381 @@
+package message
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/robot"
+)
+
+// Flapped is the state of an alert that fired and resolved while its message was waiting.
+const Flapped = "flapped"
+
+// Item is a notification that a digest is made of.
+type Item struct {
+	Notification notification.Notification
+	Received     time.Time
+}
+
+// Entry is one alert in a digest.
+type Entry struct {
+	State string             `json:"state"`
+	Alert notification.Alert `json:"alert"`
+}
+
+// Group counts what a digest says of alerts of one name and severity.
+type Group struct {
+	Name     string `json:"name"`
+	Severity string `json:"severity"`
+	Status   string `json:"status"`
+	Count    int    `json:"count"`
+	Firing   int    `json:"firing,omitempty"`
+	Resolved int    `json:"resolved,omitempty"`
+	Flapped  int    `json:"flapped,omitempty"`
+	// More is set where a group goes on from the message before.
+	More bool `json:"more,omitempty"`
+}
+
+func (g *Group) add(state string, n int) {
+	g.Count += n
+	switch state {
+	case notification.Firing:
+		g.Firing += n
+	case notification.Resolved:
+		g.Resolved += n
+	default:
+		g.Flapped += n
+	}
+}
+
+// Digest is many alerts in one message, or one part of it.
+type Digest struct {
+	Entries []Entry `json:"entries,omitempty"`
+	// Counted are alerts that are counted by name rather than listed.
+	Counted   []Group   `json:"counted,omitempty"`
+	Truncated int       `json:"truncated,omitempty"`
+	From      time.Time `json:"from"`
+	To        time.Time `json:"to"`
+	Part      int       `json:"part,omitempty"`
+	Parts     int       `json:"parts,omitempty"`
+}
+
+// Merge makes one digest of notifications, given in the order they came: every alert once, in its
+// latest state, the most severe first.
+func Merge(items []Item) Digest {
+	var d Digest
+	index := map[string]int{}
+	for _, it := range items {
+		if d.From.IsZero() || it.Received.Before(d.From) {
+			d.From = it.Received
+		}
+		if it.Received.After(d.To) {
+			d.To = it.Received
+		}
+		d.Truncated += it.Notification.TruncatedAlerts
+		for _, a := range it.Notification.Alerts {
+			k := a.Key()
+			i, seen := index[k]
+			if !seen {
+				index[k] = len(d.Entries)
+				d.Entries = append(d.Entries, Entry{State: a.Status, Alert: a})
+				continue
+			}
+			e := &d.Entries[i]
+			if a.Status == notification.Resolved && (e.State == notification.Firing || e.State == Flapped) {
+				if a.StartsAt.IsZero() {
+					a.StartsAt = e.Alert.StartsAt
+				}
+				e.State = Flapped
+			} else {
+				e.State = a.Status
+			}
+			e.Alert = a
+		}
+	}
+	slices.SortStableFunc(d.Entries, func(a, b Entry) int {
+		return cmp.Or(
+			cmp.Compare(stateRank(a.State), stateRank(b.State)),
+			cmp.Compare(notification.Rank(a.Alert.Severity()), notification.Rank(b.Alert.Severity())),
+			cmp.Compare(a.Alert.Name(), b.Alert.Name()),
+			a.Alert.StartsAt.Compare(b.Alert.StartsAt),
+			cmp.Compare(where(a.Alert), where(b.Alert)),
+		)
+	})
+	return d
+}
+
+// stateRank puts what burns before what is over.
+func stateRank(state string) int {
+	switch state {
+	case notification.Firing:
+		return 0
+	case Flapped:
+		return 1
+	}
+	return 2
+}
+
+// digestView is what digest.title and digest.head see.
+type digestView struct {
+	Status, Severity           string
+	Keyword, Target, Escalated string
+	Firing, Resolved, Flapped  int
+	Truncated, Part, Parts     int
+	From, To                   time.Time
+}
+
+func (d Digest) view(c Context) digestView {
+	var total Group
+	severity, rank := "none", 1<<10
+	for _, e := range d.Entries {
+		total.add(e.State, 1)
+		if r := notification.Rank(e.Alert.Severity()) + 100*stateRank(e.State); r < rank {
+			severity, rank = e.Alert.Severity(), r
+		}
+	}
+	for _, g := range d.Counted {
+		total.add(notification.Firing, g.Firing)
+		total.add(notification.Resolved, g.Resolved)
+		total.add(Flapped, g.Flapped)
+		if r := notification.Rank(g.Severity); r < rank {
+			severity, rank = g.Severity, r
+		}
+	}
+	status := notification.Resolved
+	if total.Firing > 0 {
+		status = notification.Firing
+	}
+	return digestView{
+		Status: status, Severity: severity, Keyword: c.Keyword, Target: c.Target, Escalated: c.Escalated,
+		Firing: total.Firing, Resolved: total.Resolved, Flapped: total.Flapped, Truncated: d.Truncated,
+		Part: d.Part, Parts: d.Parts, From: d.From, To: d.To,
+	}
+}
+
+type entryView struct {
+	alertView
+	State string
+}
+
+func (e Entry) view(c Context) entryView { return entryView{viewOf(e.Alert, c), e.State} }
+
+func (e Entry) group() Group {
+	status := e.State
+	if status == Flapped {
+		status = notification.Resolved
+	}
+	return Group{Name: e.Alert.Name(), Severity: e.Alert.Severity(), Status: status}
+}
+
+// Len is how many alerts the digest tells.
+func (d Digest) Len() int {
+	n := len(d.Entries)
+	for _, g := range d.Counted {
+		n += g.Count
+	}
+	return n
+}
+
+// Notification is the digest's alerts as one notification, for gateways.
+func (d Digest) Notification() notification.Notification {
+	n := notification.Notification{Status: d.view(Context{}).Status, TruncatedAlerts: d.Truncated}
+	for _, e := range d.Entries {
+		n.Alerts = append(n.Alerts, e.Alert)
+	}
+	return n
+}
+
+// Pack divides a digest into as few parts as the size limit allows, at most maxParts; what does not
+// fit into those is counted by name in the last one, so that every alert is named or counted.
+func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
+	maxParts = max(1, maxParts)
+	// What every part spends on itself, with numbers as long as they may get.
+	probe := d
+	probe.Part, probe.Parts = 999, 999
+	frame, errs := t.assemble(probe, c, nil)
+	overhead := len(frame.Body(uuidRoom)) + 64
+	budget := max(c.limit()-overhead, 256)
+
+	var counted int
+	for _, g := range d.Counted {
+		line, err := t.render("digest.more", g)
+		errs = errors.Join(errs, err)
+		counted += escapedLen(line) + 2
+	}
+	sizes := make([]int, len(d.Entries))
+	heads := make([]int, len(d.Entries))
+	for i, e := range d.Entries {
+		line, err := t.render("digest.line", e.view(c))
+		errs = errors.Join(errs, err)
+		g := e.group()
+		g.Count, g.More = 99999, true
+		head, err := t.render("digest.group", g)
+		errs = errors.Join(errs, err)
+		sizes[i], heads[i] = escapedLen(line)+2, escapedLen(head)+8
+	}
+	// Fill from the most severe on. The counted ones of an earlier packing go into the last part.
+	var parts []Digest
+	fill := func(from, room int) int {
+		last := Group{}
+		used := 0
+		for i := from; i < len(d.Entries); i++ {
+			need := sizes[i]
+			if g := d.Entries[i].group(); g != last {
+				need += heads[i]
+				last = g
+			}
+			if used+need > room && i > from {
+				return i
+			}
+			used += need
+		}
+		return len(d.Entries)
+	}
+	blank := Digest{From: d.From, To: d.To}
+	for at := 0; at < len(d.Entries); {
+		end := fill(at, budget)
+		if len(parts) == maxParts-1 && (end < len(d.Entries) || counted > 0) {
+			// The last allowed part: leave room for the counts of the rest.
+			rest := Merge(nil)
+			rest.Counted = countGroups(d.Entries[at:], d.Counted)
+			room := counted
+			for _, g := range rest.Counted {
+				line, _ := t.render("digest.more", g)
+				room += escapedLen(line) + 2
+			}
+			if counted == 0 || end < len(d.Entries) {
+				end = fill(at, max(budget-room, 0))
+			}
+			p := blank
+			p.Entries = d.Entries[at:end]
+			p.Counted = countGroups(d.Entries[end:], d.Counted)
+			parts = append(parts, p)
+			break
+		}
+		p := blank
+		p.Entries = d.Entries[at:end]
+		parts = append(parts, p)
+		at = end
+	}
+	if len(d.Entries) == 0 || (len(parts) < maxParts && len(d.Counted) > 0) {
+		p := blank
+		p.Counted = d.Counted
+		parts = append(parts, p)
+	}
+	parts[0].Truncated = d.Truncated
+	for i := range parts {
+		parts[i].Part, parts[i].Parts = i+1, len(parts)
+		parts[i].Counted = boundGroups(parts[i].Counted)
+	}
+	return parts, errs
+}
+
+// maxGroups bounds the lines that count alerts: a thousand different names have to share some.
+const maxGroups = 40
+
+func boundGroups(groups []Group) []Group {
+	if len(groups) <= maxGroups {
+		return groups
+	}
+	out := slices.Clone(groups[:maxGroups-1])
+	others := Group{Name: "其他 others", Severity: groups[maxGroups-1].Severity}
+	for _, g := range groups[maxGroups-1:] {
+		others.Count += g.Count
+		others.Firing += g.Firing
+		others.Resolved += g.Resolved
+		others.Flapped += g.Flapped
+	}
+	return append(out, others)
+}
+
+func countGroups(entries []Entry, more []Group) []Group {
+	out := slices.Clone(more)
+	for _, e := range entries {
+		name, severity := e.Alert.Name(), e.Alert.Severity()
+		i := slices.IndexFunc(out, func(g Group) bool { return g.Name == name && g.Severity == severity })
+		if i < 0 {
+			out = append(out, Group{Name: name, Severity: severity})
+			i = len(out) - 1
+		}
+		out[i].add(e.State, 1)
+	}
+	return boundGroups(out)
+}
+
+// Digest renders one part as Pack made it. A part that is too long even so, because one of its
+// alerts is, is cut.
+func (t *Templates) Digest(d Digest, c Context) (robot.Content, error) {
+	m, err := t.assemble(d, c, d.Entries)
+	for limit := c.limit(); len(m.Body(uuidRoom)) > limit && len(m.Text) > 64; {
+		over := len(m.Body(uuidRoom)) - limit
+		m.Text = Clip(max(len(m.Text)-over-8, 32), m.Text)
+	}
+	return m, err
+}
+
+func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Content, error) {
+	v := d.view(c)
+	title, err := t.render("digest.title", v)
+	text, err2 := t.render("digest.head", v)
+	err = errors.Join(err, err2)
+	counts := map[Group]int{}
+	for _, e := range entries {
+		counts[e.group()]++
+	}
+	last := Group{}
+	var alerts []notification.Alert
+	for _, e := range d.Entries {
+		alerts = append(alerts, e.Alert)
+	}
+	for _, e := range entries {
+		if g := e.group(); g != last {
+			last = g
+			g.Count = counts[g]
+			head, err2 := t.render("digest.group", g)
+			err = errors.Join(err, err2)
+			text += "\n\n" + head + "\n"
+		}
+		line, err2 := t.render("digest.line", e.view(c))
+		err = errors.Join(err, err2)
+		text += "\n" + line
+	}
+	if len(entries) == len(d.Entries) && len(d.Counted) > 0 {
+		text += "\n"
+		for _, g := range d.Counted {
+			line, err2 := t.render("digest.more", g)
+			err = errors.Join(err, err2)
+			text += "\n" + line
+		}
+	}
+	m := robot.Content{Type: c.Type, Title: title, Text: text}
+	for _, e := range d.Entries {
+		if m.Link = firstURL(e.Alert.DashboardURL, e.Alert.PanelURL, e.Alert.GeneratorURL); m.Link != "" {
+			break
+		}
+	}
+	t.complete(&m, c, alerts)
+	return m, err
+}
+
+// escapedLen is how many bytes s takes inside a JSON string as the relay writes it.
+func escapedLen(s string) int {
+	b, _ := json.Marshal(s)
+	return len(b) - 2
+}
+
+// Halve divides a digest that was refused as too long; ok is false for one that can't be divided.
+func Halve(d Digest) (parts []Digest, ok bool) {
+	if len(d.Entries) < 2 {
+		return nil, false
+	}
+	a, b := d, d
+	half := len(d.Entries) / 2
+	a.Entries, a.Counted = d.Entries[:half], nil
+	b.Entries, b.Truncated = d.Entries[half:], 0
+	a.Part, a.Parts, b.Part, b.Parts = 1, 2, 2, 2
+	return []Digest{a, b}, true
+}

@@ -1,0 +1,369 @@
+// Package message turns notifications into messages: one notification with everything about it, or
+// a digest of many, within DingTalk's size limit and with the keyword in place.
+package message
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+
+	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/robot"
+)
+
+//go:embed templates/default.tmpl
+var builtin embed.FS
+
+// maxRendered bounds what a template may produce, whatever it loops over.
+const maxRendered = 1 << 20
+
+// Templates are the texts of messages in a time zone. Make them with Load; they are read-only.
+type Templates struct {
+	zone     *time.Location
+	set      *template.Template
+	fallback *template.Template
+}
+
+// Load reads the built-in templates and, over them, every *.tmpl file of folder ("" for none). Every
+// template is tried with sample alerts, so that a mistake shows here and not with the first alert.
+func Load(folder string, zone *time.Location) (*Templates, error) {
+	base, err := template.New("").Funcs(functions(zone)).Option("missingkey=zero").ParseFS(builtin, "templates/*.tmpl")
+	if err != nil {
+		return nil, fmt.Errorf("built-in templates: %w", err)
+	}
+	t := &Templates{zone: zone, set: base, fallback: base}
+	if folder == "" {
+		return t, nil
+	}
+	if _, err := os.Stat(folder); err != nil {
+		return nil, fmt.Errorf("templates folder: %w", err)
+	}
+	files, err := fs.Glob(os.DirFS(folder), "*.tmpl")
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("templates folder %s holds no *.tmpl file", folder)
+	}
+	if t.set, err = base.Clone(); err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if t.set, err = t.set.ParseFiles(filepath.Join(folder, f)); err != nil {
+			return nil, fmt.Errorf("template %s: %w", f, err)
+		}
+	}
+	return t, t.try()
+}
+
+// try renders everything once.
+func (t *Templates) try() error {
+	now := time.Now()
+	for _, name := range slices.Sorted(maps.Keys(Samples(now))) {
+		n := Samples(now)[name]
+		c := Context{Keyword: "报警", Target: "sample", Now: now}
+		v := newDetail(n, c)
+		for _, tmpl := range []string{"title", "text", "plain"} {
+			if _, err := execute(t.set, tmpl, v); err != nil {
+				return err
+			}
+		}
+		if _, err := execute(t.set, "webhook", gatewayView{detail: v}); err != nil {
+			return err
+		}
+		d := Merge([]Item{{Notification: n, Received: now}})
+		head := d.view(c)
+		for _, tmpl := range []string{"digest.title", "digest.head"} {
+			if _, err := execute(t.set, tmpl, head); err != nil {
+				return err
+			}
+		}
+		for _, e := range d.Entries {
+			if _, err := execute(t.set, "digest.line", e.view(c)); err != nil {
+				return err
+			}
+		}
+		for _, tmpl := range []string{"digest.group", "digest.more"} {
+			if _, err := execute(t.set, tmpl, Group{Name: "x", Count: 1}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+type boundedBuffer struct{ bytes.Buffer }
+
+var errTooLong = errors.New("the template produces more than 1 MiB")
+
+func (b *boundedBuffer) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > maxRendered {
+		return 0, errTooLong
+	}
+	return b.Buffer.Write(p)
+}
+
+func execute(set *template.Template, name string, v any) (string, error) {
+	var b boundedBuffer
+	if err := set.ExecuteTemplate(&b, name, v); err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(strings.ToValidUTF8(b.String(), "�")), nil
+}
+
+// render prefers the user's template; if it fails on this alert the built-in one tells it, because
+// a mistake in a template must not cost an alert. The error says what to mend.
+func (t *Templates) render(name string, v any) (string, error) {
+	s, err := execute(t.set, name, v)
+	if err == nil {
+		return s, nil
+	}
+	fallback, err2 := execute(t.fallback, name, v)
+	return fallback, errors.Join(fmt.Errorf("template %q: %w", name, err), err2)
+}
+
+// Context is what a message depends on besides the alerts.
+type Context struct {
+	// Keyword is what stands in front, normally 报警.
+	Keyword string
+	// Keywords must each appear in title and text, one per robot that may carry the message.
+	Keywords []string
+	Target   string
+	// Type is markdown, actionCard, text or link.
+	Type string
+	// Escalated says why an earlier channel did not deliver the message; "" on the first one.
+	Escalated string
+	Now       time.Time
+	Mentions  []Mention
+	// MaxBytes is the most the body may have; 0 for DingTalk's limit.
+	MaxBytes int
+}
+
+// Mention calls somebody for alerts that carry all labels of Match.
+type Mention struct {
+	Match   map[string]string `yaml:"match"`
+	Mobiles []string          `yaml:"mobiles"`
+	UserIDs []string          `yaml:"user_ids"`
+	All     bool              `yaml:"all"`
+}
+
+func (c Context) limit() int {
+	if c.MaxBytes > 0 {
+		return c.MaxBytes
+	}
+	return robot.MaxBytes
+}
+
+// uuidRoom stands for the msgUuid, whose length is always the same.
+const uuidRoom = "00000000-0000-0000-0000-000000000000"
+
+// Detail renders one notification with everything about it. fits is false when it is too long for
+// one message, and then a digest is the way. err is a template's mistake; the content is usable
+// even so.
+func (t *Templates) Detail(n notification.Notification, c Context) (content robot.Content, fits bool, err error) {
+	v := newDetail(n, c)
+	title, err1 := t.render("title", v)
+	name := "text"
+	if c.Type == "text" || c.Type == "link" {
+		name = "plain"
+	}
+	text, err2 := t.render(name, v)
+	content = robot.Content{Type: c.Type, Title: title, Text: text, Link: v.Link}
+	t.complete(&content, c, n.Alerts)
+	return content, len(content.Body(uuidRoom)) <= c.limit(), errors.Join(err1, err2)
+}
+
+// complete makes sure of the title, the keywords and the mentions.
+func (t *Templates) complete(m *robot.Content, c Context, alerts []notification.Alert) {
+	m.Type = cmp.Or(m.Type, "markdown")
+	m.Title = Clip(300, Safe(m.Title))
+	m.Title = cmp.Or(m.Title, cmp.Or(c.Keyword, "alert"))
+	m.Text = cmp.Or(m.Text, m.Title)
+	for _, k := range c.Keywords {
+		if !strings.Contains(m.Title, k) {
+			m.Title = k + " " + m.Title
+		}
+		if !strings.Contains(m.Text, k) {
+			m.Text = k + "\n\n" + m.Text
+		}
+	}
+	if m.Link == "" && m.Type == "link" {
+		// A link without an address is refused (40035); the text alone is not.
+		m.Type = "text"
+	}
+	for _, who := range c.Mentions {
+		// People are called when something breaks, not when it is over.
+		if !slices.ContainsFunc(alerts, func(a notification.Alert) bool {
+			return a.Status == notification.Firing && notification.Matches(a.Labels, who.Match)
+		}) {
+			continue
+		}
+		m.All = m.All || who.All
+		for _, x := range who.Mobiles {
+			if !slices.Contains(m.Mobiles, x) {
+				m.Mobiles = append(m.Mobiles, x)
+			}
+		}
+		for _, x := range who.UserIDs {
+			if !slices.Contains(m.UserIDs, x) {
+				m.UserIDs = append(m.UserIDs, x)
+			}
+		}
+	}
+}
+
+// Gateway renders the body for a generic webhook by the named template.
+func (t *Templates) Gateway(name string, m robot.Content, n notification.Notification, c Context, id string) (string, error) {
+	v := gatewayView{detail: newDetail(n, c), Title: m.Title, Text: m.Text, ID: id}
+	for _, a := range n.Alerts {
+		v.Names = append(v.Names, strings.TrimSpace(a.Name()+" "+where(a)))
+	}
+	return t.render(name, v)
+}
+
+// Has tells whether a template of that name exists.
+func (t *Templates) Has(name string) bool { return t.set.Lookup(name) != nil }
+
+type gatewayView struct {
+	detail
+	Title, Text, ID string
+	Names           []string
+}
+
+// detail is what the templates title, text and plain see.
+type detail struct {
+	Status, Severity, Name, Where string
+	Keyword, Target, Escalated    string
+	Firing, Resolved, Truncated   int
+	Link                          string
+	Alerts                        []alertView
+	GroupLabels, CommonLabels     map[string]string
+	CommonAnnotations             map[string]string
+	ExternalURL                   string
+}
+
+// alertView is what the template alert sees: an alert and what is derived from it.
+type alertView struct {
+	notification.Alert
+	Name, Severity, Where, OtherLabels string
+	Value, Threshold                   string
+	For                                time.Duration
+	Links                              string
+	NoData, QueryError                 bool
+	// Index of Of alerts, from 0.
+	Index, Of int
+}
+
+func newDetail(n notification.Notification, c Context) detail {
+	d := detail{
+		Status: n.Status, Severity: n.Severity(), Keyword: c.Keyword, Target: c.Target, Escalated: c.Escalated,
+		Firing: n.Count(notification.Firing), Resolved: n.Count(notification.Resolved), Truncated: n.TruncatedAlerts,
+		GroupLabels: n.GroupLabels, CommonLabels: n.CommonLabels, CommonAnnotations: n.CommonAnnotations, ExternalURL: n.ExternalURL,
+	}
+	alerts := slices.Clone(n.Alerts)
+	slices.SortStableFunc(alerts, func(a, b notification.Alert) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(notification.Rank(a.Severity()), notification.Rank(b.Severity())))
+	})
+	names := map[string]bool{}
+	for i, a := range alerts {
+		v := viewOf(a, c)
+		v.Index, v.Of = i, len(alerts)
+		d.Alerts = append(d.Alerts, v)
+		names[v.Name] = true
+		if d.Link == "" {
+			d.Link = firstURL(a.PanelURL, a.DashboardURL, a.GeneratorURL, n.ExternalURL)
+		}
+	}
+	if len(alerts) > 0 {
+		d.Name = d.Alerts[0].Name
+		if len(alerts) == 1 {
+			d.Where = d.Alerts[0].Where
+		}
+	}
+	if len(names) > 1 {
+		d.Name = fmt.Sprintf("%s +%d", d.Name, len(names)-1)
+	}
+	return d
+}
+
+func viewOf(a notification.Alert, c Context) alertView {
+	v := alertView{
+		Alert: a, Name: a.Name(), Severity: a.Severity(), Where: where(a), OtherLabels: others(a),
+		Value: value(a), Threshold: cmp.Or(a.Annotations["threshold"], a.Labels["threshold"]),
+		NoData: a.Labels["alertname"] == "DatasourceNoData", QueryError: a.Labels["alertname"] == "DatasourceError",
+	}
+	if !a.StartsAt.IsZero() {
+		end := c.Now
+		if a.Status == notification.Resolved && !a.EndsAt.IsZero() {
+			end = a.EndsAt
+		}
+		v.For = max(0, end.Sub(a.StartsAt))
+	}
+	var links []string
+	for _, l := range [][2]string{
+		{"📈 面板 Panel", cmp.Or(a.PanelURL, a.DashboardURL, a.Annotations["panel_url"], a.Annotations["dashboard_url"])},
+		{"📐 规则 Rule", a.GeneratorURL},
+		{"🔕 静默 Silence", a.SilenceURL},
+		{"📖 手册 Runbook", a.Annotations["runbook_url"]},
+	} {
+		if s := link(l[0], l[1]); s != "" {
+			links = append(links, s)
+		}
+	}
+	v.Links = strings.Join(links, " · ")
+	return v
+}
+
+// plumbing lists labels that say nothing to a person.
+var plumbing = map[string]bool{
+	"alertname": true, "rulename": true, "severity": true, "grafana_folder": true, "datasource_uid": true,
+	"ref_id": true, "lookout_env": true, "threshold": true,
+}
+
+// where is what an alert is about: the instance if it says so, else all that tells it from others.
+func where(a notification.Alert) string {
+	if i := a.Labels["instance"]; i != "" {
+		return i
+	}
+	return others(a)
+}
+
+func others(a notification.Alert) string {
+	var s []string
+	for _, k := range slices.Sorted(maps.Keys(a.Labels)) {
+		if !plumbing[k] && !strings.HasPrefix(k, "__") && k != "instance" {
+			s = append(s, k+"="+a.Labels[k])
+		}
+	}
+	return strings.Join(s, " ")
+}
+
+// value is what was measured: as the rule's author wrote it, else the value of the reduced query
+// (B in Lookout's rules), else of the query.
+func value(a notification.Alert) string {
+	if v := a.Annotations["value"]; v != "" {
+		return v
+	}
+	for _, ref := range []string{"B", "A"} {
+		if v, ok := a.Values[ref]; ok {
+			return Number(v)
+		}
+	}
+	return ""
+}
+
+func firstURL(candidates ...string) string {
+	for _, c := range candidates {
+		if link("x", c) != "" {
+			return strings.TrimSpace(c)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,270 @@
+// Package notification reads what Grafana's and Alertmanager's webhook contact points post: the
+// webhook JSON of version 4, which both speak, with Grafana's additional fields.
+//
+// The format is described at
+// https://prometheus.io/docs/alerting/latest/configuration/#webhook_config and in Grafana's manual
+// under "webhook notifier".
+package notification
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The two states an alert can have in a notification.
+const (
+	Firing   = "firing"
+	Resolved = "resolved"
+)
+
+// maxAlerts bounds the alerts of one notification. Senders group by label, so that a real one
+// holds dozens; the bound keeps a hostile body of a few megabytes from becoming gigabytes of maps.
+const maxAlerts = 10_000
+
+// Notification is one call of a webhook: a group of alerts that a sender tells at once.
+type Notification struct {
+	Version           string            `json:"version,omitempty"`
+	Receiver          string            `json:"receiver,omitempty"`
+	Status            string            `json:"status,omitempty"`
+	GroupKey          string            `json:"groupKey,omitempty"`
+	GroupLabels       map[string]string `json:"groupLabels,omitempty"`
+	CommonLabels      map[string]string `json:"commonLabels,omitempty"`
+	CommonAnnotations map[string]string `json:"commonAnnotations,omitempty"`
+	ExternalURL       string            `json:"externalURL,omitempty"`
+	// TruncatedAlerts is how many alerts the sender itself left out (its max_alerts).
+	TruncatedAlerts int     `json:"truncatedAlerts,omitempty"`
+	Alerts          []Alert `json:"alerts"`
+}
+
+// Alert is one alert of a notification.
+type Alert struct {
+	Status       string            `json:"status"`
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"`
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+	Fingerprint  string            `json:"fingerprint,omitempty"`
+	// What follows is sent by Grafana only.
+	SilenceURL   string             `json:"silenceURL,omitempty"`
+	DashboardURL string             `json:"dashboardURL,omitempty"`
+	PanelURL     string             `json:"panelURL,omitempty"`
+	Values       map[string]float64 `json:"values,omitempty"`
+	ValueString  string             `json:"valueString,omitempty"`
+}
+
+// wire is the tolerant form of what arrives: senders of several versions write null for what they
+// don't have, and a field that the relay doesn't need must not cost an alert.
+type wire struct {
+	Notification
+	Alerts []wireAlert `json:"alerts"`
+	// Grafana sends a number, some gateways a string.
+	TruncatedAlerts json.RawMessage `json:"truncatedAlerts"`
+}
+
+type wireAlert struct {
+	Alert
+	Labels      map[string]any  `json:"labels"`
+	Annotations map[string]any  `json:"annotations"`
+	StartsAt    string          `json:"startsAt"`
+	EndsAt      string          `json:"endsAt"`
+	Values      json.RawMessage `json:"values"`
+}
+
+// Parse reads one webhook body. Unknown fields are passed over; what the relay needs to tell an
+// alert (a list of alerts, each with at least one label and a known status) must be there. The
+// error says what is missing and never quotes the body.
+func Parse(body []byte) (Notification, error) {
+	if !utf8.Valid(body) {
+		return Notification{}, errors.New("the body is not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	var w wire
+	if err := dec.Decode(&w); err != nil {
+		return Notification{}, describe(err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return Notification{}, errors.New("the body holds more than one JSON value")
+	}
+	if len(w.Alerts) == 0 {
+		return Notification{}, errors.New(`"alerts" is missing or empty: this is not the webhook JSON of Alertmanager or Grafana`)
+	}
+	if len(w.Alerts) > maxAlerts {
+		return Notification{}, fmt.Errorf("%d alerts in one notification, at most %d are taken: group them by a label", len(w.Alerts), maxAlerts)
+	}
+	n := w.Notification
+	_ = json.Unmarshal(w.TruncatedAlerts, &n.TruncatedAlerts)
+	n.TruncatedAlerts = max(n.TruncatedAlerts, 0)
+	n.Alerts = make([]Alert, 0, len(w.Alerts))
+	for i, a := range w.Alerts {
+		out := a.Alert
+		out.Labels, out.Annotations = texts(a.Labels), texts(a.Annotations)
+		if len(out.Labels) == 0 {
+			return Notification{}, fmt.Errorf("alerts[%d] has no labels", i)
+		}
+		switch strings.ToLower(cmp.Or(out.Status, n.Status)) {
+		case Firing, "alerting":
+			out.Status = Firing
+		case Resolved, "ok":
+			out.Status = Resolved
+		default:
+			return Notification{}, fmt.Errorf("alerts[%d] has neither status firing nor resolved", i)
+		}
+		out.StartsAt, out.EndsAt = instant(a.StartsAt), instant(a.EndsAt)
+		out.Values = nil
+		_ = json.Unmarshal(a.Values, &out.Values)
+		n.Alerts = append(n.Alerts, out)
+	}
+	n.Status = Resolved
+	for _, a := range n.Alerts {
+		if a.Status == Firing {
+			n.Status = Firing
+		}
+	}
+	return n, nil
+}
+
+// describe turns the JSON decoder's error into one that names place and remedy without quoting
+// the body, which may hold what the sender would not want in a log.
+func describe(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the body is empty or ends in the middle of the JSON")
+	case errors.As(err, &syntax):
+		return fmt.Errorf("the body is not JSON: mistake at byte %d", syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%q is a JSON %s where %s is wanted", kind.Field, kind.Value, kind.Type)
+	}
+	return errors.New("the body is not the webhook JSON of Alertmanager or Grafana")
+}
+
+// texts turns label values of any JSON type into strings, since gateways write numbers.
+func texts(in map[string]any) map[string]string {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(in))
+	for k, v := range in {
+		switch v := v.(type) {
+		case string:
+			out[k] = v
+		case nil:
+		default:
+			b, _ := json.Marshal(v)
+			out[k] = string(b)
+		}
+	}
+	return out
+}
+
+// instant reads a time; what isn't one is no time, because an alert must not be lost to it.
+func instant(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || t.Year() < 1971 || t.Year() > 9000 {
+		return time.Time{}
+	}
+	return t
+}
+
+// Key tells one alert from another across notifications: the same labels are the same alert.
+func (a Alert) Key() string {
+	h := sha256.New()
+	for _, k := range slices.Sorted(maps.Keys(a.Labels)) {
+		io.WriteString(h, k)
+		h.Write([]byte{0})
+		io.WriteString(h, a.Labels[k])
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// Name is what the alert is called. Grafana renames alerts without data or with a failing query to
+// DatasourceNoData and DatasourceError and keeps the rule's name in "rulename".
+func (a Alert) Name() string {
+	return cmp.Or(a.Labels["rulename"], a.Labels["alertname"], "alert")
+}
+
+// Severity is the alert's severity label in lower case, "none" without one.
+func (a Alert) Severity() string {
+	return cmp.Or(strings.ToLower(strings.TrimSpace(a.Labels["severity"])), "none")
+}
+
+// Rank orders severities, the most severe first: 0 critical … 4 none.
+func Rank(severity string) int {
+	switch severity {
+	case "critical", "page", "fatal", "emergency", "disaster", "p0", "p1":
+		return 0
+	case "error", "major", "high", "p2":
+		return 1
+	case "warning", "warn", "minor", "p3":
+		return 2
+	case "info", "notice", "low", "p4":
+		return 3
+	}
+	return 4
+}
+
+// Severity is the most severe one among the alerts, firing ones before resolved ones.
+func (n Notification) Severity() string {
+	best, rank := "none", 1<<10
+	for _, a := range n.Alerts {
+		r := Rank(a.Severity())
+		if a.Status != Firing {
+			r += 100
+		}
+		if r < rank {
+			best, rank = a.Severity(), r
+		}
+	}
+	return best
+}
+
+// Count returns how many alerts have the status.
+func (n Notification) Count(status string) int {
+	count := 0
+	for _, a := range n.Alerts {
+		if a.Status == status {
+			count++
+		}
+	}
+	return count
+}
+
+// Matches tells whether labels hold every pair of want.
+func Matches(labels, want map[string]string) bool {
+	for k, v := range want {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// Only returns the notification with the alerts that keep accepts.
+func (n Notification) Only(keep func(Alert) bool) Notification {
+	out := n
+	out.Alerts = nil
+	for _, a := range n.Alerts {
+		if keep(a) {
+			out.Alerts = append(out.Alerts, a)
+		}
+	}
+	out.Status = Resolved
+	if out.Count(Firing) > 0 {
+		out.Status = Firing
+	}
+	return out
+}

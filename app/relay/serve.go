@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"lookout/app/relay/internal/config"
+	"lookout/app/relay/internal/delivery"
+	"lookout/app/relay/internal/spool"
+	"lookout/app/relay/internal/web"
+)
+
+type serveCmd struct {
+	Config      string `help:"Configuration file." default:"/etc/relay/relay.yaml"`
+	Spool       string `help:"File that holds what is not delivered yet. Keep it on a disk that survives the process." default:"/var/lib/relay/spool.db"`
+	Listen      string `help:"Address to take notifications on." default:":8070"`
+	ReserveMib  int64  `help:"MiB of the spool's disk that are left free; below, notifications are answered 507." default:"64"`
+	MaxBody     int64  `help:"Largest notification in bytes." default:"4194304"`
+	LogFormat   string `help:"text or json." enum:"text,json" default:"text"`
+	Healthcheck bool   `help:"Ask the relay that runs on this machine whether it is healthy, and exit 0 or 1."`
+}
+
+// shutdownGrace is more than the longest send takes, so that its answer is still written down.
+const shutdownGrace = 25 * time.Second
+
+func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
+	if cmd.Healthcheck {
+		return cmd.healthcheck(ctx)
+	}
+	log := newLogger(s.err, cmd.LogFormat)
+	// The relay allocates little and in bursts; a soft limit keeps a storm's garbage from staying.
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(40 << 20)
+	}
+	cfg, err := config.Load(cmd.Config)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cmd.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", cmd.Listen, err)
+	}
+	defer listener.Close()
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	version, revision, goversion := build()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "relay_build_info", Help: "What the relay was built from.",
+		ConstLabels: prometheus.Labels{"version": version, "revision": revision, "goversion": goversion},
+	})
+	info.Set(1)
+	registry.MustRegister(info)
+
+	metrics := delivery.NewMetrics(registry)
+	store, err := spool.Open(cmd.Spool, spool.Options{
+		Clock: spool.SystemClock(), Log: log, Reserve: cmd.ReserveMib << 20, DuplicateWindow: cfg.DuplicateWindow.Std(),
+		OnCommit: func(took time.Duration, changes int) {
+			metrics.CommitTime.Observe(took.Seconds())
+			metrics.CommitSize.Observe(float64(changes))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 4
+	engine, err := delivery.New(delivery.Options{
+		Store: store, Reserve: cmd.ReserveMib << 20, Config: cfg, Log: log,
+		Registry: registry, Metrics: metrics, Transport: transport,
+	})
+	if err != nil {
+		return err
+	}
+	metrics.ReloadOK.Set(1)
+	metrics.ReloadTime.SetToCurrentTime()
+	handler, err := web.New(web.Options{
+		Engine: engine, Log: log, MaxBody: cmd.MaxBody,
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry, EnableOpenMetrics: true}),
+	})
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second,
+		WriteTimeout: 40 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	log.Info("listening", "address", listener.Addr().String(), "spool", cmd.Spool, "config", cfg.Digest, "targets", len(cfg.Targets))
+
+	// Deliveries go on until no request is left that could bring more.
+	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopDelivering()
+	delivered := make(chan error, 1)
+	go func() { delivered <- engine.Run(delivering) }()
+	go cmd.reload(delivering, log, engine, cfg)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+		err = fmt.Errorf("serve: %w", err)
+	case err = <-delivered:
+		err = fmt.Errorf("deliver: %w", err)
+		delivered <- nil
+	}
+	log.Info("stopping")
+	handler.Stopping.Store(true)
+	fresh, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	err = errors.Join(err, server.Shutdown(fresh))
+	stopDelivering()
+	select {
+	case e := <-delivered:
+		err = errors.Join(err, e)
+	case <-fresh.Done():
+		err = errors.Join(err, errors.New("a send did not end in time; it will be repeated at the next start"))
+	}
+	return err
+}
+
+// pollEvery is for file systems that don't tell of changes, such as some that containers mount.
+const pollEvery = 15 * time.Second
+
+// reload reads the configuration and its secrets anew whenever one of the files changes or a SIGHUP
+// comes. Folders are watched, since editors and secret managers replace files.
+func (cmd *serveCmd) reload(ctx context.Context, log *slog.Logger, engine *delivery.Engine, current *config.Config) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	var events chan fsnotify.Event
+	var problems chan error
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		log.Warn("file changes are polled for", "error", err)
+	} else {
+		defer watcher.Close()
+		events, problems = watcher.Events, watcher.Errors
+	}
+	watch := func(c *config.Config) {
+		if watcher == nil {
+			return
+		}
+		for _, f := range c.Files {
+			dir := filepath.Dir(f)
+			if !slices.Contains(watcher.WatchList(), dir) {
+				if err := watcher.Add(dir); err != nil {
+					log.Warn("file changes are polled for", "folder", dir, "error", err)
+				}
+			}
+		}
+	}
+	watch(current)
+	tried := current.Digest
+	lastError := ""
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	settle := time.NewTimer(time.Hour)
+	settle.Stop()
+	for {
+		forced := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-events:
+			// Several files change together; what counts is how they are once it is quiet.
+			settle.Reset(200 * time.Millisecond)
+			continue
+		case err := <-problems:
+			log.Warn("watching the configuration", "error", err)
+			continue
+		case <-hup:
+			forced = true
+		case <-settle.C:
+		case <-poll.C:
+		}
+		next, err := config.Load(cmd.Config)
+		if err != nil {
+			if forced || err.Error() != lastError {
+				log.Error("the new configuration is refused, the old one stays", "error", err)
+				engine.Metrics.ReloadOK.Set(0)
+				engine.Metrics.Reloads.WithLabelValues("refused").Inc()
+			}
+			lastError = err.Error()
+			continue
+		}
+		recovered := lastError != ""
+		lastError = ""
+		if next.Digest == tried && !forced && !recovered {
+			continue
+		}
+		tried = next.Digest
+		watch(next)
+		engine.Apply(next)
+		engine.Metrics.ReloadOK.Set(1)
+		engine.Metrics.ReloadTime.SetToCurrentTime()
+		engine.Metrics.Reloads.WithLabelValues("taken").Inc()
+	}
+}
+
+// healthcheck asks the relay beside it. The image has no other program that could.
+func (cmd *serveCmd) healthcheck(ctx context.Context) error {
+	_, port, err := net.SplitHostPort(cmd.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q: %w", cmd.Listen, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort("127.0.0.1", port)+"/-/healthy", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("unhealthy: HTTP %d", resp.StatusCode)
+	}
+	return nil
+}
