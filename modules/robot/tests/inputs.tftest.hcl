@@ -1,0 +1,117 @@
+# What goes in and what it becomes: literals, so a plan is enough.
+
+mock_provider "docker" {}
+
+variables {
+  image   = "lookout/robot:test"
+  name    = "lookout-test"
+  network = { id = "0123456789ab", name = "lookout-test" }
+}
+
+run "token_keywords_and_zone_reach_the_program" {
+  command = plan
+
+  variables {
+    access_token = "abc"
+    keywords     = ["报警", "alert"]
+    time_zone    = "Europe/Berlin"
+  }
+
+  assert {
+    condition     = docker_container.robot.command == tolist(["--access-token=abc", "--listen=:8060", "--time-zone=Europe/Berlin", "--keyword=报警", "--keyword=alert"])
+    error_message = "the command is ${jsonencode(docker_container.robot.command)}"
+  }
+}
+
+run "no_keyword_is_said_explicitly" {
+  command = plan
+
+  variables {
+    keywords = []
+  }
+
+  assert {
+    condition     = contains(docker_container.robot.command, "--keyword=")
+    error_message = "the program would fall back to its own keyword"
+  }
+}
+
+run "an_empty_keyword_is_refused" {
+  command = plan
+
+  variables {
+    keywords = ["报警", ""]
+  }
+
+  expect_failures = [var.keywords]
+}
+
+run "a_token_that_would_break_the_address_is_refused" {
+  command = plan
+
+  variables {
+    access_token = "a&b"
+  }
+
+  expect_failures = [var.access_token]
+}
+
+run "a_zone_that_is_an_offset_is_refused" {
+  command = plan
+
+  variables {
+    time_zone = "+08:00"
+  }
+
+  expect_failures = [var.time_zone]
+}
+
+run "too_little_memory_is_refused" {
+  command = plan
+
+  variables {
+    memory_mebibytes = 1
+  }
+
+  expect_failures = [var.memory_mebibytes]
+}
+
+run "an_image_without_a_name_is_refused" {
+  command = plan
+
+  variables {
+    image = ""
+  }
+
+  expect_failures = [var.image]
+}
+
+run "a_name_with_capitals_is_refused" {
+  command = plan
+
+  variables {
+    name = "Lookout"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_port_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    publish = { port = 0 }
+  }
+
+  expect_failures = [var.publish]
+}
+
+run "a_host_name_as_address_is_refused" {
+  command = plan
+
+  variables {
+    publish = { ip = "localhost" }
+  }
+
+  expect_failures = [var.publish]
+}
