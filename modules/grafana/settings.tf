@@ -38,7 +38,7 @@ locals {
     }
     snapshots = { external_enabled = "false" }
     # Its Alertmanager otherwise notices a new contact point only after a minute.
-    unified_alerting = { admin_config_poll_interval = "10s" }
+    unified_alerting = { alertmanager_config_poll_interval = "10s" }
     users            = { allow_sign_up = "false" }
   }
 
