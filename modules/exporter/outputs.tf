@@ -1,8 +1,9 @@
 output "service" {
-  description = "The container's id and name, and the service's URL on the host (null where no port is published)."
+  description = "The container's id and name, whether it has its knobs, and its URL on the host (null where no port is published)."
   value = {
     container_id   = docker_container.exporter.id
     container_name = docker_container.exporter.name
+    faults         = var.enable_faults
     url            = var.publish == null ? null : "http://${local.host}:${var.publish.port}"
   }
 }

@@ -30,7 +30,7 @@ module "prometheus" {
   source = "../../../modules/prometheus"
 
   evaluation_interval = var.scrape_interval
-  external_labels     = { env = var.name }
+  external_labels     = { env = "staging" }
   image               = var.images.prometheus
   memory_mebibytes    = var.memory_mebibytes.prometheus
   name                = var.name
@@ -43,9 +43,10 @@ module "prometheus" {
   secrets_directory = var.secrets_directory
   targets_directory = var.targets_directory
 
-  scrape_jobs = merge(var.scrape_jobs, {
+  # A job "go" among the further ones takes the place of this one.
+  scrape_jobs = merge({
     go = { native_histograms = true, targets = [module.exporter.target] }
-  })
+  }, var.scrape_jobs)
 }
 
 # Dashboards and rules, which ../content puts into it.

@@ -76,7 +76,7 @@ run "it_is_in_the_network_under_its_name" {
   }
 
   assert {
-    condition     = output.service == { container_id = docker_container.exporter.id, container_name = "lookout-test-exporter", url = "http://127.0.0.1:9100" }
+    condition     = output.service == { container_id = docker_container.exporter.id, container_name = "lookout-test-exporter", faults = false, url = "http://127.0.0.1:9100" }
     error_message = "the hand-off differs: ${jsonencode(output.service)}"
   }
 }

@@ -1,0 +1,97 @@
+# The environment as it would be planned, without an engine.
+
+mock_provider "docker" {}
+
+variables {
+  grafana_admin_password = "correct horse battery"
+  images                 = { exporter = "lookout/exporter:test", robot = "lookout/robot:test" }
+}
+
+run "names_ports_and_addresses_are_its_own" {
+  command = plan
+
+  assert {
+    condition     = output.network == "lookout-local" && output.prometheus.container_name == "lookout-local-prometheus"
+    error_message = "the network is ${output.network}"
+  }
+
+  assert {
+    condition     = [output.exporter.url, output.grafana.url, output.prometheus.url] == ["http://127.0.0.1:9100", "http://127.0.0.1:3001", "http://127.0.0.1:9090"]
+    error_message = "the ports are ${jsonencode([output.exporter.url, output.grafana.url, output.prometheus.url])}"
+  }
+
+  assert {
+    condition     = output.robot.url == "http://127.0.0.1:8060"
+    error_message = "the robot is at ${output.robot.url}"
+  }
+}
+
+run "the_exporter_is_scraped_as_job_go" {
+  command = plan
+
+  assert {
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "prometheus"]
+    error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
+  }
+
+  assert {
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[0].static_configs == [{ labels = { instance = "go1" }, targets = ["exporter:9100"] }]
+    error_message = "the target differs"
+  }
+
+  assert {
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).global == { evaluation_interval = "2s", external_labels = { env = "local" }, scrape_interval = "2s" }
+    error_message = "the global section is ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).global)}"
+  }
+}
+
+run "faults_can_be_raised" {
+  command = plan
+
+  assert {
+    condition     = output.exporter.faults
+    error_message = "the exporter has no knobs, so no alert could be shown"
+  }
+}
+
+run "retention_is_its_own" {
+  command = plan
+
+  assert {
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).storage.tsdb.retention == { time = "2d" }
+    error_message = "it keeps ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).storage.tsdb.retention)}"
+  }
+}
+
+run "further_jobs_stand_beside_its_own" {
+  command = plan
+
+  variables {
+    scrape_jobs = { mysql = { targets = [{ address = "mysql:9104" }] }, redis = { interval = "30s", targets = [{ address = "redis:9121", labels = { instance = "cache" } }] } }
+  }
+
+  assert {
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "mysql", "redis", "prometheus"]
+    error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
+  }
+}
+
+run "a_missing_image_is_named" {
+  command = plan
+
+  variables {
+    images = {}
+  }
+
+  expect_failures = [var.images]
+}
+
+run "one_port_for_two_services_is_refused" {
+  command = plan
+
+  variables {
+    ports = { grafana = 9090, prometheus = 9090 }
+  }
+
+  expect_failures = [var.ports]
+}
