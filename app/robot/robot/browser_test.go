@@ -155,14 +155,14 @@ func (g *group) story() {
 	g.t.Helper()
 	ok := func(body string) { g.t.Helper(); require.Equal(g.t, 0, g.send(body).ErrCode, body) }
 	ok(`{"msgtype":"markdown","msgUuid":"u-1","at":{"atMobiles":["13800138000","13900139000"]},"markdown":{"title":"报警 线程过多 go1","text":` +
-		quote("### <font color=\"#d93026\">🔥 报警：线程过多</font>\n\n**Too many OS threads** · `critical`\n\n> go1 的线程数 1 分钟均值 **12.4**，阈值 8\n\n- 实例 / instance：`go1`\n- 环境 / env：local\n- 开始 / since：2026-11-22 15:20:30\n\n[打开面板](http://127.0.0.1:3001/d/go) · [规则](http://127.0.0.1:3001/alerting) · [处理手册](https://example.com/runbooks/threads)\n\n@13800138000 请处理") + `}}`)
+		quote("### <font color=\"#d93026\">报警：线程过多</font>\n\n**Too many OS threads** · `critical`\n\n> go1 的线程数 1 分钟均值 **12.4**，阈值 8\n\n- 实例 / instance：`go1`\n- 环境 / env：local\n- 开始 / since：2026-11-22 15:20:30\n\n[打开面板](http://127.0.0.1:3001/d/go) · [规则](http://127.0.0.1:3001/alerting) · [处理手册](https://example.com/runbooks/threads)\n\n@13800138000 请处理") + `}}`)
 	ok(`{"msgtype":"markdown","msgUuid":"u-1","markdown":{"title":"报警 线程过多 go1","text":"报警 repeated"}}`)
 	ok(`{"msgtype":"text","text":{"content":"报警 磁盘将在 3 天内写满：db-1 /var\ndisk will be full in 3 days, see http://grafana.example.com/d/disk?var=db-1"},"at":{"isAtAll":true}}`)
 	require.Equal(g.t, 310000, g.send(`{"msgtype":"text","text":{"content":"deploy finished: orders v1.4.2"}}`).ErrCode)
 	ok(`{"msgtype":"link","link":{"title":"[FIRING:1] 报警 高错误率 (orders)","text":"Value: 7.3 %\nThreshold: 5 %\nroute=/api/orders code=500","messageUrl":"http://127.0.0.1:3001/alerting/list","picUrl":"https://example.com/a.png"}}`)
 	ok(`{"msgtype":"actionCard","actionCard":{"title":"报警 内存","text":` +
 		quote("#### 报警：进程内存过高\n\n| 不是 | 表格 |\n\n进程内存 **412 MiB**，阈值 256 MiB\n\n![内存曲线](https://example.com/memory.png)\n") + `,"btnOrientation":"1","btns":[{"title":"查看面板","actionURL":"http://127.0.0.1:3001/d/go"},{"title":"静默 2 小时","actionURL":"dingtalk://dingtalkclient/page/link?url=http%3A%2F%2F127.0.0.1%3A3001%2Falerting%2Fsilences&pc_slide=false"}]}}`)
-	ok(`{"msgtype":"actionCard","actionCard":{"title":"恢复","text":` + quote("#### <font color=\"#1a9f5b\">✅ 报警恢复：线程过多</font>\n\n持续 6 分 30 秒 · resolved after 6m30s") + `,"singleTitle":"查看详情","singleURL":"http://127.0.0.1:3001/d/go"}}`)
+	ok(`{"msgtype":"actionCard","actionCard":{"title":"恢复","text":` + quote("#### <font color=\"#1a9f5b\">报警恢复：线程过多</font>\n\n持续 6 分 30 秒 · resolved after 6m30s") + `,"singleTitle":"查看详情","singleURL":"http://127.0.0.1:3001/d/go"}}`)
 	ok(`{"msgtype":"feedCard","feedCard":{"links":[{"title":"报警周报：第 47 周","messageURL":"https://example.com/w47","picURL":"https://example.com/1.png"},{"title":"最吵的十条规则","messageURL":"https://example.com/noisy","picURL":"https://example.com/2.png"},{"title":"Error budget: 71 % left","messageURL":"https://example.com/slo","picURL":"https://example.com/3.png"}]}}`)
 	g.faults(`{"faults":[{"kind":"half_body"},{"kind":"status","status":502}]}`)
 	g.try(`{"msgtype":"text","text":{"content":"报警 Redis 主从延迟 4.2 s"}}`)
@@ -247,7 +247,7 @@ func (b *browser) checkStory() {
 	is("critical,go1", `[...document.querySelectorAll("#m1 .markdown code")].map(c => c.textContent).join()`)
 	is("@所有人", `document.querySelector("#m2 .mention").textContent`)
 	is("http://grafana.example.com/d/disk?var=db-1", `document.querySelector("#m2 .plain a").href`)
-	is("message text refused", `document.querySelector("#m3").className.replace(" arriving", "")`)
+	is("message type-text refused", `document.querySelector("#m3").className.replace(" arriving", "")`)
 	is("true", `document.querySelector("#m3 .verdict").textContent.includes("关键词不匹配")`)
 	is("http://127.0.0.1:3001/alerting/list", `document.querySelector("#m4 a.card").href`)
 	is("查看面板 http://127.0.0.1:3001/d/go,静默 2 小时 http://127.0.0.1:3001/alerting/silences",
@@ -255,8 +255,8 @@ func (b *browser) checkStory() {
 	is("0", `document.querySelectorAll("#m5 table, #m5 .markdown img").length`)
 	is("内存曲线", `document.querySelector("#m5 .picture").textContent`)
 	is("3", `document.querySelectorAll("#m7 .feed a").length`)
-	is("message text doubtful", `document.querySelector("#m8").className.replace(" arriving", "")`)
-	is("message text lost", `document.querySelector("#m9").className.replace(" arriving", "")`)
+	is("message type-text doubtful", `document.querySelector("#m8").className.replace(" arriving", "")`)
+	is("message type-text lost", `document.querySelector("#m9").className.replace(" arriving", "")`)
 	is("460101", `document.querySelector("#m10 .verdict code").textContent`)
 }
 

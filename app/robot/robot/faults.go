@@ -302,6 +302,9 @@ func (s *Server) loseTo(fault Fault, r *http.Request, body []byte) {
 		v := s.book.verdict(fault.Answer, "test")
 		m.ErrCode, m.ErrMsg = v.Code, v.Text
 	}
+	if fault.Status != 0 {
+		m.ErrMsg = fmt.Sprintf("HTTP %d", fault.Status)
+	}
 	var content wire
 	if json.Unmarshal(body, &content) == nil {
 		m.read(content)

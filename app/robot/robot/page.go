@@ -150,6 +150,18 @@ type cardView struct {
 	Picture          bool
 }
 
+// brief drops the units of a duration that are zero: 10m instead of 10m0s.
+func brief(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
 // avatar picks one of the colours of style.css, always the same for a name.
 func avatar(name string) string {
 	h := fnv.New32a()
@@ -193,7 +205,7 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request) {
 	messages := s.Messages(0)
 	v := pageView{
 		Lang: lang, T: dictionary[lang], Boot: s.page.boot, Version: s.cfg.Version, Keep: s.cfg.Keep, Shown: shown,
-		Limit: fmt.Sprintf(dictionary[lang]["limit"], s.cfg.PerMinute, s.cfg.Window, s.cfg.Block),
+		Limit: fmt.Sprintf(dictionary[lang]["limit"], s.cfg.PerMinute, brief(s.cfg.Window), brief(s.cfg.Block)),
 	}
 	if n := len(messages); n > 0 {
 		v.Last = messages[n-1].ID

@@ -41,7 +41,7 @@ func newRenderer() *renderer {
 
 // text renders the text of a text message: no markup, but addresses can be clicked.
 func (r *renderer) text(s string, at At) template.HTML {
-	return r.finish(template.HTMLEscapeString(s), at)
+	return r.finish(template.HTMLEscapeString(s), "\n", at)
 }
 
 // md renders markdown.
@@ -50,12 +50,13 @@ func (r *renderer) md(s string, at At) template.HTML {
 	if err := r.markdown.Convert([]byte(s), &b); err != nil {
 		return r.text(s, at)
 	}
-	return r.finish(r.policy.Sanitize(b.String()), at)
+	return r.finish(r.policy.Sanitize(b.String()), "", at)
 }
 
 // finish takes clean HTML, highlights whom it mentions, makes addresses clickable and replaces
-// pictures by links: the page loads nothing from elsewhere.
-func (r *renderer) finish(clean string, at At) template.HTML {
+// pictures by links: the page loads nothing from elsewhere. gap parts the text from a mention of
+// all that is missing in it, which DingTalk adds.
+func (r *renderer) finish(clean, gap string, at At) template.HTML {
 	body := &nethtml.Node{Type: nethtml.ElementNode, Data: "body", DataAtom: atom.Body}
 	nodes, err := nethtml.ParseFragment(strings.NewReader(clean), body)
 	if err != nil {
@@ -73,7 +74,7 @@ func (r *renderer) finish(clean string, at At) template.HTML {
 		}
 	}
 	if at.All && !f.all {
-		b.WriteString(`<p><span class="mention">@所有人</span></p>`)
+		b.WriteString(gap + `<span class="mention">@所有人</span>`)
 	}
 	return template.HTML(b.String())
 }
