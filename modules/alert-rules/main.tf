@@ -126,10 +126,11 @@ resource "grafana_rule_group" "group" {
         model = jsonencode({
           datasource = { type = var.datasource.type, uid = var.datasource.uid }
           editorMode = "code"
-          expr       = rule.value.expr
-          instant    = true
-          range      = false
-          refId      = "A"
+          # Grafana takes NaN (no requests: 0 / 0) for a breach, Prometheus doesn't. Comparing drops it, and nothing else.
+          expr    = "(${rule.value.expr}${strcontains(rule.value.expr, "#") ? "\n" : ""}) >= -Inf"
+          instant = true
+          range   = false
+          refId   = "A"
         })
       }
 

@@ -1,0 +1,192 @@
+package alerts
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// keyword is what the robots' security setting asks for; the default of modules/dingtalk.
+const keyword = "报警"
+
+// root is the repository.
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("there is no go.mod above the test")
+		}
+		dir = parent
+	}
+}
+
+func shipped(t *testing.T) []File {
+	t.Helper()
+	files, err := LoadDir(os.DirFS(root(t)), "alerts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatal("there are no rule files in alerts/")
+	}
+	return files
+}
+
+func rules(t *testing.T) map[string]Rule {
+	t.Helper()
+	all := map[string]Rule{}
+	for _, file := range shipped(t) {
+		for _, group := range file.Groups {
+			for _, rule := range group.Rules {
+				all[rule.Alert] = rule
+			}
+		}
+	}
+	return all
+}
+
+func TestShippedRulesHaveKeywordRunbookAndPanel(t *testing.T) {
+	type panel struct {
+		ID          int     `json:"id"`
+		Panels      []panel `json:"panels"`
+		FieldConfig struct {
+			Defaults struct {
+				Thresholds struct {
+					Steps []struct {
+						Color string   `json:"color"`
+						Value *float64 `json:"value"`
+					} `json:"steps"`
+				} `json:"thresholds"`
+			} `json:"defaults"`
+		} `json:"fieldConfig"`
+	}
+
+	for name, rule := range rules(t) {
+		t.Run(name, func(t *testing.T) {
+			if summary := rule.Annotations["summary"]; !strings.Contains(summary, keyword) {
+				t.Errorf("summary has no %s: %s", keyword, summary)
+			}
+			if _, err := os.Stat(filepath.Join(root(t), rule.Annotations["runbook_url"])); err != nil {
+				t.Errorf("runbook: %v", err)
+			}
+
+			if rule.Panel == nil {
+				t.Fatal("it has no panel to look at")
+			}
+			found, err := filepath.Glob(filepath.Join(root(t), "dashboards", "*", rule.Panel.Dashboard+".json"))
+			if err != nil || len(found) != 1 {
+				t.Fatalf("dashboard %q: found %v, %v", rule.Panel.Dashboard, found, err)
+			}
+			data, err := os.ReadFile(found[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			var dashboard struct {
+				Panels []panel `json:"panels"`
+			}
+			if err := json.Unmarshal(data, &dashboard); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range dashboard.Panels {
+				if p.ID != rule.Panel.ID {
+					continue
+				}
+				// Below-thresholds are lower bounds; a red area from there upwards would be the wrong way round.
+				if rule.Threshold.Above == nil {
+					return
+				}
+				for _, step := range p.FieldConfig.Defaults.Thresholds.Steps {
+					if step.Color == "red" && step.Value != nil && *step.Value == *rule.Threshold.Above {
+						return
+					}
+				}
+				t.Errorf("panel %d of %s has no red line at %v", p.ID, rule.Panel.Dashboard, *rule.Threshold.Above)
+				return
+			}
+			t.Errorf("%s has no panel %d", rule.Panel.Dashboard, rule.Panel.ID)
+		})
+	}
+}
+
+// Each alerts/<topic>.test.yaml is run by promtool on the Prometheus rule file made from alerts/<topic>.yaml.
+func TestRules(t *testing.T) {
+	promtool := findPromtool(t)
+	dir := t.TempDir()
+	for _, file := range shipped(t) {
+		topic := strings.TrimSuffix(filepath.Base(file.Path), ".yaml")
+		data, err := file.Prometheus()
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, topic+".rules.yaml"), data)
+
+		tests, err := os.ReadFile(filepath.Join(root(t), "alerts", topic+".test.yaml"))
+		if err != nil {
+			t.Errorf("%s has no unit tests: %v", file.Path, err)
+			continue
+		}
+		write(t, filepath.Join(dir, topic+".test.yaml"), tests)
+
+		t.Run(topic, func(t *testing.T) {
+			for name, rule := range rulesOf(file) {
+				if !strings.Contains(string(tests), "alertname: "+name+"\n") {
+					t.Errorf("no unit test of %s (line %d)", name, rule.Line())
+				}
+			}
+			for _, args := range [][]string{{"check", "rules", topic + ".rules.yaml"}, {"test", "rules", topic + ".test.yaml"}} {
+				command := exec.CommandContext(t.Context(), promtool, args...)
+				command.Dir = dir
+				if out, err := command.CombinedOutput(); err != nil {
+					t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+				}
+			}
+		})
+	}
+}
+
+func rulesOf(file File) map[string]Rule {
+	all := map[string]Rule{}
+	for _, group := range file.Groups {
+		for _, rule := range group.Rules {
+			all[rule.Alert] = rule
+		}
+	}
+	return all
+}
+
+func write(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// findPromtool looks where `make init` puts it before the rest of the machine, so that rules are tested by the version
+// that evaluates them.
+func findPromtool(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("LOOKOUT_PROMTOOL"); path != "" {
+		return path
+	}
+	cached := filepath.Join(root(t), ".cache", "bin", "promtool")
+	if _, err := os.Stat(cached); err == nil {
+		return cached
+	}
+	path, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Fatal(fmt.Errorf("promtool is needed to test the rules: run `make init`, or name it in LOOKOUT_PROMTOOL: %w", err))
+	}
+	return path
+}
