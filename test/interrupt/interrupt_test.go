@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,8 +26,11 @@ import (
 const (
 	// rounds is how often the stack is interrupted before it must come up.
 	rounds = 4
-	// longest is the latest moment of an interruption; a whole run takes about as long.
-	longest = 25 * time.Second
+	// longest is the latest moment of an interruption, counted from the moment from which things are
+	// created; creating them all takes about as long.
+	longest = 18 * time.Second
+	// begin is what a run says right before that.
+	begin = "both roots initialised"
 )
 
 // ways are how a run ends before its time.
@@ -44,8 +48,11 @@ func TestAnInterruptedUpEndsInTheSameStack(t *testing.T) {
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	for i := range rounds {
 		way := ways[i%len(ways)]
-		after := time.Duration(random.Int64N(int64(longest-time.Second))) + time.Second
+		after := time.Duration(random.Int64N(int64(longest)))
 		r := s.start(t, "up")
+		if i > 0 { // the first is interrupted while it gets ready
+			r.waitFor(t, begin)
+		}
 		finished := r.wait(after)
 		if !finished {
 			way.end(r)
@@ -126,7 +133,7 @@ func (s *stack) must(t *testing.T, command string) string {
 
 type run struct {
 	cmd    *exec.Cmd
-	output bytes.Buffer
+	output output
 	done   chan struct{}
 	err    error
 }
@@ -145,8 +152,39 @@ func (s *stack) start(t *testing.T, command string) *run {
 	return r
 }
 
+// output is what a run has printed so far.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// waitFor waits until the run has printed a text, or has ended.
+func (r *run) waitFor(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return strings.Contains(r.output.String(), text) || r.wait(0)
+	}, 3*time.Minute, 50*time.Millisecond, "it never says %q:\n%s", text, &r.output)
+}
+
 // wait reports whether the run ended within d.
 func (r *run) wait(d time.Duration) bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+	}
 	select {
 	case <-r.done:
 		return true
