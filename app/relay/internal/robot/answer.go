@@ -154,7 +154,8 @@ func security(errmsg string) string {
 	switch {
 	case strings.Contains(s, "keyword"), strings.Contains(s, "关键词"):
 		return "the keyword is missing"
-	case strings.Contains(s, "timestamp"), strings.Contains(s, "时间戳"):
+	case strings.Contains(s, "timestamp"), strings.Contains(s, "签名过期"):
+		// Before the signature, which the Chinese wording mentions here too.
 		return "the timestamp is off by more than an hour: check the clock"
 	case strings.Contains(s, "sign"), strings.Contains(s, "签名"):
 		return "the signature does not match: check the signing secret"

@@ -127,6 +127,7 @@ func Open(path string, o Options) (*Store, error) {
 		db.Close()
 		return nil, fmt.Errorf("read the spool %s: %w", path, asFull(err))
 	}
+	s.trim()
 	go s.commitLoop()
 	return s, nil
 }
@@ -220,9 +221,29 @@ func (s *Store) View(fn func(*Tx) error) error {
 	return s.db.View(func(tx *bbolt.Tx) error { return fn(&Tx{tx: tx, s: s}) })
 }
 
+// trimEvery is after how many transactions the mapping is trimmed.
+const trimEvery = 64
+
+// trim takes the pages of the file out of the process's memory. They stay in the kernel's cache, from
+// which they come back in microseconds when needed; without this every page that was ever looked at
+// counts as the relay's memory, and a container's limit would kill it over a backlog.
+func (s *Store) trim() {
+	// The transaction keeps the mapping where it is.
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		_, _, errno := unix.Syscall(unix.SYS_MADVISE, s.db.Info().Data, uintptr(tx.Size()), unix.MADV_DONTNEED)
+		if errno != 0 {
+			return errno
+		}
+		return nil
+	})
+}
+
 func (s *Store) commitLoop() {
 	defer close(s.done)
-	for {
+	for n := 1; ; n++ {
+		if n%trimEvery == 0 {
+			s.trim()
+		}
 		select {
 		case o := <-s.ops:
 			batch := []*op{o}
