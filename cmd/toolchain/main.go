@@ -29,6 +29,10 @@ func main() {
 		stop()
 	}()
 	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		if ctx.Err() != nil {
+			// Whatever failed did so because it was told to stop.
+			err = errors.New("interrupted; run the same command again to go on")
+		}
 		fmt.Fprintln(os.Stderr, "\nError:", err)
 		os.Exit(1)
 	}
