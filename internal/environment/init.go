@@ -56,7 +56,7 @@ func (e *Environment) Init(ctx context.Context, engine bool) error {
 			return err
 		}
 	}
-	e.Progress.Step("Terraform", fmt.Sprintf("%s (%s), both roots initialised", e.terraform.Version, e.terraform.Path))
+	e.Progress.Step("Terraform", fmt.Sprintf("%s %s (%s), both roots initialised", e.terraform.Name, e.terraform.Version, e.terraform.Path))
 	return nil
 }
 

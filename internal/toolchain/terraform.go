@@ -30,6 +30,8 @@ var Providers = []Provider{
 
 // Terraform is the program that applies environments: Terraform itself or OpenTofu.
 type Terraform struct {
+	// Name is what the program calls itself.
+	Name    string
 	Path    string
 	Version string
 	// RegistryHost is where a provider address without a host belongs to.
@@ -61,11 +63,14 @@ func FindTerraform(ctx context.Context) (tf Terraform, why string, ok bool) {
 
 // DescribeTerraform asks a program for its version.
 func DescribeTerraform(ctx context.Context, path string) (Terraform, error) {
-	cmd := exec.CommandContext(ctx, path, "version", "-json")
-	cmd.Dir = os.TempDir()
-	// A user's CLI configuration may be broken or missing; its version doesn't depend on it.
-	cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1")
-	out, err := cmd.Output()
+	version := func(args ...string) ([]byte, error) {
+		cmd := exec.CommandContext(ctx, path, append([]string{"version"}, args...)...)
+		cmd.Dir = os.TempDir()
+		// A user's CLI configuration may be broken or missing; its version doesn't depend on it.
+		cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1")
+		return cmd.Output()
+	}
+	out, err := version("-json")
 	if err != nil {
 		return Terraform{}, err
 	}
@@ -75,12 +80,15 @@ func DescribeTerraform(ctx context.Context, path string) (Terraform, error) {
 	if err := json.Unmarshal(out, &v); err != nil {
 		return Terraform{}, err
 	}
-	host := "registry.terraform.io"
-	text, err := exec.CommandContext(ctx, path, "-version").Output()
-	if err == nil && strings.HasPrefix(string(text), "OpenTofu") {
-		host = "registry.opentofu.org"
+	tf := Terraform{Name: "Terraform", Path: path, Version: v.Version, RegistryHost: "registry.terraform.io"}
+	text, err := version()
+	if err != nil {
+		return Terraform{}, err
 	}
-	return Terraform{Path: path, Version: v.Version, RegistryHost: host}, nil
+	if strings.Contains(string(text), "OpenTofu v") {
+		tf.Name, tf.RegistryHost = "OpenTofu", "registry.opentofu.org"
+	}
+	return tf, nil
 }
 
 // Mirror lays out built providers the way `terraform init` looks for them and writes the CLI
