@@ -12,7 +12,8 @@ import (
 //
 // that returns nil, errFindings, or what kept it from running.
 type commands struct {
-	Fmt fmtCmd `cmd:"" help:"Write dashboards in the one canonical form."`
+	Fmt  fmtCmd  `cmd:"" help:"Write dashboards in the one canonical form."`
+	Lint lintCmd `cmd:"" help:"Judge dashboards and alert rules by the rules of docs/lint."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -20,7 +20,10 @@ type Found struct {
 
 // Find lists the JSON files under the given files and directories. Directories are walked, except hidden ones (.git, .terraform) and node_modules;
 // symbolic links to directories are not followed. A path that does not exist is an error.
-func Find(paths []string) (Found, error) {
+func Find(paths []string) (Found, error) { return FindExt(paths, ".json") }
+
+// FindExt is Find for other endings (".yaml"), in lower case.
+func FindExt(paths []string, exts ...string) (Found, error) {
 	found := Found{Named: map[string]bool{}}
 	seen := map[string]bool{}
 	add := func(p string) {
@@ -53,7 +56,7 @@ func Find(paths []string) (Found, error) {
 				}
 				return nil
 			}
-			if strings.EqualFold(filepath.Ext(name), ".json") {
+			if slices.Contains(exts, strings.ToLower(filepath.Ext(name))) {
 				if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() {
 					add(p)
 				}

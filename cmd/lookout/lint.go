@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"lookout/internal/alerts"
+	"lookout/internal/dashboard"
+	"lookout/internal/lint"
+	"lookout/internal/promql"
+	"lookout/internal/queries"
+)
+
+type lintCmd struct {
+	Format      string   `enum:"text,json,markdown,sarif,github" default:"text" help:"text, json, markdown, sarif or github."`
+	NewSince    string   `name:"new-since" placeholder:"REV" help:"Report only what is new since that commit, tag or branch."`
+	MinSeverity string   `name:"min-severity" enum:"error,warning,info" default:"info" help:"Leave out what is less bad: error, warning or info."`
+	Config      string   `placeholder:"FILE" help:"Configuration with silences; default .lookout.yaml, if there is one."`
+	Rules       bool     `help:"List the rules and exit."`
+	Paths       []string `arg:"" optional:"" name:"path" help:"Dashboards and rule files, or directories that are walked for them."`
+}
+
+func (c *lintCmd) Run(ctx context.Context, a *app) error {
+	if c.Rules {
+		for _, r := range lint.Rules() {
+			fmt.Fprintf(a.stdout, "%-24s %-8s %s\n", r.ID, r.Severity, r.Summary)
+		}
+		return nil
+	}
+	if len(c.Paths) == 0 {
+		return errors.New("lint what? Name dashboard files or directories")
+	}
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	files, err := sources(c.Paths)
+	if err != nil {
+		return err
+	}
+	parser := promql.NewParser()
+	result, err := lintAll(files, cfg, parser)
+	if err != nil {
+		return err
+	}
+	if c.NewSince != "" {
+		if err := c.dropOld(ctx, &result, files, cfg, parser); err != nil {
+			return err
+		}
+	}
+	kept := result.Findings[:0]
+	for _, f := range result.Findings {
+		if f.Severity.AtLeast(lint.Severity(c.MinSeverity)) {
+			kept = append(kept, f)
+		}
+	}
+	result.Findings = kept
+	if err := result.Write(a.stdout, c.Format, a.colored(a.stdout)); err != nil {
+		return err
+	}
+	if c.Format == "json" || c.Format == "sarif" {
+		a.note("%s", result.Line())
+	}
+	if len(result.Findings) > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+func lintAll(files []source, cfg lint.Config, parser *promql.Parser) (lint.Result, error) {
+	l := lint.New(cfg, parser)
+	passedOver, err := visit(files, visitor{
+		dashboard: func(d *dashboard.Dashboard) { l.Dashboard(d, nil) },
+		broken:    l.Broken,
+		rules:     func(file string, data []byte, rules []*queries.Rule) { lintRules(l, file, data, rules) },
+	})
+	if err != nil {
+		return lint.Result{}, err
+	}
+	result := l.Result()
+	result.PassedOver = passedOver
+	return result, nil
+}
+
+// lintRules judges the expressions of a rule file, and by internal/alerts all else if the file is in Lookout's own form.
+func lintRules(l *lint.Linter, file string, data []byte, rules []*queries.Rule) {
+	var qs []*queries.Query
+	count := 0
+	for _, r := range rules {
+		if r.Alert != "" {
+			count++
+		}
+		qs = append(qs, queries.ForAlert(r.Name(), r.Expr, l.Parser, r.Position))
+	}
+	l.Alerts(file, count, qs)
+	if !bytes.Contains(data, []byte("threshold:")) {
+		return
+	}
+	_, err := alerts.Load(file, data)
+	var problems alerts.Problems
+	errors.As(err, &problems)
+	for _, p := range problems {
+		if refused(qs, p.Line) {
+			continue // promql-syntax has said so already, and where
+		}
+		l.Add(lint.Finding{Rule: "alert-rule", Severity: lint.Error, File: file, Line: max(p.Line, 1), Message: p.Message})
+	}
+}
+
+func refused(qs []*queries.Query, line int) bool {
+	for _, q := range qs {
+		if q.Err != nil && q.Position(0).Line == line {
+			return true
+		}
+	}
+	return false
+}
+
+// dropOld leaves only the findings that the revision did not have. A finding is the same if rule, file, dashboard, panel and message are; lines move with every
+// edit. Of equal findings as many are old as there were before.
+func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []source, cfg lint.Config, parser *promql.Parser) error {
+	base, renamed, err := atRevision(ctx, c.NewSince, files)
+	if err != nil {
+		return err
+	}
+	old, err := lintAll(base, cfg, parser)
+	if err != nil {
+		return fmt.Errorf("at %s: %w", c.NewSince, err)
+	}
+	had := map[string]int{}
+	key := func(f lint.Finding, file string) string {
+		return strings.Join([]string{f.Rule, file, f.Panel, stripLines(f.Message)}, "\x00")
+	}
+	for _, f := range old.Findings {
+		file := f.File
+		if to, ok := renamed[file]; ok {
+			file = to
+		}
+		had[key(f, file)]++
+	}
+	var fresh []lint.Finding
+	for _, f := range result.Findings {
+		if k := key(f, f.File); had[k] > 0 {
+			had[k]--
+			continue
+		}
+		fresh = append(fresh, f)
+	}
+	result.Findings = append([]lint.Finding{}, fresh...)
+	return nil
+}

@@ -1,0 +1,11 @@
+package lint
+
+var dashboardEditable = &Rule{
+	ID: "dashboard-editable", Severity: Info,
+	Summary: "Edits in Grafana are overwritten by the next apply; editable: false says so before somebody loses work.",
+	Dashboard: func(p *Pass) {
+		if e := p.Dashboard.Root.Get("editable"); e.Bool() {
+			p.Node(e, "editable is true, but what is edited in Grafana is overwritten from this file; set it to false")
+		}
+	},
+}

@@ -1,0 +1,231 @@
+// Package lint judges dashboards and alert rules by rules, each of which has a file here and a page in docs/lint.
+package lint
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lookout/internal/dashboard"
+	"lookout/internal/promql"
+	"lookout/internal/queries"
+)
+
+// Severity says how bad a finding is.
+type Severity string
+
+// An error means that something cannot work, a warning that it most likely misleads, an info that it could be better.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+	Info    Severity = "info"
+)
+
+// rank orders severities, worst first.
+func (s Severity) rank() int { return slices.Index([]Severity{Error, Warning, Info}, s) }
+
+// AtLeast tells whether s is as bad as the other or worse.
+func (s Severity) AtLeast(other Severity) bool { return s.rank() <= other.rank() }
+
+// Finding is one thing that is not as it should be. Its JSON form is part of the command line's contract.
+type Finding struct {
+	Rule      string   `json:"rule"`
+	Severity  Severity `json:"severity"`
+	File      string   `json:"file"`
+	Line      int      `json:"line"`
+	Dashboard string   `json:"dashboard"`
+	Panel     string   `json:"panel"`
+	Message   string   `json:"message"`
+	Column    int      `json:"-"`
+}
+
+// Summary says how much was looked at.
+type Summary struct {
+	Dashboards  int `json:"dashboards"`
+	Panels      int `json:"panels"`
+	Expressions int `json:"expressions"`
+	Alerts      int `json:"alerts"`
+}
+
+// Result is what lint and check have to say. Its JSON form is part of the command line's contract.
+type Result struct {
+	Summary  Summary   `json:"summary"`
+	Findings []Finding `json:"findings"`
+	// Silenced counts the findings that somebody gave a reason to overlook.
+	Silenced int `json:"-"`
+	// PassedOver counts JSON and YAML files that are neither dashboards nor alert rules.
+	PassedOver int `json:"-"`
+	// Languages counts expressions that are not PromQL.
+	Languages map[promql.Language]int `json:"-"`
+}
+
+// Sort orders findings by place.
+func (r *Result) Sort() {
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))
+	})
+}
+
+// Rule is one thing to look for. It sets the functions it needs.
+type Rule struct {
+	// ID names the rule in findings and silences, and its page docs/lint/<ID>.md.
+	ID       string
+	Severity Severity
+	// Summary is one sentence that says what is wrong if the rule finds something.
+	Summary string
+	// Dashboard is called once for each dashboard.
+	Dashboard func(*Pass)
+	// Query is called for each query of a dashboard and each alert expression. It may be in another language than PromQL or wrong: then Tree is nil.
+	Query func(*Pass, *queries.Query)
+	// Finish is called once at the end, for what only shows across files.
+	Finish func(*Linter)
+}
+
+// Pass is one rule looking at one file.
+type Pass struct {
+	// Dashboard is nil when alert rules are looked at.
+	Dashboard *dashboard.Dashboard
+	Queries   []*queries.Query
+	Config    Config
+
+	linter *Linter
+	rule   *Rule
+	file   string
+}
+
+// Panel reports a finding about a panel at a node (the panel's own if nil).
+func (p *Pass) Panel(panel *dashboard.Panel, at *dashboard.Node, format string, args ...any) {
+	if at == nil {
+		at = panel.Node
+	}
+	p.report(at, at.Pos(), panel.Name(), format, args...)
+}
+
+// Node reports a finding about something that is no panel.
+func (p *Pass) Node(at *dashboard.Node, format string, args ...any) {
+	p.report(at, at.Pos(), "", format, args...)
+}
+
+// Query reports a finding about a query, at a byte of its text.
+func (p *Pass) Query(q *queries.Query, offset int, format string, args ...any) {
+	if q.Source == nil {
+		p.add(q.Text, nil, q.Position(offset), q.Owner, fmt.Sprintf(format, args...))
+		return
+	}
+	p.add(q.Text, q.Source.Node, q.Position(offset), q.Owner, fmt.Sprintf(format, args...))
+}
+
+func (p *Pass) report(at *dashboard.Node, pos dashboard.Position, panel, format string, args ...any) {
+	p.add("", at, pos, panel, fmt.Sprintf(format, args...))
+}
+
+func (p *Pass) add(query string, at *dashboard.Node, pos dashboard.Position, panel, msg string) {
+	f := Finding{Rule: p.rule.ID, Severity: p.rule.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: panel, Message: msg}
+	uid := ""
+	if p.Dashboard != nil {
+		f.Dashboard, uid = p.Dashboard.Name(), p.Dashboard.UID
+	}
+	p.linter.add(f, uid, query, at)
+}
+
+// Linter looks at one file after the other and remembers what it found.
+type Linter struct {
+	Config Config
+	Parser *promql.Parser
+
+	rules  []*Rule
+	ids    map[string]*Rule
+	result Result
+	uids   map[string][]uidUse
+}
+
+type uidUse struct {
+	node *dashboard.Node
+	dash *dashboard.Dashboard
+}
+
+// New makes a linter with all rules. The parser may be shared with other checks, one after the other.
+func New(cfg Config, p *promql.Parser) *Linter {
+	l := &Linter{Config: cfg, Parser: p, rules: Rules(), ids: map[string]*Rule{}, uids: map[string][]uidUse{}}
+	l.result.Languages = map[promql.Language]int{}
+	for _, r := range l.rules {
+		l.ids[r.ID] = r
+	}
+	return l
+}
+
+// Dashboard looks at one dashboard. qs are its queries if they have been parsed already, else nil.
+func (l *Linter) Dashboard(d *dashboard.Dashboard, qs []*queries.Query) {
+	if qs == nil {
+		qs = queries.Of(d, l.Parser)
+	}
+	l.result.Summary.Dashboards++
+	for _, p := range d.Panels {
+		if !p.IsRow() {
+			l.result.Summary.Panels++
+		}
+	}
+	l.result.Summary.Expressions += len(qs)
+	for _, q := range qs {
+		if q.Language != promql.PromQL {
+			l.result.Languages[q.Language]++
+		}
+	}
+	l.pass(d, d.File(), qs)
+	if n := d.Root.Get("uid"); n.Text() != "" {
+		l.uids[d.UID] = append(l.uids[d.UID], uidUse{n, d})
+	}
+}
+
+// Alerts looks at the expressions of alert rules of one file. alerts is how many rules that are.
+func (l *Linter) Alerts(file string, alerts int, qs []*queries.Query) {
+	l.result.Summary.Alerts += alerts
+	l.result.Summary.Expressions += len(qs)
+	l.pass(nil, file, qs)
+}
+
+func (l *Linter) pass(d *dashboard.Dashboard, file string, qs []*queries.Query) {
+	pass := &Pass{Dashboard: d, Queries: qs, Config: l.Config, linter: l, file: file}
+	for _, r := range l.rules {
+		pass.rule = r
+		if r.Dashboard != nil && d != nil {
+			r.Dashboard(pass)
+		}
+		if r.Query != nil {
+			for _, q := range qs {
+				r.Query(pass, q)
+			}
+		}
+	}
+}
+
+// Broken reports a file that is not JSON.
+func (l *Linter) Broken(err *dashboard.SyntaxError) {
+	l.add(Finding{Rule: jsonSyntax.ID, Severity: jsonSyntax.Severity, File: err.File, Line: err.Line, Column: err.Column, Message: err.Msg}, "", "", nil)
+}
+
+// Add takes a finding from elsewhere, for example of a rule that is no Rule.
+func (l *Linter) Add(f Finding) { l.add(f, "", "", nil) }
+
+func (l *Linter) add(f Finding, uid, query string, at *dashboard.Node) {
+	if l.Config.silenced(&f, uid) || silencedInFile(f.Rule, query, at) {
+		l.result.Silenced++
+		return
+	}
+	l.result.Findings = append(l.result.Findings, f)
+}
+
+// Result ends the run.
+func (l *Linter) Result() Result {
+	for _, r := range l.rules {
+		if r.Finish != nil {
+			r.Finish(l)
+		}
+	}
+	if l.result.Findings == nil {
+		l.result.Findings = []Finding{} // an empty list in JSON, not null
+	}
+	l.result.Sort()
+	return l.result
+}

@@ -1,0 +1,42 @@
+package lint
+
+import (
+	"strings"
+
+	"lookout/internal/dashboard"
+)
+
+var panelUnit = &Rule{
+	ID: "panel-unit", Severity: Warning,
+	Summary: "Numbers without a unit: nobody knows whether 5 is seconds or bytes.",
+	Dashboard: func(p *Pass) {
+		for _, panel := range p.Dashboard.Panels {
+			switch panel.Type {
+			case "timeseries", "stat", "gauge", "bargauge", "graph", "singlestat", "barchart", "piechart":
+			default:
+				continue
+			}
+			if panel.LibraryNode != nil || len(panel.Targets) == 0 || panel.Unit != "" || hasUnitElsewhere(panel) {
+				continue
+			}
+			p.Panel(panel, nil, "no unit is set; \"short\" says that it is a plain count")
+		}
+	},
+}
+
+// hasUnitElsewhere tells panels whose fields get units one by one, or whose values are words.
+func hasUnitElsewhere(panel *dashboard.Panel) bool {
+	for _, o := range panel.Overrides {
+		for _, prop := range o.Get("properties").Items() {
+			if prop.Get("id").Text() == "unit" {
+				return true
+			}
+		}
+	}
+	if panel.Node.Path("fieldConfig", "defaults", "mappings").Len() > 0 || panel.Node.Get("valueMaps").Len() > 0 && panel.Node.Get("mappingType").Scalarish() != "" && panel.Type == "singlestat" {
+		return true
+	}
+	// A stat that shows a label shows no number.
+	mode := panel.Node.Path("options", "textMode").Text()
+	return mode == "name" || strings.TrimSpace(panel.Node.Path("options", "reduceOptions", "fields").Text()) != ""
+}

@@ -1,0 +1,18 @@
+package lint
+
+// Rules are all rules, in the order of docs/lint/README.md.
+func Rules() []*Rule {
+	return []*Rule{
+		// files
+		jsonSyntax, jsonDuplicateKey, silenceReason,
+		// queries
+		promqlSyntax, queryLanguage, counterWithoutRate, rateOnGauge, rateOverAggregate, rangeTooShort, rateInterval, regexpNeedless, vectorMatching,
+		impossibleSelector, histogramQuantileLe, experimentalFunction, variableNeedsRegexp, emptyQuery,
+		// references
+		undefinedVariable, unusedVariable, duplicateVariable, variableCycle, variableRefresh, variableRegexp, datasourceUndefined, datasourceHardcoded,
+		datasourceMismatch, unresolvedInput, libraryPanel, panelReference, duplicateRefID, duplicatePanelID, duplicateUID,
+		// what a person sees
+		dashboardTitle, dashboardUID, dashboardEditable, panelTitle, panelDescription, panelUnit, unitUnknown, unitMismatch, thresholds, overlappingPanels, panelSize,
+		removedPanelType, refreshTooFast,
+	}
+}

@@ -1,0 +1,60 @@
+package lint
+
+import (
+	"strconv"
+
+	"lookout/internal/dashboard"
+)
+
+var thresholds = &Rule{
+	ID: "thresholds", Severity: Warning,
+	Summary: "Thresholds in the wrong order, twice the same, or where no value ever comes.",
+	Dashboard: func(p *Pass) {
+		for _, panel := range p.Dashboard.Panels {
+			var last *dashboard.Threshold
+			for i, t := range panel.Thresholds {
+				if t.Old { // graph and singlestat sort them themselves
+					if t.Node.Is(dashboard.String) && !t.HasValue {
+						p.Panel(panel, t.Node, "the thresholds %q are not numbers", t.Node.Text())
+						break
+					}
+					continue
+				}
+				first := i == 0 || panel.Thresholds[i-1].Node.Parent() != t.Node.Parent()
+				switch {
+				case first:
+					last = t
+				case !t.HasValue:
+					p.Panel(panel, t.Node, "threshold %d has no value; only the first may have none", t.Node.Index()+1)
+				case last != nil && last.HasValue && t.Value < last.Value:
+					p.Panel(panel, t.Node, "threshold %s stands after %s; put them in ascending order, since Grafana takes the last one that is passed", number(t.Value), number(last.Value))
+				case last != nil && last.HasValue && t.Value == last.Value:
+					p.Panel(panel, t.Node, "threshold %s stands there twice", number(t.Value))
+				}
+				if t.HasValue {
+					last = t
+				}
+				if t.Override != nil || first || !t.HasValue {
+					continue
+				}
+				lo, hasLo := panel.Node.Path("fieldConfig", "defaults", "min").Float()
+				hi, hasHi := panel.Node.Path("fieldConfig", "defaults", "max").Float()
+				if t.Percentage {
+					lo, hasLo, hi, hasHi = 0, true, 100, true
+				}
+				if hasHi && t.Value > hi || hasLo && t.Value < lo {
+					p.Panel(panel, t.Node, "threshold %s lies outside of the panel's range from %s to %s", number(t.Value), limit(lo, hasLo), limit(hi, hasHi))
+				}
+			}
+		}
+	},
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+func limit(f float64, known bool) string {
+	if !known {
+		return "anything"
+	}
+	return number(f)
+}
