@@ -247,7 +247,7 @@ func (b *browser) checkStory() {
 	is("critical,go1", `[...document.querySelectorAll("#m1 .markdown code")].map(c => c.textContent).join()`)
 	is("@所有人", `document.querySelector("#m2 .mention").textContent`)
 	is("http://grafana.example.com/d/disk?var=db-1", `document.querySelector("#m2 .plain a").href`)
-	is("message type-text refused", `document.querySelector("#m3").className.replace(" arriving", "")`)
+	is("message refused", `document.querySelector("#m3").className.replace(" arriving", "")`)
 	is("true", `document.querySelector("#m3 .verdict").textContent.includes("关键词不匹配")`)
 	is("http://127.0.0.1:3001/alerting/list", `document.querySelector("#m4 a.card").href`)
 	is("查看面板 http://127.0.0.1:3001/d/go,静默 2 小时 http://127.0.0.1:3001/alerting/silences",
@@ -255,8 +255,8 @@ func (b *browser) checkStory() {
 	is("0", `document.querySelectorAll("#m5 table, #m5 .markdown img").length`)
 	is("内存曲线", `document.querySelector("#m5 .picture").textContent`)
 	is("3", `document.querySelectorAll("#m7 .feed a").length`)
-	is("message type-text doubtful", `document.querySelector("#m8").className.replace(" arriving", "")`)
-	is("message type-text lost", `document.querySelector("#m9").className.replace(" arriving", "")`)
+	is("message doubtful", `document.querySelector("#m8").className.replace(" arriving", "")`)
+	is("message lost", `document.querySelector("#m9").className.replace(" arriving", "")`)
 	is("460101", `document.querySelector("#m10 .verdict code").textContent`)
 }
 

@@ -305,13 +305,7 @@ func (s *Server) loseTo(fault Fault, r *http.Request, body []byte) {
 	if fault.Status != 0 {
 		m.ErrMsg = fmt.Sprintf("HTTP %d", fault.Status)
 	}
-	var content wire
-	if json.Unmarshal(body, &content) == nil {
-		m.read(content)
-		if len(body) <= s.cfg.MaxBody {
-			m.Payload = compact(body)
-		}
-	}
+	m.take(body, s.cfg.MaxBody)
 	s.metrics.calls.WithLabelValues(m.Robot, "none").Inc()
 	s.cfg.Logger.Warn("message lost to a scripted fault", "robot", m.Robot, "fault", fault.Kind, "msg_uuid", m.MsgUUID)
 	s.mu.Lock()

@@ -1,6 +1,7 @@
 package robot
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
@@ -104,6 +105,30 @@ type looseBool bool
 func (b *looseBool) UnmarshalJSON(raw []byte) error {
 	*b = looseBool(strings.Trim(string(raw), `"`) == "true")
 	return nil
+}
+
+// take fills m with as much of a body as can be read and is worth keeping, which of one that is
+// longer than limit is only its beginning: enough to recognise it by. The results are those of read.
+func (m *Message) take(body []byte, limit int) (missing string, unsupported bool) {
+	var w wire
+	if json.Unmarshal(body, &w) != nil {
+		missing = "json"
+		m.Text = string(bytes.ToValidUTF8(body, []byte("\uFFFD")))
+	} else {
+		missing, unsupported = m.read(w)
+		m.Payload = compact(body)
+	}
+	if len(body) > limit {
+		text := m.Text
+		if len(text) > limit {
+			text = strings.ToValidUTF8(text[:limit], "") + "…"
+		}
+		*m = Message{Time: m.Time, Robot: m.Robot, Fault: m.Fault, ErrCode: m.ErrCode, ErrMsg: m.ErrMsg, Text: text}
+		if !unsupported {
+			m.MsgType = w.MsgType
+		}
+	}
+	return missing, unsupported
 }
 
 // read fills m from w and names the first parameter that is missing, or "" if all are there.

@@ -140,6 +140,8 @@ type messageView struct {
 	Cards    []cardView
 	Raw      string
 	Lost     string
+	// Type is the msgtype if the page has a shape for it.
+	Type string
 	// Outcome is refused, lost (a fault kept it from the robot), doubtful (shown, but its sender
 	// can't know) or empty.
 	Outcome string
@@ -178,7 +180,12 @@ func (p *page) view(m *Message, lang string) messageView {
 	}
 	switch m.MsgType {
 	case "markdown", "actionCard":
-		v.Body = p.renderer.md(m.Text, m.At)
+		v.Type, v.Body = m.MsgType, p.renderer.md(m.Text, m.At)
+	case "link", "feedCard":
+		if len(m.Links) > 0 {
+			v.Type = m.MsgType
+		}
+		fallthrough
 	default:
 		v.Body = p.renderer.text(m.Text, m.At)
 	}

@@ -85,7 +85,7 @@ var everybody = []string{"@所有人", "@all"}
 func mentions(at At) *regexp.Regexp {
 	var alternatives []string
 	for _, who := range slices.Concat(at.Mobiles, at.UserIDs) {
-		if who != "" {
+		if who = strings.ToValidUTF8(who, "\uFFFD"); who != "" {
 			alternatives = append(alternatives, regexp.QuoteMeta("@"+who))
 		}
 	}

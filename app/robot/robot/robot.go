@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -239,22 +238,7 @@ func (s *Server) receive(r *http.Request, body []byte, fault string) verdict {
 // judge names the answer a call deserves. It fills m with as much of the message as can be read.
 func (s *Server) judge(robot *member, r *http.Request, body []byte, m *Message) (name, about string) {
 	q := r.URL.Query()
-	var content wire
-	parsed := json.Unmarshal(body, &content) == nil
-	missing, unsupported := "json", false
-	if parsed {
-		missing, unsupported = m.read(content)
-		if len(body) <= s.cfg.MaxBody {
-			m.Payload = compact(body)
-		}
-	} else {
-		m.Text = string(bytes.ToValidUTF8(body, []byte("\uFFFD")))
-	}
-	// What is far too long was refused; its beginning is enough to recognise it by.
-	if limit := s.cfg.MaxBody; len(m.Text) > limit {
-		m.Text = strings.ToValidUTF8(m.Text[:limit], "") + "…"
-	}
-
+	missing, unsupported := m.take(body, s.cfg.MaxBody)
 	switch {
 	case r.Method != http.MethodPost:
 		return AnswerNotPost, ""

@@ -224,9 +224,17 @@ func TestLongestBody(t *testing.T) {
 	assert.Equal(t, 460101, g.send(text("报警"+strings.Repeat("x", 20_001-frame))).ErrCode)
 	assert.Equal(t, 460101, g.send(text("报警"+strings.Repeat("x", 900_000))).ErrCode)
 	assert.NotZero(t, g.send(text("报警"+strings.Repeat("x", 3<<20))).ErrCode, "reading has an end")
-	for _, m := range g.messages()[1:] {
-		assert.LessOrEqual(t, len(m.Text), 20_010, "what is too long isn't kept whole")
+	for _, long := range []string{
+		`{"msgtype":"link","link":{"title":"` + strings.Repeat("x", 100_000) + `","text":"x","messageUrl":"http://a"}}`,
+		`{"msgtype":"` + strings.Repeat("x", 100_000) + `"}`,
+		`{"msgtype":"text","text":{"content":"报警"},"at":{"atMobiles":["` + strings.Repeat("1", 100_000) + `"]}}`,
+	} {
+		assert.Equal(t, 460101, g.send(long).ErrCode)
 	}
+	_, list := g.get("/api/messages")
+	assert.Less(t, len(list), 5*20_000+10_000, "what is too long isn't kept whole")
+	code, _ := g.get("/")
+	assert.Equal(t, 200, code, "and can be shown")
 }
 
 func TestMsgUUIDMakesARetryHarmless(t *testing.T) {
