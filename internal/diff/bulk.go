@@ -1,0 +1,210 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"lookout/internal/dashboard"
+)
+
+// many is the number of events of one kind beyond which a reader wants them as one: a bulk edit.
+const many = 6
+
+// bulk joins events that say the same of several panels, and then those of a kind that has too many.
+func bulk(events []Event) []Event {
+	events = joinBy(events, 2, func(e *Event) string {
+		switch e.Kind {
+		case PanelAdded, PanelRemoved, RowAdded, RowRemoved, PanelsShifted, PanelMoved, PanelResized, PanelRetitled, VariableAdded, VariableRemoved, DashboardAdded, DashboardRemoved:
+			return ""
+		}
+		if e.subject == "" {
+			return ""
+		}
+		return e.Dashboard + "\x00" + string(e.Kind) + "\x00" + e.what
+	}, func(e *Event, names []string) string {
+		return e.what + " in " + where(names)
+	})
+	events = rework(events)
+	return joinBy(events, many+1, func(e *Event) string {
+		switch e.Kind {
+		case DashboardAdded, DashboardRemoved:
+			return ""
+		case PanelMoved, PanelResized, PanelsShifted:
+			return e.Dashboard + "\x00layout"
+		}
+		return e.Dashboard + "\x00" + string(e.Kind)
+	}, func(e *Event, names []string) string {
+		if len(names) == 0 {
+			return ""
+		}
+		return manyText(e.Kind) + " " + where(names)
+	})
+}
+
+// reworkedFrom is the number of changes of one panel from which they are told as one: such a panel was made anew.
+const reworkedFrom = 7
+
+func rework(events []Event) []Event {
+	count := map[*dashboard.Panel]int{}
+	for i := range events {
+		if p := events[i].new; p != nil && len(events[i].Panels) == 1 {
+			count[p]++
+		}
+	}
+	first := map[*dashboard.Panel]int{}
+	var out []Event
+	for _, e := range events {
+		if e.new == nil || len(e.Panels) != 1 || count[e.new] < reworkedFrom {
+			out = append(out, e)
+			continue
+		}
+		at, ok := first[e.new]
+		if !ok {
+			first[e.new] = len(out)
+			e.Kind = PanelReworked
+			out = append(out, e)
+			continue
+		}
+		into := &out[at]
+		into.Changes = append(slices.Clip(into.Changes), e.Changes...)
+		into.what += "; " + e.what
+		into.Text += "; " + e.what
+		into.Before, into.After = e.old.Node, e.new.Node
+	}
+	return out
+}
+
+// where counts the panels that names stand for, and names them.
+func where(names []string) string {
+	n := len(names)
+	return fmt.Sprintf("%s: %s", plural(n, "panel"), clipNames(names))
+}
+
+func manyText(k Kind) string {
+	switch k {
+	case PanelAdded:
+		return "added"
+	case PanelRemoved:
+		return "removed"
+	case PanelMoved, PanelResized, PanelsShifted:
+		return "rearranged"
+	case PanelRetitled:
+		return "retitled"
+	case Query:
+		return "queries changed in"
+	case QueryAdded:
+		return "queries added in"
+	case QueryRemoved:
+		return "queries removed in"
+	}
+	return strings.ReplaceAll(string(k), "-", " ") + " changed in"
+}
+
+// joinBy makes one event of those with the same key if there are at least least of them.
+func joinBy(events []Event, least int, key func(*Event) string, text func(*Event, []string) string) []Event {
+	count := map[string]int{}
+	for i := range events {
+		if k := key(&events[i]); k != "" {
+			count[k]++
+		}
+	}
+	first := map[string]int{}
+	var out []Event
+	for i := range events {
+		e := events[i]
+		k := key(&e)
+		if k == "" || count[k] < least {
+			out = append(out, e)
+			continue
+		}
+		at, ok := first[k]
+		if !ok {
+			first[k] = len(out)
+			out = append(out, e)
+			out[len(out)-1].collapse = true
+			continue
+		}
+		into := &out[at]
+		into.Changes = append(slices.Clip(into.Changes), e.Changes...)
+		into.Old, into.New = append(slices.Clip(into.Old), e.Old...), append(slices.Clip(into.New), e.New...)
+		into.Panels = append(slices.Clip(into.Panels), e.Panels...)
+		if !dashboard.Equal(into.Before, e.Before) || !dashboard.Equal(into.After, e.After) {
+			into.Before, into.After = nil, nil
+		}
+		if into.Kind != e.Kind {
+			into.Kind = PanelMoved
+		}
+		into.what = joinWhat(into.what, e.what)
+	}
+	for i := range out {
+		e := &out[i]
+		if !e.collapse {
+			continue
+		}
+		e.collapse = false
+		names := unique(e.Panels)
+		e.Panels = names
+		e.Panel = joinNames(names)
+		if s := text(e, names); s != "" {
+			if len(names) > 1 || e.subject == "" {
+				e.Text = s
+			} else {
+				e.Text = e.subject + ": " + e.what
+			}
+		} else {
+			e.Text = e.what
+		}
+		e.subject = ""
+	}
+	return out
+}
+
+func joinWhat(a, b string) string {
+	if a == b || len(a) > 240 {
+		return a
+	}
+	return a + "; " + b
+}
+
+func unique(names []string) []string {
+	seen := map[string]int{}
+	var out []string
+	for _, n := range names {
+		if seen[n]++; seen[n] == 1 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func joinNames(names []string) string { return strings.Join(names, ", ") }
+
+// clipNames names a few and counts the rest.
+func clipNames(names []string) string {
+	const shown = 5
+	out := make([]string, 0, shown+1)
+	for i, n := range names {
+		if i == shown && len(names) > shown+1 {
+			out = append(out, itoa(len(names)-shown)+" more")
+			break
+		}
+		out = append(out, quote(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+// cutShift splits "; 3 panels below moved …" off.
+func cutShift(what string) (before, shift string, ok bool) {
+	i := strings.Index(what, "; ")
+	if i < 0 || !strings.Contains(what[i:], " below moved ") {
+		return what, "", false
+	}
+	return what[:i], what[i:], true
+}
+
+// insertWith puts a phrase before the shift.
+func insertWith(what, phrase string) string {
+	before, shift, _ := cutShift(what)
+	return before + " " + phrase + shift
+}
