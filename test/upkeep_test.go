@@ -1,0 +1,274 @@
+package test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// unanswerable holds two rules that the stack cannot answer: one asks for a series that nobody has,
+// the other for what PromQL refuses when it is evaluated.
+const unanswerable = `groups:
+  - name: unanswerable
+    interval: 10s
+    rules:
+      - alert: NobodyHasThis
+        uid: nobody-has-this
+        expr: series_that_nobody_exposes
+        threshold: {above: 1}
+        for: 0s
+        no_data_state: NoData
+        exec_err_state: Error
+        labels: {severity: info}
+        annotations: &texts
+          summary: 【报警】端到端测试 Written by a test
+          description: 端到端测试 Written by a test
+          runbook_url: https://example.com/
+      - alert: NobodyCanAnswerThis
+        uid: nobody-can-answer-this
+        expr: up * on() up
+        threshold: {above: 1}
+        for: 0s
+        no_data_state: NoData
+        exec_err_state: Error
+        labels: {severity: info}
+        annotations: *texts
+`
+
+// TestUpkeep is what a stack goes through beside the story: queries without an answer, wrong inputs,
+// and containers that go away.
+func TestUpkeep(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	write(t, filepath.Join(s.tree, "alerts", "unanswerable.yaml"), unanswerable)
+	s.apply(t)
+
+	t.Run("no_data_and_errors_are_announced", s.unanswerableAnnounced)
+	t.Run("idle_memory", s.idleMemory)
+	t.Run("wrong_input", s.wrongInputs)
+	t.Run("container_lost", s.containersLost)
+}
+
+func (s *stack) unanswerableAnnounced(t *testing.T) {
+	for alert, words := range map[string]string{
+		"NobodyHasThis":       "无数据",
+		"NobodyCanAnswerThis": "查询失败",
+	} {
+		t.Run(alert, func(t *testing.T) {
+			var m message
+			eventually(t, 90*time.Second, "a message about "+alert, func(ctx context.Context) (err error) {
+				m, err = s.arrived(ctx, 0, alert)
+				return err
+			})
+			for part, text := range map[string]string{"title": m.Title, "body": m.Text} {
+				if !holds(text, keyword, words) {
+					t.Errorf("the %s lacks %s or %s: %q", part, keyword, words, text)
+				}
+			}
+		})
+	}
+}
+
+// maxIdleMebibytes is the bar of the whole stack.
+const maxIdleMebibytes = 300
+
+func (s *stack) idleMemory(t *testing.T) {
+	out, err := docker(t.Context(), "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	total, seen := 0.0, 0
+	for line := range strings.Lines(out) {
+		name, usage, _ := strings.Cut(strings.TrimSpace(line), " ")
+		service, ours := strings.CutPrefix(name, s.name+"-")
+		if !ours {
+			continue
+		}
+		used, _, _ := strings.Cut(usage, " ")
+		mebibytes, err := mebibytes(used)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mebibytes == 0 {
+			// Containers that only carried files are listed without running.
+			continue
+		}
+		s.measured(t, "idle memory %-10s %6.1f MiB", service, mebibytes)
+		total, seen = total+mebibytes, seen+1
+	}
+	if running := s.running(t); seen != len(running) {
+		t.Errorf("docker stats told of %d containers, and %d run: %q", seen, len(running), out)
+	}
+	s.measured(t, "idle memory %-10s %6.1f MiB (bar %d MiB)", "the stack", total, maxIdleMebibytes)
+	if total > maxIdleMebibytes {
+		t.Errorf("the idle stack uses %.1f MiB, more than %d", total, maxIdleMebibytes)
+	}
+}
+
+// mebibytes reads an amount as `docker stats` prints it: "91.3MiB".
+func mebibytes(text string) (float64, error) {
+	for unit, factor := range map[string]float64{"KiB": 1.0 / 1024, "MiB": 1, "GiB": 1024} {
+		if digits, ok := strings.CutSuffix(text, unit); ok {
+			value, err := strconv.ParseFloat(digits, 64)
+			return value * factor, err
+		}
+	}
+	if digits, ok := strings.CutSuffix(text, "B"); ok {
+		value, err := strconv.ParseFloat(digits, 64)
+		return value / (1 << 20), err
+	}
+	return 0, fmt.Errorf("docker stats gives the memory %q, which has no known unit", text)
+}
+
+// A mistake is something that a user may get wrong, and the words of the message they get.
+type mistake struct {
+	name string
+	// root is the one that refuses it.
+	root string
+	// make makes the mistake in the stack's tree.
+	make func(t *testing.T)
+	// words have to stand in the message: the value or its place, and what to do instead.
+	words []string
+}
+
+func (s *stack) wrongInputs(t *testing.T) {
+	variable := func(root, name string, value any) func(*testing.T) {
+		return func(t *testing.T) {
+			s.set(t, root, "wrong", map[string]any{name: value})
+			t.Cleanup(func() { s.unset(t, root, "wrong") })
+		}
+	}
+	file := func(name, text string) func(*testing.T) {
+		return func(t *testing.T) {
+			path := filepath.Join(s.tree, name)
+			write(t, path, text)
+			t.Cleanup(func() {
+				if err := os.Remove(path); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	ruleFile := func(threshold, more string) string {
+		text := strings.NewReplacer(
+			"name: unanswerable", "name: wrong", "NobodyHasThis", "Wrong", "nobody-has-this", "wrong",
+			"threshold: {above: 1}", "threshold: "+threshold+more,
+		).Replace(unanswerable)
+		return text[:strings.Index(text, "      - alert: NobodyCanAnswerThis")]
+	}
+	for _, m := range []mistake{
+		{
+			"a malformed webhook URL", "content",
+			// Without a scheme. The address holds the robot's token, so the message names the robot instead.
+			variable("content", "robot_webhooks", map[string]string{"ops": "oapi.dingtalk.com/robot/send?access_token=x"}),
+			[]string{"address of ops is not one of a DingTalk robot", "https://oapi.dingtalk.com/robot/send?access_token="},
+		},
+		{
+			"an empty password", "platform",
+			variable("platform", "grafana_admin_password", ""),
+			[]string{"password is empty", "set one of your own"},
+		},
+		{
+			"a threshold variable that is no number", "content",
+			variable("content", "rule_overrides", map[string]any{"GoThreadsHigh": map[string]any{"threshold": "many"}}),
+			[]string{"rule_overrides", `"GoThreadsHigh"`, "threshold", "a number is required"},
+		},
+		{
+			"a threshold in a rule file that is no number", "content",
+			file("alerts/wrong.yaml", ruleFile("{above: many}", "")),
+			[]string{"alerts/wrong.yaml", `"Wrong"`, `threshold above is "many", which is no number`},
+		},
+		{
+			"an unknown field in a rule file", "content",
+			file("alerts/wrong.yaml", ruleFile("{above: 1}", "\n        treshold: 8")),
+			[]string{"alerts/wrong.yaml", `"Wrong"`, `unknown field "treshold"`, "known are", "threshold"},
+		},
+		{
+			"a dashboard that is not JSON", "content",
+			file("dashboards/go/broken.json", "{\n  \"title\": \"Broken\",\n}\n"),
+			[]string{"dashboards/go/broken.json", "not a JSON object", "lookout fmt --check"},
+		},
+		{
+			"two dashboards with one uid", "content",
+			file("dashboards/monitoring/service.json", read(t, filepath.Join(s.tree, "dashboards/go/service.json"))),
+			[]string{"the uid service is used by", "go/service.json", "monitoring/service.json", "rename one"},
+		},
+	} {
+		t.Run(strings.ReplaceAll(m.name, " ", "_"), func(t *testing.T) {
+			m.make(t)
+			s.requireRefused(t, m)
+		})
+	}
+}
+
+// requireRefused applies and wants one message with the mistake's words, and nothing touched.
+func (s *stack) requireRefused(t *testing.T, m mistake) {
+	t.Helper()
+	engine, serial := s.snapshot(t), s.state(t, m.root).Serial
+	err := s.tryApply(t, m.root)
+	if err == nil {
+		t.Fatalf("%s was applied", m.name)
+	}
+	text := unwrapped(err.Error())
+	if !holds(text, m.words...) {
+		t.Errorf("the message lacks one of %q:\n%v", m.words, err)
+	}
+	if n := strings.Count(text, "Error: "); n != 1 {
+		t.Errorf("%d errors where one would do:\n%v", n, err)
+	}
+	if now := s.snapshot(t); now != engine {
+		t.Errorf("the engine was touched; before:\n%safter:\n%s", engine, now)
+	}
+	if now := s.state(t, m.root).Serial; now != serial {
+		t.Errorf("the state's serial was %d and is %d", serial, now)
+	}
+}
+
+// containersLost stops and removes each container in turn; one apply of both roots has to mend it.
+func (s *stack) containersLost(t *testing.T) {
+	services := s.running(t)
+	for _, c := range s.containers(t) {
+		name := strings.TrimPrefix(c.Name, s.name+"-")
+		// One that carried files and ended has nothing to stop.
+		if c.State.Running {
+			t.Run(name+"_stopped", func(t *testing.T) {
+				s.lose(t, services, "stop", "--time=5", c.Name)
+			})
+		}
+		t.Run(name+"_removed", func(t *testing.T) {
+			s.lose(t, services, "rm", "--force", c.Name)
+		})
+	}
+}
+
+func (s *stack) lose(t *testing.T, services []string, how ...string) {
+	t.Helper()
+	if _, err := docker(t.Context(), how...); err != nil {
+		t.Fatal(err)
+	}
+	s.apply(t)
+	if now := s.running(t); !slices.Equal(now, services) {
+		t.Errorf("after the apply these have a container: %q, want %q", now, services)
+	}
+	for _, service := range services {
+		if !s.container(t, service).State.Running {
+			t.Errorf("after the apply %s does not run", service)
+		}
+	}
+	s.requireNoChanges(t)
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
