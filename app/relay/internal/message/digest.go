@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"lookout/app/relay/internal/notification"
@@ -59,8 +60,10 @@ type Digest struct {
 	Truncated int       `json:"truncated,omitempty"`
 	From      time.Time `json:"from"`
 	To        time.Time `json:"to"`
-	Part      int       `json:"part,omitempty"`
-	Parts     int       `json:"parts,omitempty"`
+	// Continued is set where the first group goes on from the part before.
+	Continued bool `json:"continued,omitempty"`
+	Part      int  `json:"part,omitempty"`
+	Parts     int  `json:"parts,omitempty"`
 }
 
 // Merge makes one digest of notifications, given in the order they came: every alert once, in its
@@ -197,7 +200,8 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 	probe := d
 	probe.Part, probe.Parts = 999, 999
 	frame, errs := t.assemble(probe, c, nil)
-	overhead := len(frame.Body(uuidRoom)) + 64
+	// The slack is for one "continued".
+	overhead := len(frame.Body(uuidRoom)) + 48
 	budget := max(c.limit()-overhead, 256)
 
 	var counted int
@@ -212,10 +216,10 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 		line, err := t.render("digest.line", e.view(c))
 		errs = errors.Join(errs, err)
 		g := e.group()
-		g.Count, g.More = 99999, true
+		g.Count = 999
 		head, err := t.render("digest.group", g)
 		errs = errors.Join(errs, err)
-		sizes[i], heads[i] = escapedLen(line)+2, escapedLen(head)+8
+		sizes[i], heads[i] = escapedLen(line)+len(`\n`), escapedLen(head)+len(`\n\n\n`)
 	}
 	// Fill from the most severe on. The counted ones of an earlier packing go into the last part.
 	var parts []Digest
@@ -251,13 +255,13 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 				end = fill(at, max(budget-room, 0))
 			}
 			p := blank
-			p.Entries = d.Entries[at:end]
+			p.Entries, p.Continued = d.Entries[at:end], continued(d.Entries, at)
 			p.Counted = countGroups(d.Entries[end:], d.Counted)
 			parts = append(parts, p)
 			break
 		}
 		p := blank
-		p.Entries = d.Entries[at:end]
+		p.Entries, p.Continued = d.Entries[at:end], continued(d.Entries, at)
 		parts = append(parts, p)
 		at = end
 	}
@@ -272,6 +276,10 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 		parts[i].Counted = boundGroups(parts[i].Counted)
 	}
 	return parts, errs
+}
+
+func continued(entries []Entry, at int) bool {
+	return at > 0 && entries[at-1].group() == entries[at].group()
 }
 
 // maxGroups bounds the lines that count alerts: a thousand different names have to share some.
@@ -331,10 +339,10 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Conten
 	for _, e := range d.Entries {
 		alerts = append(alerts, e.Alert)
 	}
-	for _, e := range entries {
+	for i, e := range entries {
 		if g := e.group(); g != last {
 			last = g
-			g.Count = counts[g]
+			g.Count, g.More = counts[g], i == 0 && d.Continued
 			head, err2 := t.render("digest.group", g)
 			err = errors.Join(err, err2)
 			text += "\n\n" + head + "\n"
@@ -363,8 +371,12 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Conten
 
 // escapedLen is how many bytes s takes inside a JSON string as the relay writes it.
 func escapedLen(s string) int {
-	b, _ := json.Marshal(s)
-	return len(b) - 2
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	// A string cannot fail to encode.
+	_ = enc.Encode(s)
+	return b.Len() - len("\"\"\n")
 }
 
 // Halve divides a digest that was refused as too long; ok is false for one that can't be divided.
@@ -375,7 +387,7 @@ func Halve(d Digest) (parts []Digest, ok bool) {
 	a, b := d, d
 	half := len(d.Entries) / 2
 	a.Entries, a.Counted = d.Entries[:half], nil
-	b.Entries, b.Truncated = d.Entries[half:], 0
+	b.Entries, b.Truncated, b.Continued = d.Entries[half:], 0, continued(d.Entries, half)
 	a.Part, a.Parts, b.Part, b.Parts = 1, 2, 2, 2
 	return []Digest{a, b}, true
 }
