@@ -12,8 +12,9 @@ import (
 //
 // that returns nil, errFindings, or what kept it from running.
 type commands struct {
-	Fmt  fmtCmd  `cmd:"" help:"Write dashboards in the one canonical form."`
-	Lint lintCmd `cmd:"" help:"Judge dashboards and alert rules by the rules of docs/lint."`
+	Fmt   fmtCmd   `cmd:"" help:"Write dashboards in the one canonical form."`
+	Lint  lintCmd  `cmd:"" help:"Judge dashboards and alert rules by the rules of docs/lint."`
+	Check checkCmd `cmd:"" help:"Hold what dashboards and alert rules use against what is exposed."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -17,7 +17,7 @@ var counterWithoutRate = &Rule{
 			return // what series there are, not what they say
 		}
 		for _, s := range q.Selectors() {
-			if !looksLikeCounter(s.Metric) || countersAreFine(s) {
+			if !looksLikeCounter(s.Metric) || CounterUsedWell(s) {
 				continue
 			}
 			p.Query(q, q.Offset(s.PosRange.Start), "%s is a counter; show rate(%s[$__rate_interval]) or increase(…), since the sum itself starts anew with each restart", q.Restore(s.Metric), q.Restore(s.Metric))
@@ -37,7 +37,9 @@ var counterFunctions = map[string]bool{
 	"count_over_time": true, "timestamp": true, "label_values": true, "ts_of_last_over_time": true, "info": true,
 }
 
-func countersAreFine(s queries.Selector) bool {
+// CounterUsedWell tells whether the functions around a counter give something that does not depend on when the process started, or ask only
+// whether it is there.
+func CounterUsedWell(s queries.Selector) bool {
 	for i := len(s.Parents) - 1; i >= 0; i-- {
 		switch n := s.Parents[i].(type) {
 		case *parser.Call:
@@ -53,8 +55,8 @@ func countersAreFine(s queries.Selector) bool {
 			if n.Op.IsSetOperator() && n.Op != parser.LOR && within(n.RHS, s) {
 				return true
 			}
-			// x - x offset 1h is an increase, if a poor one. Dividing counters of the same process gives a mean since the start: wanted at times.
-			if n.Op == parser.SUB && usesOffset(n) {
+			// x - x offset 1h is an increase, if a poor one; started - finished is what is still running.
+			if n.Op == parser.SUB && n.LHS.Type() == parser.ValueTypeVector && n.RHS.Type() == parser.ValueTypeVector {
 				return true
 			}
 		}
@@ -65,14 +67,4 @@ func countersAreFine(s queries.Selector) bool {
 func within(n parser.Expr, s queries.Selector) bool {
 	r := n.PositionRange()
 	return s.PosRange.Start >= r.Start && s.PosRange.End <= r.End
-}
-
-func usesOffset(n parser.Node) bool {
-	found := false
-	promql.Walk(n, func(c parser.Node) {
-		if vs, ok := c.(*parser.VectorSelector); ok && (vs.OriginalOffset != 0 || vs.OriginalOffsetExpr != nil) {
-			found = true
-		}
-	})
-	return found
 }

@@ -208,8 +208,14 @@ func (l *Linter) Broken(err *dashboard.SyntaxError) {
 // Add takes a finding from elsewhere, for example of a rule that is no Rule.
 func (l *Linter) Add(f Finding) { l.add(f, "", "", nil) }
 
+// Silenced tells whether somebody gave a reason to overlook a finding: in the configuration, in a comment of the query, or in the file at or above the node.
+// uid is the dashboard's; query and at may be empty.
+func Silenced(cfg Config, f Finding, uid, query string, at *dashboard.Node) bool {
+	return cfg.silenced(&f, uid) || silencedInFile(f.Rule, query, at)
+}
+
 func (l *Linter) add(f Finding, uid, query string, at *dashboard.Node) {
-	if l.Config.silenced(&f, uid) || silencedInFile(f.Rule, query, at) {
+	if Silenced(l.Config, f, uid, query, at) {
 		l.result.Silenced++
 		return
 	}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"lookout/internal/contract"
+	"lookout/internal/dashboard"
+	"lookout/internal/lint"
+	"lookout/internal/promql"
+	"lookout/internal/queries"
+)
+
+type checkCmd struct {
+	Metrics     []string      `placeholder:"FILE|URL" sep:"none" help:"What an exporter exposes: a captured file, - for stdin, or the address of a live /metrics. Several are taken together."`
+	Prometheus  string        `placeholder:"URL" help:"A Prometheus that scrapes the exporters; knows the labels of targets, too."`
+	Since       time.Duration `default:"1h" help:"How far back to ask the Prometheus for series."`
+	Was         []string      `placeholder:"FILE" sep:"none" help:"What the exporter exposed before: tells what was dropped, and what that breaks."`
+	TargetLabel []string      `name:"target-label" placeholder:"NAME" help:"Labels that the scrape puts on besides job and instance, so that an exposition lacks them."`
+	Format      string        `enum:"text,json,markdown,sarif,github" default:"text" help:"text, json, markdown, sarif or github."`
+	Config      string        `placeholder:"FILE" help:"Configuration with silences; default .lookout.yaml, if there is one."`
+	Paths       []string      `arg:"" name:"path" help:"Dashboards and rule files, or directories that are walked for them."`
+}
+
+// Help is shown by lookout check --help.
+func (c *checkCmd) Help() string {
+	return "Holds every metric, label and type that dashboards and alert rules use against what is exposed."
+}
+
+// checked is a file that was read, waiting for the inventory.
+type checked struct {
+	dash    *dashboard.Dashboard
+	queries []*queries.Query
+}
+
+func (c *checkCmd) Run(ctx context.Context, a *app) error {
+	if len(c.Metrics) == 0 && c.Prometheus == "" {
+		return errors.New("check against what? Give --metrics FILE|URL or --prometheus URL")
+	}
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	files, err := sources(c.Paths)
+	if err != nil {
+		return err
+	}
+
+	parser := promql.NewParser()
+	var all []checked
+	var recorded []string
+	result := lint.Result{Findings: []lint.Finding{}, Languages: map[promql.Language]int{}}
+	var wrong []error
+	result.PassedOver, err = visit(files, visitor{
+		dashboard: func(d *dashboard.Dashboard) {
+			all = append(all, checked{d, queries.Of(d, parser)})
+			result.Summary.Dashboards++
+			for _, p := range d.Panels {
+				if !p.IsRow() {
+					result.Summary.Panels++
+				}
+			}
+		},
+		rules: func(_ string, _ []byte, rules []*queries.Rule) {
+			var qs []*queries.Query
+			for _, r := range rules {
+				if r.Record != "" {
+					recorded = append(recorded, r.Record)
+				} else {
+					result.Summary.Alerts++
+				}
+				qs = append(qs, queries.ForAlert(r.Name(), r.Expr, parser, r.Position))
+			}
+			all = append(all, checked{nil, qs})
+		},
+		broken: func(e *dashboard.SyntaxError) { wrong = append(wrong, e) },
+	})
+	if err = errors.Join(append(wrong, err)...); err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		a.note("there is no dashboard and no rule file in %s", strings.Join(c.Paths, ", "))
+	}
+
+	inv, err := c.inventory(ctx, a, all)
+	if err != nil {
+		return err
+	}
+	for _, name := range recorded {
+		inv.AddRecorded(name)
+	}
+	var before *contract.Inventory
+	if len(c.Was) > 0 {
+		before = contract.NewInventory(strings.Join(c.Was, ", "))
+		for _, name := range c.Was {
+			if err := c.read(ctx, a, before, name); err != nil {
+				return err
+			}
+		}
+	}
+
+	checker := contract.New(inv, before)
+	type fit struct {
+		d *dashboard.Dashboard
+		contract.Fit
+	}
+	var fits []fit
+	add := func(findings []contract.Finding, uid string) {
+		for _, f := range findings {
+			if lint.Silenced(cfg, f.Finding, uid, f.Text, f.Node) {
+				result.Silenced++
+				continue
+			}
+			result.Findings = append(result.Findings, f.Finding)
+		}
+	}
+	for _, item := range all {
+		result.Summary.Expressions += len(item.queries)
+		for _, q := range item.queries {
+			if q.Language != promql.PromQL {
+				result.Languages[q.Language]++
+			}
+		}
+		if item.dash == nil {
+			for _, q := range item.queries {
+				add(checker.Alert(q), "")
+			}
+			continue
+		}
+		f, findings := checker.Dashboard(item.dash, item.queries)
+		add(findings, item.dash.UID)
+		fits = append(fits, fit{item.dash, f})
+	}
+	result.Sort()
+	if err := result.Write(a.stdout, c.Format, a.colored(a.stdout)); err != nil {
+		return err
+	}
+
+	// How each dashboard fits belongs to the result where a person reads it, and is a diagnostic where a program does.
+	var tail bytes.Buffer
+	for _, f := range fits {
+		fmt.Fprintf(&tail, "%s: %s\n", f.d.File(), f.Fit)
+	}
+	if before != nil {
+		for _, name := range inv.Dropped(before) {
+			if users := checker.UsedBy(name); len(users) > 0 {
+				fmt.Fprintf(&tail, "dropped: %s, which breaks %s\n", name, strings.Join(users, ", "))
+			} else {
+				fmt.Fprintf(&tail, "dropped: %s, which nothing here uses\n", name)
+			}
+		}
+	}
+	switch c.Format {
+	case "text", "github":
+		_, err = a.stdout.Write(tail.Bytes())
+	case "markdown":
+		_, err = fmt.Fprintf(a.stdout, "\n```\n%s```\n", tail.Bytes())
+	default:
+		_, err = a.stderr.Write(append(tail.Bytes(), result.Line()+"\n"...))
+	}
+	if err != nil {
+		return err
+	}
+	if len(result.Findings) > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+func (c *checkCmd) inventory(ctx context.Context, a *app, all []checked) (*contract.Inventory, error) {
+	source := "the exporter"
+	if c.Prometheus != "" {
+		source = "the Prometheus"
+	}
+	inv := contract.NewInventory(source, c.TargetLabel...)
+	if c.Prometheus != "" {
+		var qs []*queries.Query
+		for _, item := range all {
+			qs = append(qs, item.queries...)
+		}
+		now := a.now()
+		if err := inv.ReadPrometheus(ctx, a.client, c.Prometheus, now.Add(-c.Since), now, contract.Names(qs)); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range c.Metrics {
+		if err := c.read(ctx, a, inv, name); err != nil {
+			return nil, err
+		}
+	}
+	return inv, nil
+}
+
+func (c *checkCmd) read(ctx context.Context, a *app, inv *contract.Inventory, name string) error {
+	switch {
+	case name == "-":
+		return inv.ReadExposition("stdin", "", a.stdin)
+	case strings.HasPrefix(name, "http://"), strings.HasPrefix(name, "https://"):
+		return inv.ReadURL(ctx, a.client, name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	defer f.Close()
+	return inv.ReadExposition(name, "", f)
+}
