@@ -37,7 +37,7 @@ func TestAnUnknownEnvironmentIsNamedWithThoseThatExist(t *testing.T) {
 	require.ErrorContains(t, err, `unknown environment "prdo": choose one of local, prod`)
 }
 
-func TestWrongDashboardsAreNamedWithTheirPlace(t *testing.T) {
+func TestWrongFilesAreNamedWithTheirPlace(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		want  string
@@ -57,6 +57,9 @@ func TestWrongDashboardsAreNamedWithTheirPlace(t *testing.T) {
 		"a list": {
 			map[string]string{"go/a.json": `[]`},
 			"dashboards/go/a.json:1:1: not a dashboard"},
+		"an unknown field in a rule file": {
+			map[string]string{"../alerts/a.yaml": "groups:\n  - name: a\n    rules:\n      - alert: A\n        exprr: up\n"},
+			"alerts/a.yaml:5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, _ := newEnvironment(t)

@@ -10,10 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"lookout/internal/alerts"
 )
 
 // checkFiles refuses what a person may have got wrong in files that Terraform can only name, not point
-// into: dashboards that are not JSON, and two dashboards with one uid.
+// into: dashboards that are not JSON, two dashboards with one uid, and rule files that say something
+// unknown.
 func checkFiles(repo string) error {
 	var problems []string
 	uids := map[string]string{}
@@ -48,6 +51,9 @@ func checkFiles(repo string) error {
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if _, err := alerts.LoadDir(os.DirFS(repo), "alerts"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		problems = append(problems, err.Error())
 	}
 	if len(problems) > 0 {
 		return errors.New(strings.Join(problems, "\n") + "\nnothing was changed")
