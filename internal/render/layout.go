@@ -33,15 +33,18 @@ type section struct {
 	// hidden is how many panels a collapsed row keeps back.
 	hidden    int
 	collapsed bool
-	top       float64
-	bottom    float64
+	// scope is what a repeated row stands for; note says that not all its copies are there.
+	scope  map[string]value
+	note   string
+	top    float64
+	bottom float64
 }
 
 type placed struct {
 	panel *dashboard.Panel
 	place rect
 	// scope holds the variable a repeated panel stands for.
-	scope map[string][]string
+	scope map[string]value
 	// note tells that the panel stands for several.
 	note string
 }
@@ -54,37 +57,72 @@ type gridItem struct {
 
 // layOut places panels as Grafana does: rows below one another, within a row the panels float up until they meet another. Files with overlaps or holes come out
 // as they would there.
-func layOut(d *dashboard.Dashboard, width float64, open func(row *dashboard.Panel) bool, repeat func(gridItem) []gridItem) layout {
+func (r *renderer) layOut() layout {
 	var l layout
 	y := margin + headHeight
-	cell := (width - 2*margin + gap) / columns
-	for _, s := range sections(d) {
-		var items []gridItem
-		for _, p := range s.panels {
-			items = append(items, repeat(gridItem{placed: p, grid: clamp(p.panel)})...)
-		}
-		out := &section{row: s.row, collapsed: s.row != nil && s.row.Collapsed && !open(s.row), top: y}
+	cell := (r.width - 2*margin + gap) / columns
+	for _, s := range sections(r.d) {
+		repeat := ""
 		if s.row != nil {
-			out.title = s.row.Title
-			out.place = rect{margin, y, width - 2*margin, rowHeight}
-			y += rowHeight + gap
+			repeat = s.row.Repeat
 		}
-		if out.collapsed {
-			out.hidden = len(s.panels)
-		} else {
-			bottom := float(items)
-			for _, it := range items {
-				g := it.grid
-				it.place = rect{margin + float64(g.X)*cell, y + float64(g.Y)*(unitHeight+gap), float64(g.W)*cell - gap, float64(g.H)*(unitHeight+gap) - gap}
-				out.panels = append(out.panels, it.placed)
+		scopes, note := r.repeatValues(repeat)
+		for i, sc := range scopes {
+			out := &section{row: s.row, collapsed: s.row != nil && s.row.Collapsed && !r.open(s.row), top: y, scope: sc}
+			if s.row != nil {
+				out.title = s.row.Title
+				out.place = rect{margin, y, r.width - 2*margin, rowHeight}
+				y += rowHeight + gap
+				if i == len(scopes)-1 {
+					out.note = note
+				}
+				if repeat != "" && sc == nil {
+					out.note = "repeated by $" + repeat
+				}
 			}
-			y += float64(bottom) * (unitHeight + gap)
+			if out.collapsed {
+				out.hidden = len(s.panels)
+			} else {
+				items, height := r.spread(s.panels, sc)
+				for _, it := range items {
+					g := it.grid
+					it.place = rect{margin + float64(g.X)*cell, y + float64(g.Y)*(unitHeight+gap), float64(g.W)*cell - gap, float64(g.H)*(unitHeight+gap) - gap}
+					out.panels = append(out.panels, it.placed)
+				}
+				y += float64(height) * (unitHeight + gap)
+			}
+			out.bottom = y
+			l.sections = append(l.sections, out)
 		}
-		out.bottom = y
-		l.sections = append(l.sections, out)
 	}
 	l.height = y - gap + margin
 	return l
+}
+
+// spread puts the panels of a section on the grid, with the copies of repeated ones, which push down what is below them. It returns the height, too.
+func (r *renderer) spread(panels []placed, sc map[string]value) (out []gridItem, height int) {
+	type growth struct{ below, extra int }
+	var grown []growth
+	for _, p := range panels {
+		p.scope = merged(p.scope, sc)
+		it := gridItem{placed: p, grid: clamp(p.panel)}
+		copies := r.repeat(it)
+		if extra := copies[len(copies)-1].grid.Y - it.grid.Y; extra > 0 {
+			grown = append(grown, growth{it.grid.Y + it.grid.H, extra})
+		}
+		out = append(out, copies...)
+	}
+	for i := range out {
+		shift := 0
+		for _, g := range grown {
+			// Copies of a panel stand at most as low as what is below it, hence the comparison with the original's place.
+			if clamp(out[i].panel).Y >= g.below {
+				shift += g.extra
+			}
+		}
+		out[i].grid.Y += shift
+	}
+	return out, float(out)
 }
 
 // sections groups panels by rows in the order in which they appear on the screen.
@@ -163,7 +201,7 @@ func clamp(p *dashboard.Panel) dashboard.Grid {
 	return g
 }
 
-// float moves items up until they meet one above, and returns the height that they take together.
+// float sorts items by their place and moves each up until it meets one above. It returns the height that they take together.
 func float(items []gridItem) int {
 	slices.SortStableFunc(items, func(a, b gridItem) int {
 		if (a.grid.X < 0) != (b.grid.X < 0) {

@@ -54,10 +54,10 @@ type Mark struct {
 
 // Querier is what is needed of Prometheus' HTTP API; [v1.API] has it.
 type Querier interface {
-	Query(ctx context.Context, query string, ts time.Time, opts ...v1.Option) (model.Value, v1.Warnings, error)
-	QueryRange(ctx context.Context, query string, r v1.Range, opts ...v1.Option) (model.Value, v1.Warnings, error)
-	LabelNames(ctx context.Context, matches []string, start, end time.Time, opts ...v1.Option) ([]string, v1.Warnings, error)
-	LabelValues(ctx context.Context, label string, matches []string, start, end time.Time, opts ...v1.Option) (model.LabelValues, v1.Warnings, error)
+	Query(ctx context.Context, query string, ts time.Time, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error)
+	QueryRange(ctx context.Context, query string, r v1.Range, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error)
+	LabelNames(ctx context.Context, matches []string, start, end time.Time, opts ...v1.Option) (model.LabelNames, v1.Warnings, v1.Infos, error)
+	LabelValues(ctx context.Context, label string, matches []string, start, end time.Time, opts ...v1.Option) (model.LabelValues, v1.Warnings, v1.Infos, error)
 }
 
 // Options say how to draw. The zero value is a dark picture of 1400 pixels without data.

@@ -27,6 +27,8 @@ type textStyle struct {
 	bold, mono bool
 	color      color.NRGBA
 	align      align
+	// exact makes a viewer whose font is wider or narrower than the built-in one keep to the width, since something stands right behind the text.
+	exact bool
 }
 
 func (s textStyle) at(a align) textStyle         { s.align = a; return s }
@@ -198,7 +200,7 @@ func (p *pen) text(x, y float64, s string, st textStyle) {
 	}
 	if p.svg != nil {
 		// The anchor keeps text aligned though the viewer's font is a little wider or narrower.
-		p.svg.text(x, y, s, st, 0)
+		p.svg.text(x, y, s, st, 0, p.metrics)
 		return
 	}
 	switch st.align {

@@ -191,11 +191,11 @@ func (c *svgCanvas) FillString(f font.Face, pt vg.Point, text string) {
 	x, y := c.state.apply(pt)
 	c.text(x, c.h-y, text, textStyle{
 		size: float64(f.Font.Size), bold: f.Font.Weight >= stdfont.WeightSemiBold, mono: f.Font.Variant == "Mono", color: c.state.color,
-	}, -math.Atan2(c.state.b, c.state.a))
+	}, -math.Atan2(c.state.b, c.state.a), nil)
 }
 
 // text writes text with its baseline at (x, y), y counted from the top, turned clockwise by rad.
-func (c *svgCanvas) text(x, y float64, text string, st textStyle, rad float64) {
+func (c *svgCanvas) text(x, y float64, text string, st textStyle, rad float64, m *metrics) {
 	if text == "" || st.color.A == 0 {
 		return
 	}
@@ -212,6 +212,10 @@ func (c *svgCanvas) text(x, y float64, text string, st textStyle, rad float64) {
 		c.str(`)"`)
 	}
 	c.attr("font-size", st.size)
+	if st.exact && m != nil {
+		c.attr("textLength", m.width(text, st))
+		c.str(` lengthAdjust="spacingAndGlyphs"`)
+	}
 	if st.bold {
 		c.str(` font-weight="600"`)
 	}
