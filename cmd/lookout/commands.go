@@ -15,6 +15,7 @@ type commands struct {
 	Fmt   fmtCmd   `cmd:"" help:"Write dashboards in the one canonical form."`
 	Lint  lintCmd  `cmd:"" help:"Judge dashboards and alert rules by the rules of docs/lint."`
 	Check checkCmd `cmd:"" help:"Hold what dashboards and alert rules use against what is exposed."`
+	Diff  diffCmd  `cmd:"" help:"Tell what changed in dashboards and alerts, in words."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

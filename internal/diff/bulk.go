@@ -26,6 +26,13 @@ func bulk(events []Event) []Event {
 		return e.what + " in " + where(names)
 	})
 	events = rework(events)
+	// Three shifts in different directions are one new arrangement.
+	events = joinBy(events, 3, func(e *Event) string {
+		if e.Kind != PanelsShifted {
+			return ""
+		}
+		return e.Dashboard
+	}, func(_ *Event, names []string) string { return "rearranged " + where(names) })
 	return joinBy(events, many+1, func(e *Event) string {
 		switch e.Kind {
 		case DashboardAdded, DashboardRemoved:

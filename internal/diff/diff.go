@@ -91,6 +91,7 @@ const (
 	DashboardRetitled    Kind = "dashboard-retitled"
 	DashboardDescription Kind = "dashboard-description"
 	DashboardUID         Kind = "dashboard-uid"
+	DashboardMoved       Kind = "dashboard-moved"
 	DashboardSetting     Kind = "dashboard-setting"
 	Tags                 Kind = "tags"
 	TimeRange            Kind = "time-range"
@@ -232,4 +233,16 @@ func sortEvents(events []Event) {
 		by, bx := place(&b)
 		return cmp.Or(cmp.Compare(ay, by), cmp.Compare(ax, bx))
 	})
+}
+
+// Moved is the event of a file under another name: its directory is the folder in Grafana.
+func Moved(p Pair, before, after string) Event {
+	name := p.File
+	if d := cmp.Or(p.After, p.Before); d != nil && !p.Rules {
+		name = d.Name()
+	}
+	return Event{
+		Kind: DashboardMoved, Dashboard: name, File: p.File, Before: dashboard.NewString(before), After: dashboard.NewString(after),
+		Text: "file moved " + before + " → " + after,
+	}
 }

@@ -55,6 +55,8 @@ func (c *comparer) ignorable(ch *change) string {
 		}
 	case variableEntity:
 		switch {
+		case ch.path() == "queryValue":
+			return "what was last chosen"
 		case last == "definition":
 			return "repeats the query"
 		case ch.path() == "query":

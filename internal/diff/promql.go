@@ -53,7 +53,11 @@ func (q *queries) compareTrees(before, after string, defined func(string) bool) 
 		return queryEdit{same: true}
 	}
 	m := treeMatcher{memo: map[[2]*queryNode]outcome{}}
-	return queryEdit{edits: m.best(a, b).edits}
+	best := m.best(a, b)
+	if best.edits == nil {
+		return queryEdit{} // the keys differ in what no edit has a word for
+	}
+	return queryEdit{edits: best.edits(nil)}
 }
 
 // tree is nil if the text is not PromQL.
@@ -355,18 +359,24 @@ func (n *queryNode) seal() {
 	n.key = b.String()
 }
 
-// outcome is the cheapest way found from one tree to another.
+// outcome is the cheapest way found from one tree to another. The edits are put into words only for the way that is taken.
 type outcome struct {
 	cost  int
-	edits []string
+	edits func(to []string) []string
 }
 
 func (o outcome) and(p outcome) outcome {
-	return outcome{o.cost + p.cost, append(slices.Clip(o.edits), p.edits...)}
+	if p.edits == nil {
+		return o
+	}
+	if o.edits == nil {
+		return outcome{o.cost + p.cost, p.edits}
+	}
+	return outcome{o.cost + p.cost, func(to []string) []string { return p.edits(o.edits(to)) }}
 }
 
-func edit(cost int, format string, args ...any) outcome {
-	return outcome{cost, []string{fmt.Sprintf(format, args...)}}
+func edit(cost int, text func() string) outcome {
+	return outcome{cost, func(to []string) []string { return append(to, text()) }}
 }
 
 type treeMatcher struct {
@@ -390,7 +400,7 @@ func (m *treeMatcher) best(a, b *queryNode) outcome {
 	if o, ok := m.memo[pair]; ok {
 		return o
 	}
-	best := edit(replaceCost(a, b), "%s → %s", clip(a.text, 80), clip(b.text, 80))
+	best := edit(replaceCost(a, b), func() string { return clip(a.text, 80) + " → " + clip(b.text, 80) })
 	if len(m.memo) > maxPairs {
 		return best
 	}
@@ -426,44 +436,46 @@ func replaceCost(a, b *queryNode) int {
 
 // wrapped is the edit that puts the i-th operand of b into b.
 func wrapped(b *queryNode, i int) outcome {
-	others := 0
-	for j, c := range b.children {
-		if j != i {
-			others += c.size
+	return edit(wrapCost(b, i), func() string {
+		switch b.kind {
+		case binaryNode:
+			other := b.children[1-i]
+			if i == 0 {
+				return operator(b) + " " + clip(other.text, 60) + " added"
+			}
+			return clip(other.text, 60) + " " + operator(b) + " added in front"
+		case aggregateNode:
+			return "wrapped in " + operator(b)
+		case windowNode:
+			return "window " + b.window + " added"
+		case unaryNode:
+			return "sign changed"
 		}
-	}
-	cost := costWrap + 2*others
-	switch b.kind {
-	case binaryNode:
-		other := b.children[1-i]
-		if i == 0 {
-			return edit(cost, "%s added", strings.TrimSpace(operator(b)+" "+clip(other.text, 60)))
-		}
-		return edit(cost, "%s added in front", strings.TrimSpace(clip(other.text, 60)+" "+operator(b)))
-	case aggregateNode:
-		return edit(cost, "wrapped in %s", strings.TrimSpace(b.head+" "+b.clause))
-	case windowNode:
-		return edit(cost, "window %s added", b.window)
-	case unaryNode:
-		return edit(cost, "sign changed")
-	}
-	return edit(cost, "wrapped in %s", b.head)
+		return "wrapped in " + b.head
+	})
 }
 
+// unwrapped is the edit that leaves nothing of a but its i-th operand.
 func unwrapped(a *queryNode, i int) outcome {
-	o := wrapped(a, i)
-	switch a.kind {
-	case binaryNode:
-		o.edits = []string{strings.TrimSuffix(strings.TrimSuffix(o.edits[0], " in front"), "added") + "removed"}
-	case aggregateNode:
-		o.edits = []string{strings.TrimSpace(a.head+" "+a.clause) + " around it removed"}
-	case windowNode:
-		o.edits = []string{"window " + a.window + " removed"}
-	case unaryNode:
-	default:
-		o.edits = []string{a.head + " around it removed"}
-	}
-	return o
+	return edit(wrapCost(a, i), func() string {
+		switch a.kind {
+		case binaryNode:
+			other := a.children[1-i]
+			if i == 0 {
+				return operator(a) + " " + clip(other.text, 60) + " removed"
+			}
+			return clip(other.text, 60) + " " + operator(a) + " in front removed"
+		case windowNode:
+			return "window " + a.window + " removed"
+		case unaryNode:
+			return "sign changed"
+		}
+		return operator(a) + " around it removed"
+	})
+}
+
+func wrapCost(n *queryNode, i int) int {
+	return costWrap + 2*(n.size-1-n.children[i].size)
 }
 
 func operator(n *queryNode) string { return strings.TrimSpace(n.head + " " + n.clause) }
@@ -474,11 +486,11 @@ func (m *treeMatcher) sameKind(a, b *queryNode) outcome {
 		switch {
 		case x == y:
 		case x == "":
-			o = o.and(edit(costEdit, "%s added", join(what, y)))
+			o = o.and(edit(costEdit, func() string { return join(what, y) + " added" }))
 		case y == "":
-			o = o.and(edit(costEdit, "%s removed", join(what, x)))
+			o = o.and(edit(costEdit, func() string { return join(what, x) + " removed" }))
 		default:
-			o = o.and(edit(costEdit, "%s → %s", join(what, x), y))
+			o = o.and(edit(costEdit, func() string { return join(what, x) + " → " + y }))
 		}
 	}
 	switch a.kind {
@@ -517,10 +529,10 @@ func (m *treeMatcher) operands(a, b []*queryNode) outcome {
 		o = o.and(m.best(a[i], b[i]))
 	}
 	for _, c := range a[min(len(a), len(b)):] {
-		o = o.and(edit(costEdit, "argument %s removed", clip(c.text, 60)))
+		o = o.and(edit(costEdit, func() string { return "argument " + clip(c.text, 60) + " removed" }))
 	}
 	for _, c := range b[min(len(a), len(b)):] {
-		o = o.and(edit(costEdit, "argument %s added", clip(c.text, 60)))
+		o = o.and(edit(costEdit, func() string { return "argument " + clip(c.text, 60) + " added" }))
 	}
 	return o
 }
@@ -532,14 +544,15 @@ func matcherEdits(a, b []string) outcome {
 	for _, g := range gone {
 		at := slices.IndexFunc(come, func(c string) bool { return labelOf(c) == labelOf(g) })
 		if at < 0 {
-			o = o.and(edit(costEdit, "matcher %s removed", g))
+			o = o.and(edit(costEdit, func() string { return "matcher " + g + " removed" }))
 			continue
 		}
-		o = o.and(edit(costEdit, "matcher %s → %s", g, come[at]))
+		to := come[at]
+		o = o.and(edit(costEdit, func() string { return "matcher " + g + " → " + to }))
 		come = slices.Delete(come, at, at+1)
 	}
 	for _, c := range come {
-		o = o.and(edit(costEdit, "matcher %s added", c))
+		o = o.and(edit(costEdit, func() string { return "matcher " + c + " added" }))
 	}
 	return o
 }
