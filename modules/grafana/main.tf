@@ -13,8 +13,13 @@ locals {
     ? ["/bin/probe", local.health_url]
     : ["wget", "-q", "-O", "/dev/null", local.health_url]
   )
-  healthcheck = concat(["CMD"], local.health_command)
-  tmpfs       = { "/tmp" = "rw,noexec,nosuid,nodev,size=64m" }
+  healthcheck = {
+    interval = "5s"
+    retries  = 3
+    test     = concat(["CMD"], local.health_command)
+    timeout  = "10s"
+  }
+  tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=64m" }
 }
 
 resource "docker_image" "grafana" {
@@ -59,10 +64,10 @@ resource "docker_container" "grafana" {
   }
 
   healthcheck {
-    test     = local.healthcheck
-    interval = "5s"
-    timeout  = "5s"
-    retries  = 3
+    interval = local.healthcheck.interval
+    retries  = local.healthcheck.retries
+    test     = local.healthcheck.test
+    timeout  = local.healthcheck.timeout
   }
 
   labels {

@@ -7,8 +7,13 @@ locals {
   host = var.publish == null ? null : contains(["0.0.0.0", "::"], var.publish.ip) ? "127.0.0.1" : strcontains(var.publish.ip, ":") ? "[${var.publish.ip}]" : var.publish.ip
   url  = var.publish == null ? null : "http://${local.host}:${var.publish.port}"
 
-  healthcheck = ["CMD", "/bin/promtool", "check", "healthy", "--url=http://127.0.0.1:${local.port}"]
-  tmpfs       = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
+  healthcheck = {
+    interval = "5s"
+    retries  = 3
+    test     = ["CMD", "/bin/promtool", "check", "healthy", "--url=http://127.0.0.1:${local.port}"]
+    timeout  = "10s"
+  }
+  tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
 }
 
 resource "docker_image" "prometheus" {
@@ -60,10 +65,10 @@ resource "docker_container" "prometheus" {
   }
 
   healthcheck {
-    test     = local.healthcheck
-    interval = "5s"
-    timeout  = "5s"
-    retries  = 3
+    interval = local.healthcheck.interval
+    retries  = local.healthcheck.retries
+    test     = local.healthcheck.test
+    timeout  = local.healthcheck.timeout
   }
 
   labels {

@@ -6,8 +6,13 @@ locals {
   # 0.0.0.0 is where it listens, not where one can ask.
   host = var.publish == null ? null : contains(["0.0.0.0", "::"], var.publish.ip) ? "127.0.0.1" : strcontains(var.publish.ip, ":") ? "[${var.publish.ip}]" : var.publish.ip
 
-  healthcheck = ["CMD", "/bin/robot", "--healthcheck", "--listen=:${local.port}"]
-  tmpfs       = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
+  healthcheck = {
+    interval = "5s"
+    retries  = 3
+    test     = ["CMD", "/bin/robot", "--healthcheck", "--listen=:${local.port}"]
+    timeout  = "10s"
+  }
+  tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
 }
 
 resource "docker_image" "robot" {
@@ -47,10 +52,10 @@ resource "docker_container" "robot" {
   }
 
   healthcheck {
-    test     = local.healthcheck
-    interval = "5s"
-    timeout  = "5s"
-    retries  = 3
+    interval = local.healthcheck.interval
+    retries  = local.healthcheck.retries
+    test     = local.healthcheck.test
+    timeout  = local.healthcheck.timeout
   }
 
   labels {
