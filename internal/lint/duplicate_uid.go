@@ -1,7 +1,11 @@
 package lint
 
+import "fmt"
+
+const duplicateUIDID = "duplicate-uid"
+
 var duplicateUID = &Rule{
-	ID: "duplicate-uid", Severity: Error,
+	ID: duplicateUIDID, Severity: Error,
 	Summary: "Two dashboards have the same uid; in Grafana the second replaces the first.",
 	// All files with the uid are named, so that a change which brings in the second one is told whatever the file is called.
 	Finish: func(l *Linter) {
@@ -10,9 +14,12 @@ var duplicateUID = &Rule{
 				if len(uses) < 2 {
 					break
 				}
-				other := uses[(i+1)%len(uses)]
-				p := &Pass{Dashboard: u.dash, linter: l, rule: l.ids["duplicate-uid"], file: u.dash.File()}
-				p.Node(u.node, "the uid %q is also that of %s", uid, other.dash.File())
+				if u.silenced {
+					l.result.Silenced++
+					continue
+				}
+				u.finding.Message = fmt.Sprintf("the uid %q is also that of %s", uid, uses[(i+1)%len(uses)].finding.File)
+				l.result.Findings = append(l.result.Findings, u.finding)
 			}
 		}
 	},

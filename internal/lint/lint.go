@@ -121,10 +121,11 @@ func (p *Pass) report(at *dashboard.Node, pos dashboard.Position, panel, format 
 }
 
 func (p *Pass) add(query string, at *dashboard.Node, pos dashboard.Position, panel, msg string) {
-	f := Finding{Rule: p.rule.ID, Severity: p.rule.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: panel, Message: msg}
+	// Texts of a dashboard are parts of its source; a copy lets go of the rest.
+	f := Finding{Rule: p.rule.ID, Severity: p.rule.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: strings.Clone(panel), Message: msg}
 	uid := ""
 	if p.Dashboard != nil {
-		f.Dashboard, uid = p.Dashboard.Name(), p.Dashboard.UID
+		f.Dashboard, uid = strings.Clone(p.Dashboard.Name()), p.Dashboard.UID
 	}
 	p.linter.add(f, uid, query, at)
 }
@@ -140,9 +141,10 @@ type Linter struct {
 	uids   map[string][]uidUse
 }
 
+// uidUse is where a uid stands. It must not hold on to the dashboard: that would keep all of them in memory.
 type uidUse struct {
-	node *dashboard.Node
-	dash *dashboard.Dashboard
+	finding  Finding
+	silenced bool
 }
 
 // New makes a linter with all rules. The parser may be shared with other checks, one after the other.
@@ -174,7 +176,9 @@ func (l *Linter) Dashboard(d *dashboard.Dashboard, qs []*queries.Query) {
 	}
 	l.pass(d, d.File(), qs)
 	if n := d.Root.Get("uid"); n.Text() != "" {
-		l.uids[d.UID] = append(l.uids[d.UID], uidUse{n, d})
+		pos := n.Pos()
+		f := Finding{Rule: duplicateUIDID, Severity: Error, File: pos.File, Line: pos.Line, Column: pos.Column, Dashboard: strings.Clone(d.Name())}
+		l.uids[strings.Clone(d.UID)] = append(l.uids[d.UID], uidUse{f, Silenced(l.Config, f, d.UID, "", n)})
 	}
 }
 

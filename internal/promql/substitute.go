@@ -28,7 +28,8 @@ type part struct {
 type token struct {
 	kind    tokenKind
 	at, end int
-	parts   []part
+	// parts is nil if there is no variable in it.
+	parts []part
 }
 
 func (t *token) text(src string) string { return src[t.at:t.end] }
@@ -48,6 +49,12 @@ type scanner struct {
 	tokens  []token
 	uses    []Use
 	holes   []hole
+	stack   []context
+}
+
+func (s *scanner) reset(src string, defined func(string) bool) {
+	s.src, s.defined = src, defined
+	s.tokens, s.uses, s.holes, s.stack = s.tokens[:0], s.uses[:0], s.holes[:0], s.stack[:0]
 }
 
 func (s *scanner) variable(at int, quoted bool) (size int) {
@@ -131,7 +138,9 @@ func (s *scanner) scanString(at int) int {
 		i++
 	}
 	t.end = i
-	t.parts = append(t.parts, part{src[lit:i], -1})
+	if t.parts != nil {
+		t.parts = append(t.parts, part{src[lit:i], -1})
+	}
 	s.tokens = append(s.tokens, t)
 	return i
 }
@@ -162,7 +171,7 @@ func (s *scanner) scanWord(at int, inBracket bool) int {
 	if i == at {
 		return at
 	}
-	if i > lit {
+	if i > lit && t.parts != nil {
 		t.parts = append(t.parts, part{src[lit:i], -1})
 	}
 	t.end = i
@@ -183,7 +192,7 @@ type context struct {
 }
 
 func (s *scanner) plan() {
-	var stack []context
+	stack := s.stack
 	top := &context{}
 	base := context{}
 	push := func(c context) {
@@ -197,7 +206,7 @@ func (s *scanner) plan() {
 			case '(':
 				word := ""
 				if i > 0 && s.tokens[i-1].kind == tokWord {
-					word = strings.ToLower(s.tokens[i-1].text(s.src))
+					word = lower(s.tokens[i-1].text(s.src))
 				}
 				push(context{open: '(', grouping: groupingWord(word), call: word})
 			case '{', '[':
@@ -253,7 +262,7 @@ func (s *scanner) after(i int) (c byte, word string) {
 	}
 	t := &s.tokens[i+1]
 	if t.kind == tokWord {
-		return s.src[t.at], strings.ToLower(t.text(s.src))
+		return s.src[t.at], lower(t.text(s.src))
 	}
 	return s.src[t.at], ""
 }
@@ -276,7 +285,7 @@ func (s *scanner) planToken(i int, ctx *context) {
 		prev = &s.tokens[i-1]
 		prevByte = s.src[prev.at]
 		if prev.kind == tokWord {
-			prevWord = strings.ToLower(prev.text(s.src))
+			prevWord = lower(prev.text(s.src))
 		}
 	}
 	switch {
@@ -501,6 +510,16 @@ func isUnit(s string) bool {
 	return false
 }
 
+// lower is strings.ToLower without an allocation for the usual case.
+func lower(s string) string {
+	for i := range len(s) {
+		if s[i] >= 'A' && s[i] <= 'Z' {
+			return strings.ToLower(s)
+		}
+	}
+	return s
+}
+
 func groupingWord(s string) bool {
 	switch s {
 	case "by", "without", "on", "ignoring", "group_left", "group_right":
@@ -520,6 +539,8 @@ func operatorWord(s string) bool {
 // fill writes the query with one placeholder for each hole. holes are in the order of the text.
 func (s *scanner) fill(choice []int) (text string, segs []segment) {
 	var b strings.Builder
+	b.Grow(len(s.src) + 12*len(s.holes))
+	segs = make([]segment, 0, 2*len(s.holes))
 	last := 0
 	for i, h := range s.holes {
 		u := s.uses[h.use]
