@@ -1,3 +1,13 @@
+output "groups" {
+  description = "Seconds between evaluations of each group that was written, and the pending period of each of its rules in seconds: what an alert may wait, for whoever measures."
+  value = {
+    for name, alerts in local.order : name => {
+      interval = local.intervals[local.rules[alerts[0]].group][0]
+      pending  = { for alert in alerts : alert => local.rules[alert].pending }
+    }
+  }
+}
+
 output "panel_thresholds" {
   description = "Thresholds that differ from the rule files, by dashboard uid and panel id: the red lines that `modules/dashboards` has to move. Known while planning."
   value = {

@@ -163,14 +163,14 @@ variable "webhooks" {
   validation {
     condition = alltrue([
       for name, url in var.webhooks :
-      can(regex("^https://[^/[:space:]@]+/[^[:space:]?]*[?]([^[:space:]]*&)?access_token=[^&[:space:]]+", url)) ||
-      can(regex("^http://[^/[:space:]@]+/[^[:space:]?]*[?]([^[:space:]]*&)?access_token=[^&[:space:]]+", url)) &&
+      can(regex("^https://[^/[:space:]@]+/[^[:space:]?]*[?]([^[:space:]]*&)?access_token=[^&[:space:]]+(&[^[:space:]]*)?$", url)) ||
+      can(regex("^http://[^/[:space:]@]+/[^[:space:]?]*[?]([^[:space:]]*&)?access_token=[^&[:space:]]+(&[^[:space:]]*)?$", url)) &&
       contains(concat(["127.0.0.1", "localhost"], tolist(var.plain_http_hosts)), try(regex("^http://([^/:]+)", url)[0], ""))
     ])
     error_message = "webhooks: the address of ${join(", ", nonsensitive([
       for name, url in var.webhooks : name
-      if !(can(regex("^https://[^/[:space:]@]+/[^[:space:]?]*[?]([^[:space:]]*&)?access_token=[^&[:space:]]+", url)) ||
-        can(regex("^http://[^/[:space:]@]+/[^[:space:]?]*[?]([^[:space:]]*&)?access_token=[^&[:space:]]+", url)) &&
+      if !(can(regex("^https://[^/[:space:]@]+/[^[:space:]?]*[?]([^[:space:]]*&)?access_token=[^&[:space:]]+(&[^[:space:]]*)?$", url)) ||
+        can(regex("^http://[^/[:space:]@]+/[^[:space:]?]*[?]([^[:space:]]*&)?access_token=[^&[:space:]]+(&[^[:space:]]*)?$", url)) &&
       contains(concat(["127.0.0.1", "localhost"], tolist(var.plain_http_hosts)), try(regex("^http://([^/:]+)", url)[0], "")))
     ]))} is not one of a DingTalk robot; copy it whole from the group's robot settings: https://oapi.dingtalk.com/robot/send?access_token=… (http:// only for hosts in plain_http_hosts)."
   }

@@ -7,6 +7,15 @@ terraform {
       version = "4.25.0"
     }
   }
+
+  # Bucket, region, endpoint and credentials differ per organisation and come from a file that is not committed:
+  # terraform init -backend-config=backend.hcl (backend.hcl.example shows one). With native delivery the robots' tokens
+  # are in this state.
+  backend "s3" {
+    encrypt      = true
+    key          = "lookout/staging/content.tfstate"
+    use_lockfile = true
+  }
 }
 
 # Address and credentials come from variables or, where those are null, from GRAFANA_URL and GRAFANA_AUTH.

@@ -73,6 +73,11 @@ variable "robot_webhooks" {
   default     = {}
   nullable    = false
   sensitive   = true
+
+  validation {
+    condition     = var.delivery != "native" || length(setsubtract(var.robots, nonsensitive(keys(var.robot_webhooks)))) == 0
+    error_message = "robot_webhooks has no address for ${join(", ", setsubtract(var.robots, nonsensitive(keys(var.robot_webhooks))))}; set TF_VAR_robot_webhooks to {name = \"https://oapi.dingtalk.com/robot/send?access_token=…\"}, or delivery to \"relay\"."
+  }
 }
 
 variable "robots" {
@@ -125,7 +130,7 @@ variable "runbook_base_url" {
 variable "scrape_interval" {
   description = "How often Prometheus scrapes; the platform's setting."
   type        = string
-  default     = "15s"
+  default     = "10s"
   nullable    = false
 }
 

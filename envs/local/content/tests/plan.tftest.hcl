@@ -1,0 +1,39 @@
+# The environment as it would be planned, without a Grafana.
+
+mock_provider "grafana" {}
+
+run "a_demo_takes_less_than_a_minute" {
+  command = plan
+
+  # Breach to message at worst: a scrape, an evaluation, the pending period, another evaluation, group_wait.
+  assert {
+    condition = alltrue([
+      for group in values(module.alert_rules.groups) :
+      2 + 2 * group.interval + max(values(group.pending)...) + output.timing.group_wait < 60
+    ])
+    error_message = "groups are ${jsonencode(module.alert_rules.groups)}"
+  }
+}
+
+run "the_robot_of_the_environment_may_be_reached_without_https" {
+  command = plan
+
+  assert {
+    condition     = output.contact_points == { ops = "lookout-local-ops" }
+    error_message = "contact points are ${jsonencode(output.contact_points)}"
+  }
+}
+
+run "the_relay_can_be_switched_to" {
+  command = plan
+
+  variables {
+    delivery       = "relay"
+    robot_webhooks = {}
+  }
+
+  assert {
+    condition     = output.contact_points == { ops = "lookout-local-ops" }
+    error_message = "contact points are ${jsonencode(output.contact_points)}"
+  }
+}

@@ -1,0 +1,47 @@
+# The environment as it would be planned, without a Grafana.
+
+mock_provider "grafana" {}
+
+variables {
+  robot_webhooks = {
+    oncall = "https://oapi.dingtalk.com/robot/send?access_token=0123abcd"
+    team   = "https://oapi.dingtalk.com/robot/send?access_token=4567efab"
+  }
+}
+
+run "its_robots_are_its_own" {
+  command = plan
+
+  assert {
+    condition     = output.contact_points == { oncall = "lookout-prod-oncall", team = "lookout-prod-team" }
+    error_message = "contact points are ${jsonencode(output.contact_points)}"
+  }
+}
+
+run "its_thresholds_are_its_own_and_so_are_the_red_lines" {
+  command = plan
+
+  assert {
+    condition     = module.alert_rules.rules["GoThreadsHigh"].threshold == 64 && module.alert_rules.panel_thresholds["go-runtime"]["3"] == 64
+    error_message = "the threshold is ${module.alert_rules.rules["GoThreadsHigh"].threshold}, the lines are ${jsonencode(module.alert_rules.panel_thresholds)}"
+  }
+}
+
+run "pending_periods_are_minutes_and_not_the_demos_seconds" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for group in values(module.alert_rules.groups) : group.interval >= 60 && min(values(group.pending)...) >= 60])
+    error_message = "groups are ${jsonencode(module.alert_rules.groups)}"
+  }
+}
+
+run "it_does_not_start_without_the_robots_addresses" {
+  command = plan
+
+  variables {
+    robot_webhooks = {}
+  }
+
+  expect_failures = [var.robot_webhooks]
+}

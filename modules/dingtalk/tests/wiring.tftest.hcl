@@ -1,0 +1,82 @@
+mock_provider "grafana" {}
+
+variables {
+  environment   = "prod"
+  robots        = ["oncall", "team"]
+  default_robot = "team"
+  webhooks = {
+    oncall = "https://oapi.dingtalk.com/robot/send?access_token=0123abcd"
+    team   = "https://oapi.dingtalk.com/robot/send?access_token=4567efab"
+  }
+  routes = [{ labels = { severity = "critical" }, robot = "oncall" }]
+}
+
+run "every_robot_is_a_contact_point_with_links_that_work" {
+  command = apply
+
+  assert {
+    condition     = output.contact_points == { oncall = "lookout-prod-oncall", team = "lookout-prod-team" }
+    error_message = "contact points are ${jsonencode(output.contact_points)}"
+  }
+
+  assert {
+    condition     = alltrue([for point in values(grafana_contact_point.robot) : one(point.dingding).message_type == "actionCard"])
+    error_message = "a link message swallows the links in its text"
+  }
+
+  assert {
+    condition     = one(grafana_contact_point.robot["oncall"].dingding).url == "https://oapi.dingtalk.com/robot/send?access_token=0123abcd"
+    error_message = "a robot has another's webhook"
+  }
+
+  assert {
+    condition     = length(grafana_contact_point.robot["oncall"].email) == 0
+    error_message = "nobody asked for e-mail"
+  }
+}
+
+run "alerts_are_routed_by_lookouts_own_label_and_critical_ones_to_the_robot_on_call" {
+  command = apply
+
+  assert {
+    condition     = one(grafana_notification_policy.tree.policy[0].matcher) == { label = "lookout_env", match = "=", value = "prod" }
+    error_message = "the matcher is ${jsonencode(grafana_notification_policy.tree.policy[0].matcher)}"
+  }
+
+  assert {
+    condition     = grafana_notification_policy.tree.contact_point == "lookout-prod-team" && grafana_notification_policy.tree.policy[0].contact_point == "lookout-prod-team"
+    error_message = "the default robot is not the one that was named"
+  }
+
+  assert {
+    condition     = grafana_notification_policy.tree.policy[0].policy[0].contact_point == "lookout-prod-oncall" && one(grafana_notification_policy.tree.policy[0].policy[0].matcher).value == "critical"
+    error_message = "the route does not reach the robot on call"
+  }
+}
+
+run "the_relay_gets_the_webhooks_place_and_no_token_is_in_state" {
+  command = apply
+
+  variables {
+    delivery = "relay"
+    webhooks = {}
+  }
+
+  assert {
+    condition     = one(grafana_contact_point.robot["oncall"].webhook).url == "http://relay:8070/v1/robots/oncall" && length(grafana_contact_point.robot["oncall"].dingding) == 0
+    error_message = "the contact point is not the relay's"
+  }
+}
+
+run "mail_goes_beside_the_message" {
+  command = apply
+
+  variables {
+    email = ["oncall@example.com", "boss@example.com"]
+  }
+
+  assert {
+    condition     = alltrue([for point in values(grafana_contact_point.robot) : one(point.email).addresses == tolist(["oncall@example.com", "boss@example.com"])])
+    error_message = "a contact point has no mail"
+  }
+}
