@@ -79,7 +79,7 @@ func find(ctx context.Context, client *http.Client, secrets contentSecrets, path
 		return "", err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("Grafana answers %s to %s", resp.Status, path)
+		return "", fmt.Errorf("asking Grafana for %s: it answers %s", path, resp.Status)
 	}
 	var objects []struct {
 		UID  string `json:"uid"`
