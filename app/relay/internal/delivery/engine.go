@@ -245,13 +245,22 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
+// mergeLimit is the most that a digest may be made of: what is written for it, several times over,
+// has to fit into what the disk keeps free for the relay.
+func (e *Engine) mergeLimit() int {
+	if e.reserve <= 0 {
+		return maxMergeBytes
+	}
+	return int(min(maxMergeBytes, max(e.reserve/8, 64<<10)))
+}
+
 func (e *Engine) startLanes(ctx context.Context, wg *sync.WaitGroup) {
 	c := e.Config()
 	members := *e.members.Load()
 	lanes := map[laneKey]*lane{}
 	for name, t := range c.Targets {
 		for i, ch := range t.Channels {
-			l := &lane{e: e, cfg: c, target: t, index: i, channel: ch, wake: make(chan struct{}, 1), lastFormed: -time.Hour,
+			l := &lane{e: e, cfg: c, target: t, index: i, channel: ch, wake: make(chan struct{}, 1), lastFormed: -time.Hour, mergeBytes: e.mergeLimit(),
 				log: e.log.With("target", name, "channel", ch.Label())}
 			l.dirty.Store(true)
 			for _, id := range memberIDs(ch) {

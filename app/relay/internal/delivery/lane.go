@@ -50,6 +50,9 @@ type lane struct {
 	// head is when the oldest in the queue was accepted.
 	head      time.Duration
 	headKnown bool
+	// mergeBytes bounds the next digest: less than maxMergeBytes while the disk is so full that moving
+	// more at once finds no room.
+	mergeBytes int
 }
 
 func (l *lane) run(ctx context.Context) {
@@ -446,7 +449,7 @@ func (l *lane) peek(limit int) (items []queued, depth int64, err error) {
 			q.n = n
 			items = append(items, q)
 			size += len(r.Body)
-			return len(items) < limit && size < maxMergeBytes
+			return len(items) < limit && size < l.mergeBytes
 		})
 		return nil
 	})
@@ -627,9 +630,13 @@ func (l *lane) put(ctx context.Context, now time.Duration, messages []*Message, 
 		}
 		return tx.Dequeue(l.target.Name, seqs)
 	})
+	if errors.Is(err, spool.ErrFull) {
+		l.mergeBytes = max(l.mergeBytes/4, 1)
+	}
 	if err != nil {
 		return err
 	}
+	l.mergeBytes = min(2*l.mergeBytes, l.e.mergeLimit())
 	l.outbox = append(l.outbox, messages...)
 	l.lastFormed, l.headKnown = now, false
 	return nil

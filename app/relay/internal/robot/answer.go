@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -194,4 +195,15 @@ func oneLine(s string) string {
 		s = string(r[:200]) + "…"
 	}
 	return s
+}
+
+// CodeClasses lists every value that Answer.Code can have.
+func CodeClasses() []string {
+	out := []string{CodeNotJSON, CodeNoErrcode, CodeFlood, CodeRedirect, CodeTimeout, CodeNetwork, CodeCutOff, CodeOther,
+		CodeHTTP4xx, CodeHTTP429, CodeHTTP5xx, CodeHTTPOther, CodeSMTP, CodeTooBig, CodeConfig}
+	for code := range codes {
+		out = append(out, strconv.Itoa(code))
+	}
+	slices.Sort(out)
+	return out
 }

@@ -72,6 +72,8 @@ type Store struct {
 	once    sync.Once
 	salt    []byte
 	anchor  anchor
+	// pageSize is asked for once: later the mapping may be moving.
+	pageSize int
 
 	// Owned by the committing goroutine.
 	recent     map[[16]byte]recentEntry
@@ -121,7 +123,7 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{
 		db: db, path: path, opts: o,
 		ops: make(chan *op, maxBatch), closing: make(chan struct{}), done: make(chan struct{}),
-		recent: map[[16]byte]recentEntry{},
+		recent: map[[16]byte]recentEntry{}, pageSize: db.Info().PageSize,
 	}
 	if err := s.load(); err != nil {
 		db.Close()
@@ -314,12 +316,15 @@ func (s *Store) Space() (size, free int64, err error) {
 	return info.Size(), int64(fs.Bavail) * fs.Bsize, nil
 }
 
-// Room is ErrFull when the disk has less than the reserve left.
+// Room is ErrFull when disk and file together have less than the reserve left. The file does not
+// shrink: after a backlog it is the free pages inside that the next notifications go to.
 func (s *Store) Room() error {
 	_, free, err := s.Space()
 	if err != nil {
 		return fmt.Errorf("ask for the spool's free space: %w", err)
 	}
+	stats := s.db.Stats()
+	free += int64(stats.FreePageN) * int64(s.pageSize)
 	if free < s.opts.Reserve {
 		return fmt.Errorf("%w: %d MiB are left, %d MiB are kept for the relay itself", ErrFull, free>>20, s.opts.Reserve>>20)
 	}

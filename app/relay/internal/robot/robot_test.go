@@ -1,0 +1,151 @@
+package robot
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/quick"
+	"time"
+)
+
+func TestSignature(t *testing.T) {
+	// Worked out with openssl: printf '1700000000000\nSECtest' | openssl dgst -sha256 -hmac SECtest -binary | base64
+	if got, want := Sign("SECtest", 1700000000000), "aZLLrriXgn05YbwaGR7knYsLeJADjr9NwLaNNKpxh4g="; got != want {
+		t.Errorf("the signature is %s, want %s", got, want)
+	}
+}
+
+func TestSignatureStandsInTheQuery(t *testing.T) {
+	var got *http.Request
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		io.WriteString(w, `{"errcode":0}`)
+	}))
+	defer s.Close()
+	now := time.UnixMilli(1700000000000)
+	c := Client{URL: s.URL + "/robot/send?x=1", Token: "t+o/k=", Secret: "SECtest", HTTP: HTTPClient(time.Second, http.DefaultTransport), Now: func() time.Time { return now }}
+	if a := c.Send(t.Context(), []byte(`{}`)); a.Outcome != Delivered {
+		t.Fatalf("%+v", a)
+	}
+	q := got.URL.Query()
+	if q.Get("access_token") != "t+o/k=" || q.Get("timestamp") != "1700000000000" || q.Get("sign") != Sign("SECtest", 1700000000000) || q.Get("x") != "1" {
+		t.Errorf("the query is %v", q)
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	followed := false
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/elsewhere" {
+			followed = true
+			return
+		}
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	}))
+	defer s.Close()
+	c := Client{URL: s.URL, Token: "t", HTTP: HTTPClient(time.Second, http.DefaultTransport), Now: time.Now}
+	if a := c.Send(t.Context(), []byte(`{}`)); a.Code != CodeRedirect || followed {
+		t.Errorf("%+v, followed: %v", a, followed)
+	}
+}
+
+func TestBodies(t *testing.T) {
+	c := Content{Title: "报警 x", Text: "<b>&", Link: "https://e.test/", Mobiles: []string{"138"}, All: true}
+	for kind, want := range map[string]string{
+		"markdown":   `{"at":{"atMobiles":["138"],"isAtAll":true},"markdown":{"text":"<b>&\n\n@138","title":"报警 x"},"msgUuid":"u","msgtype":"markdown"}`,
+		"text":       `{"at":{"atMobiles":["138"],"isAtAll":true},"msgUuid":"u","msgtype":"text","text":{"content":"<b>&\n\n@138"}}`,
+		"link":       `{"at":{"atMobiles":["138"],"isAtAll":true},"link":{"messageUrl":"https://e.test/","text":"<b>&\n\n@138","title":"报警 x"},"msgUuid":"u","msgtype":"link"}`,
+		"actionCard": `{"actionCard":{"singleTitle":"查看 Open","singleURL":"https://e.test/","text":"<b>&\n\n@138","title":"报警 x"},"at":{"atMobiles":["138"],"isAtAll":true},"msgUuid":"u","msgtype":"actionCard"}`,
+	} {
+		c.Type = kind
+		if got := string(c.Body("u")); got != want {
+			t.Errorf("%s:\n%s, want\n%s", kind, got, want)
+		}
+	}
+}
+
+// TestWindowNeverLetsTooManyThrough tries random patterns of calls against the definition itself.
+func TestWindowNeverLetsTooManyThrough(t *testing.T) {
+	check := func(waits []uint16) bool {
+		w := Window{Limit: 20, Length: time.Minute}
+		var now time.Duration
+		var starts, ends []time.Duration
+		for _, wait := range waits {
+			now += time.Duration(wait%4000) * time.Millisecond
+			if next := w.Next(now); next > 0 {
+				now += next
+			}
+			w.Start()
+			starts = append(starts, now)
+			now += time.Duration(wait%700) * time.Millisecond
+			w.End(now)
+			ends = append(ends, now)
+		}
+		// The worst arrival: the 1st at the end of its call, the 21st at the start of its own.
+		for i := 20; i < len(starts); i++ {
+			if starts[i]-ends[i-20] < time.Minute {
+				return false
+			}
+		}
+		return true
+	}
+	if err := quick.Check(check, &quick.Config{MaxCount: 300}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWindowIsNotStricterThanNeeded(t *testing.T) {
+	w := Window{Limit: 20, Length: time.Minute}
+	for i := range 20 {
+		if wait := w.Next(0); wait != 0 {
+			t.Fatalf("call %d has to wait %s", i, wait)
+		}
+		w.Start()
+		w.End(0)
+	}
+	if wait := w.Next(0); wait < time.Minute || wait > time.Minute+Margin {
+		t.Errorf("the 21st waits %s", wait)
+	}
+	if wait := w.Next(time.Minute + Margin); wait != 0 {
+		t.Errorf("after the minute it still waits %s", wait)
+	}
+}
+
+// FuzzRead: whatever answers, there is no panic, nothing but errcode 0 under 200 is success, and
+// what ends up in labels and log lines is bounded.
+func FuzzRead(f *testing.F) {
+	for _, body := range []string{
+		`{"errcode":0,"errmsg":"ok"}`, `{"errcode":0.0}`, `{"errcode":"0"}`, `{"errcode":310000,"errmsg":"关键词不匹配"}`,
+		`{"status":1111,"wait":5,"source":"x5","punish":"deny"}`, `{"wait":1e999,"punish":"x"}`, `[]`, `<html>`, `{"errcode":1e3}`, ``,
+	} {
+		f.Add(200, "3", []byte(body))
+	}
+	f.Add(429, "999999999999999999999", []byte(`{"errcode":0}`))
+	codes := map[string]bool{}
+	for _, c := range CodeClasses() {
+		codes[c] = true
+	}
+	f.Fuzz(func(t *testing.T, status int, retryAfter string, body []byte) {
+		a := Read(status, retryAfter, body)
+		if a.Outcome == Delivered {
+			var w struct{ Errcode json.Number }
+			if err := json.NewDecoder(strings.NewReader(string(body))).Decode(&w); err != nil || w.Errcode.String() != "0" && w.Errcode.String() != "-0" || status != 200 {
+				t.Errorf("status %d, body %q is success", status, body)
+			}
+		}
+		if !codes[a.Code] {
+			t.Errorf("the class %q is not a known one", a.Code)
+		}
+		if a.Wait < 0 || a.Wait > time.Hour || len(a.Reason) > 2000 || strings.ContainsAny(a.Reason, "\n\r\x00") {
+			t.Errorf("%+v", a)
+		}
+		switch a.Outcome {
+		case Delivered, Retry, Throttled, Split, Refused:
+		default:
+			t.Errorf("the outcome is %q", a.Outcome)
+		}
+	})
+}
