@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -136,19 +137,26 @@ func (f *faults) setThreads(from, to int64) {
 	f.endIdleThreads(f.threadsBefore + int(to) + 1)
 }
 
-// endIdleThreads ends idle threads of the runtime until at most keep are left, or until it has
-// tried so often that something else must be starting them.
+// endIdleThreads ends idle threads of the runtime until at most keep are left. It gives up after a
+// while, since on a busy machine the runtime may be starting others for good reasons.
 func (f *faults) endIdleThreads(keep int) {
-	for range 1000 {
-		if threadCount() <= keep {
+	const pause = time.Millisecond
+	before := math.MaxInt
+	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(pause) {
+		now := threadCount()
+		if now <= keep {
 			return
 		}
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			runtime.LockOSThread() // the thread ends with its goroutine
-		}()
-		<-ended
+		// While threads are on their way out, one more goroutine would only need one more thread.
+		if now >= before {
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				runtime.LockOSThread() // the thread ends with its goroutine
+			}()
+			<-ended
+		}
+		before = now
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -333,4 +334,25 @@ func TestVersionAndHelpGoToStdout(t *testing.T) {
 		assert.Contains(t, stdout.String(), want)
 		assert.Empty(t, stderr.String())
 	}
+}
+
+// The README's curl commands do what it says they do.
+func TestReadmeCommands(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	addr, _ := startProgram(t, "--enable-faults")
+	var answers []string
+	for line := range strings.Lines(string(readme)) {
+		command, found := strings.CutPrefix(line, "    curl ")
+		if !found {
+			continue
+		}
+		command = strings.ReplaceAll("curl -fsS "+command, "localhost:9100", addr)
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", command).Output()
+		require.NoError(t, err, "%s\n%s", command, out)
+		answers = append(answers, string(out))
+	}
+	require.Len(t, answers, 4)
+	assert.Contains(t, answers[0], `"threads":12`)
+	assert.Contains(t, answers[1], `"threads":0`)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -180,4 +181,28 @@ func TestVersionAndHelpGoToStdout(t *testing.T) {
 		assert.Contains(t, stdout.String(), want)
 		assert.Empty(t, stderr.String())
 	}
+}
+
+// The README's curl commands do what it says they do.
+func TestReadmeCommands(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	addr, _ := startProgram(t)
+	ran := 0
+	for _, block := range strings.Split(string(readme), "\n\n") {
+		_, command, found := strings.Cut("\n"+block, "\n    curl ")
+		if !found {
+			continue
+		}
+		command = strings.ReplaceAll("curl -fsS "+command, "127.0.0.1:8060", addr)
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput()
+		require.NoError(t, err, "%s\n%s", command, out)
+		assert.NotContains(t, string(out), "error")
+		ran++
+	}
+	assert.Equal(t, 2, ran)
+	_, messages := get(t, "http://"+addr+"/api/messages")
+	assert.Contains(t, messages, "报警: hello")
+	_, faults := get(t, "http://"+addr+"/api/faults")
+	assert.Contains(t, faults, `{"kind":"status","times":3,"percent":100,"status":502}`)
 }
