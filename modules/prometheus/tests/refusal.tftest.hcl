@@ -1,4 +1,4 @@
-# On its own, since a postcondition counts when the container is made.
+# On its own, since a postcondition counts when the container is made. OpenTofu has a file of its own.
 
 mock_provider "docker" {
   override_resource {
