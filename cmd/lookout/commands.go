@@ -12,10 +12,12 @@ import (
 //
 // that returns nil, errFindings, or what kept it from running.
 type commands struct {
-	Fmt   fmtCmd   `cmd:"" help:"Write dashboards in the one canonical form."`
-	Lint  lintCmd  `cmd:"" help:"Judge dashboards and alert rules by the rules of docs/lint."`
-	Check checkCmd `cmd:"" help:"Hold what dashboards and alert rules use against what is exposed."`
-	Diff  diffCmd  `cmd:"" help:"Tell what changed in dashboards and alerts, in words."`
+	Fmt    fmtCmd    `cmd:"" help:"Write dashboards in the one canonical form."`
+	Lint   lintCmd   `cmd:"" help:"Judge dashboards and alert rules by the rules of docs/lint."`
+	Check  checkCmd  `cmd:"" help:"Hold what dashboards and alert rules use against what is exposed."`
+	Diff   diffCmd   `cmd:"" help:"Tell what changed in dashboards and alerts, in words."`
+	Render renderCmd `cmd:"" help:"Draw dashboards without a Grafana: SVG, PNG or one HTML page, with curves if there is a Prometheus."`
+	Pull   pullCmd   `cmd:"" help:"Bring edits made in Grafana's UI back into the files, or report drift."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
