@@ -23,7 +23,8 @@ var histogramQuantileLe = &Rule{
 				return
 			}
 			set := labelsOf(call.Args[1])
-			if !set.exact && !dropsLe(call.Args[1]) || set.variable || slices.Contains(set.names, "le") {
+			if !set.exact && !dropsLe(call.Args[1]) || set.variable || slices.Contains(set.names, "le") ||
+				slices.Contains(set.names, "vmrange") { // VictoriaMetrics' own buckets
 				return
 			}
 			// Without buckets it is a native histogram, which has no le.

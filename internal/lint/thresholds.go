@@ -34,7 +34,7 @@ var thresholds = &Rule{
 				if t.HasValue {
 					last = t
 				}
-				if t.Override != nil || first || !t.HasValue {
+				if t.Override != nil || first || !t.HasValue || isDefault(panel) {
 					continue
 				}
 				lo, hasLo := panel.Node.Path("fieldConfig", "defaults", "min").Float()
@@ -57,4 +57,9 @@ func limit(f float64, known bool) string {
 		return "anything"
 	}
 	return number(f)
+}
+
+// isDefault tells the thresholds that Grafana gives to every new panel: nobody meant them.
+func isDefault(panel *dashboard.Panel) bool {
+	return len(panel.Thresholds) == 2 && !panel.Thresholds[0].HasValue && panel.Thresholds[1].Value == 80
 }

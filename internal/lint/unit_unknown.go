@@ -5,7 +5,7 @@ import "strings"
 // Units of Grafana 12; a unit is the value of "unit" in a panel's field options.
 // Source: Grafana's documentation of standard options, and packages/grafana-data/src/valueFormats of the offline version.
 const unitNames = `
-Bps EHs GBs GHs Gbits GiBs Gibits Hs KBs KHs Kbits KiBs Kibits MBs MHs Mbits MiBs Mibits Mohm Nm3 PBs PHs Pbits PiBs Pibits TBs THs Tbits TiBs Tibits 
+eps mps recpm rowspm epm mpm Bps EHs GBs GHs Gbits GiBs Gibits Hs KBs KHs Kbits KiBs Kibits MBs MHs Mbits MiBs Mibits Mohm Nm3 PBs PHs Pbits PiBs Pibits TBs THs Tbits TiBs Tibits 
 Wm2 accFS2 accG accMS2 amp amph arcmin arcsec areaF2 areaM2 areaMI2 binBps binbps bits bool bool_on_off bool_yes_no bps bytes celsius clockms clocks 
 congNm3 congm3 conmgNm3 conmgdL conmgm3 conmmolL conngNm3 conngm3 conppb conμgNm3 conμgm3 cpm cps currencyARS currencyBGN currencyBRL currencyBTC 
 currencyCHF currencyCZK currencyDKK currencyEUR currencyGBP currencyIDR currencyILS currencyINR currencyISK currencyJPY currencyKES currencyKRW 
