@@ -1,0 +1,534 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"lookout/app/robot/robot"
+)
+
+// newGroup starts a stand-in robot.
+func newGroup(t *testing.T, r robot.Robot) (*httptest.Server, func() []robot.Message) {
+	t.Helper()
+	g, err := robot.New(robot.Config{Robots: []robot.Robot{r}, Logger: slog.New(slog.DiscardHandler), Block: time.Second, Window: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	s := httptest.NewServer(g.Handler())
+	t.Cleanup(s.Close)
+	return s, func() []robot.Message {
+		w := httptest.NewRecorder()
+		g.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/api/messages", nil))
+		var out struct{ Messages []robot.Message }
+		if err := json.NewDecoder(w.Body).Decode(&out); err != nil {
+			t.Fatal(err)
+		}
+		return out.Messages
+	}
+}
+
+// canaries are the secrets of TestSecretsStayInTheirFiles, in every form they could leak in.
+var canaries = map[string]string{
+	"token": "canary-token-7f3a", "sign": "SECcanary-sign-91bc", "bearer": "canary-bearer-55d0", "smtp": "canary-smtp-e2e1",
+	"sms": "canary-sms-header-08aa", "smsurl": "http://127.0.0.1:1/canary-sms-url-3c3c",
+}
+
+// TestSecretsStayInTheirFiles drives every path on which a secret is used or could be shown — sending,
+// failing, being refused with the secret repeated, a broken configuration, pages, metrics, errors,
+// dead letters — and looks for them everywhere but in their files.
+func TestSecretsStayInTheirFiles(t *testing.T) {
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The rudest answer there is: it repeats all that it was sent.
+		fmt.Fprintf(w, `{"errcode":300005,"errmsg":%q}`, r.URL.String()+" "+canaries["sign"])
+	}))
+	defer echo.Close()
+	p := newProcess(t, fmt.Sprintf(`
+bearer_token_file: secrets/bearer
+retry: {initial: 10ms, max: 50ms}
+robots:
+  ops: {url: %q, token_file: secrets/token, secret_file: secrets/sign}
+  down: {url: "http://127.0.0.1:1/robot/send", token_file: secrets/token, secret_file: secrets/sign}
+emails:
+  duty: {smarthost: "127.0.0.1:1", from: relay@example.com, to: [duty@example.com], username: relay, password_file: secrets/smtp, timeout: 1s}
+webhooks:
+  sms: {url_file: secrets/smsurl, header_files: {Authorization: secrets/sms}}
+targets:
+  all: {channels: [{robots: [ops], escalate_after: 1s}, {robots: [down], escalate_after: 1s}, {email: duty, escalate_after: 1s}, {webhook: sms, escalate_after: 1s}]}
+`, echo.URL), canaries)
+	p.start()
+	eventually(t, 20*time.Second, func() error {
+		_, err := http.Get(p.url("/-/ready"))
+		return err
+	})
+	var seen bytes.Buffer
+	call := func(method, path, auth string, body []byte) int {
+		req, _ := http.NewRequest(method, p.url(path), bytes.NewReader(body))
+		if auth != "" {
+			req.Header.Set("Authorization", auth)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		fmt.Fprintln(&seen, resp.Header)
+		io.Copy(&seen, resp.Body)
+		return resp.StatusCode
+	}
+	bearer := "Bearer " + canaries["bearer"]
+	if got := call("POST", "/v1/robots/all", "", webhook("firing")); got != http.StatusUnauthorized {
+		t.Errorf("without the bearer token: HTTP %d", got)
+	}
+	if got := call("POST", "/v1/robots/all", "Bearer canary-bearer-wrong", webhook("firing")); got != http.StatusUnauthorized {
+		t.Errorf("with a wrong bearer token: HTTP %d", got)
+	}
+	if got := call("POST", "/v1/robots/all", bearer, webhook("firing")); got != http.StatusAccepted {
+		t.Errorf("with the bearer token: HTTP %d", got)
+	}
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("me:"+canaries["bearer"]))
+	if got := call("GET", "/", basic, nil); got != http.StatusOK {
+		t.Errorf("the page for a browser with the token as password: HTTP %d", got)
+	}
+	eventually(t, 30*time.Second, func() error {
+		if !strings.Contains(p.get("/metrics"), "relay_dead_letters 1") {
+			return fmt.Errorf("no dead letter yet:\n%s", p.log)
+		}
+		return nil
+	})
+	for _, path := range []string{"/metrics", "/-/ready", "/-/healthy", "/api/status", "/api/dead", "/render", "/nowhere"} {
+		call("GET", path, bearer, nil)
+	}
+	call("POST", "/v1/robots/nobody", bearer, webhook("firing"))
+	call("POST", "/v1/robots/all", bearer, []byte("{"))
+	// A configuration that cannot be used, with a secret in the wrong place.
+	p.write("relay.yaml", "robots: {ops: {url: \"http://x.test/?access_token="+canaries["token"]+"\", token_file: secrets/token}}\n")
+	_ = p.cmd.Process.Signal(syscall.SIGHUP)
+	eventually(t, 10*time.Second, func() error {
+		if !strings.Contains(p.log.String(), "is refused, the old one stays") {
+			return fmt.Errorf("no refusal in the log")
+		}
+		return nil
+	})
+	var out, errs bytes.Buffer
+	token := filepath.Join(p.dir, "secrets", "bearer")
+	for _, args := range [][]string{
+		{"check", filepath.Join(p.dir, "relay.yaml")},
+		{"dead", "--url", "http://" + p.address, "--token-file", token, "list"},
+		{"dead", "--url", "http://" + p.address, "--token-file", token, "list", "--json"},
+		{"dead", "--url", "http://" + p.address, "resend", "--all"},
+	} {
+		if err := run(t.Context(), args, strings.NewReader(""), &out, &errs); err != nil {
+			fmt.Fprintln(&errs, err)
+		}
+	}
+	if !strings.Contains(out.String(), "1") || !strings.Contains(errs.String(), "1 dead letters") {
+		t.Errorf("dead letters were not listed:\n%s%s", out.String(), errs.String())
+	}
+	p.stop()
+	spoolFile, err := os.ReadFile(filepath.Join(p.dir, "data", "spool.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, secret := range canaries {
+		forms := []string{secret, url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret))}
+		for _, form := range forms {
+			for place, text := range map[string]string{"the log": p.log.String(), "an answer": seen.String(), "the output of a command": out.String() + errs.String(), "the spool": string(spoolFile)} {
+				if strings.Contains(text, form) {
+					i := strings.Index(text, form)
+					t.Errorf("secret %s is in %s: …%q…", name, place, text[max(0, i-120):min(len(text), i+60)])
+				}
+			}
+		}
+	}
+	if !strings.Contains(p.log.String(), "[secret]") {
+		t.Error("the echo was never heard: the test tests nothing")
+	}
+}
+
+func TestConfigurationIsReloaded(t *testing.T) {
+	server, messages := newGroup(t, robot.Robot{AccessToken: "second", Name: "ops", Keywords: []string{"报警"}, Secret: "SECreload"})
+	conf := fmt.Sprintf("retry: {initial: 50ms, max: 200ms}\nrobots: {ops: {url: %q, token_file: secrets/ops, secret_file: secrets/sign, limit: 20, window: 2s}}\n", server.URL+"/robot/send")
+	p := newProcess(t, conf, map[string]string{"ops": "first", "sign": "SECreload"})
+	p.start()
+	p.ready()
+	if status, answer := p.post("/v1/robots/ops", webhook("firing", "instance", "one")); status != http.StatusAccepted || !strings.Contains(answer, `"target":"ops"`) {
+		t.Fatalf("HTTP %d %s", status, answer)
+	}
+	eventually(t, 10*time.Second, func() error {
+		if !strings.Contains(p.get("/metrics"), `relay_dead_letters_total{reason="refused",target="ops"} 1`) {
+			return fmt.Errorf("the wrong token isn't refused yet")
+		}
+		return nil
+	})
+	// The right token comes by its file alone.
+	p.write("secrets/ops", "second\n")
+	eventually(t, 10*time.Second, func() error {
+		if strings.Count(p.log.String(), "configuration in use") != 1 {
+			return fmt.Errorf("not reloaded")
+		}
+		return nil
+	})
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"dead", "--url", "http://" + p.address, "resend", "--all"}, nil, &out, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	eventually(t, 10*time.Second, func() error {
+		for _, m := range messages() {
+			if m.Accepted && strings.Contains(m.Text, "one") {
+				return nil
+			}
+		}
+		return fmt.Errorf("the dead letter is not in the chat: %s", p.log)
+	})
+	// A wrong one is refused, whether it is YAML, a field or a secret that is wrong.
+	for i, wrong := range []string{"robots: [", conf + "colour: red\n", strings.Replace(conf, "secrets/ops", "secrets/none", 1), strings.Replace(conf, "limit: 20", "limit: 21", 1)} {
+		p.write("relay.yaml", wrong)
+		eventually(t, 10*time.Second, func() error {
+			if n := strings.Count(p.log.String(), "is refused, the old one stays"); n != i+1 {
+				return fmt.Errorf("%d refusals", n)
+			}
+			return nil
+		})
+		if !strings.Contains(p.get("/metrics"), "relay_config_last_reload_successful 0") {
+			t.Errorf("the metric says that %q is in use", wrong)
+		}
+		if status, _ := p.post("/v1/robots/ops", webhook("firing", "instance", fmt.Sprint("wrong", i))); status != http.StatusAccepted {
+			t.Errorf("HTTP %d with the old configuration", status)
+		}
+	}
+	// Going back to the one in use clears the alarm.
+	p.write("relay.yaml", conf)
+	eventually(t, 10*time.Second, func() error {
+		if !strings.Contains(p.get("/metrics"), "relay_config_last_reload_successful 1") {
+			return fmt.Errorf("still 0")
+		}
+		return nil
+	})
+}
+
+func TestWhatIsNotTaken(t *testing.T) {
+	p := newProcess(t, "robots: {ops: {url: \"http://127.0.0.1:1/\", token_file: secrets/ops}}\n", map[string]string{"ops": "token"})
+	p.args = []string{"--max-body", "10000"}
+	p.start()
+	p.ready()
+	for _, r := range []struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		{"POST", "/v1/robots/ops", "{", 400, "ends in the middle"},
+		{"POST", "/v1/robots/ops", `{"alerts":[]}`, 400, "missing or empty"},
+		{"POST", "/v1/robots/ops", strings.Repeat("x", 10_001), 413, "more than 10000 bytes"},
+		{"POST", "/v1/robots/nobody", string(webhook("firing")), 404, `no such target \"nobody\"`},
+		{"POST", "/v1/notify", string(webhook("firing")), 404, "no routes"},
+		{"POST", "/v1/heartbeats/none", string(webhook("firing")), 404, "no heartbeat"},
+		{"GET", "/v1/robots/ops", "", 405, ""},
+		{"POST", "/api/dead/7/resend", "", 404, "no dead letter 7"},
+		{"DELETE", "/api/dead/x", "", 404, "invalid syntax"},
+		{"GET", "/-/healthy", "", 200, "ok"},
+	} {
+		req, _ := http.NewRequest(r.method, p.url(r.path), strings.NewReader(r.body))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != r.status || !strings.Contains(string(answer), r.says) {
+			t.Errorf("%s %s %.20q: HTTP %d %s, want %d %q", r.method, r.path, r.body, resp.StatusCode, answer, r.status, r.says)
+		}
+	}
+	metrics := p.get("/metrics")
+	for _, want := range []string{`{reason="malformed"} 2`, `{reason="too_large"} 1`, `{reason="no_target"} 3`} {
+		if !strings.Contains(metrics, "relay_notifications_rejected_total"+want) {
+			t.Errorf("the metrics don't say %s", want)
+		}
+	}
+	// A sender that repeats what it got no answer for is told that it was there.
+	body := webhook("firing", "instance", "twice")
+	p.post("/v1/robots/ops", body)
+	if status, answer := p.post("/v1/robots/ops", body); status != 202 || !strings.Contains(answer, `"duplicate":true`) {
+		t.Errorf("HTTP %d %s", status, answer)
+	}
+}
+
+func TestThePageCleansWhatAlertsBring(t *testing.T) {
+	p := newProcess(t, "robots: {ops: {url: \"http://127.0.0.1:1/\", token_file: secrets/ops}}\n", map[string]string{"ops": "token"})
+	p.start()
+	p.ready()
+	hostile := `{"status":"firing","alerts":[{"labels":{"alertname":"<script>alert(1)</script>"},"annotations":{"summary":"报警 <img src=x onerror=alert(2)> [x](javascript:alert(3))"}}]}`
+	resp, err := http.PostForm(p.url("/render"), url.Values{"captured": {hostile}, "target": {"ops"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, _ := io.ReadAll(resp.Body)
+	for _, bad := range []string{"<script>", "<img", `href="javascript`} {
+		if strings.Contains(string(page), bad) {
+			t.Errorf("the page holds %s:\n%s", bad, page)
+		}
+	}
+	if !strings.Contains(string(page), "报警") || resp.Header.Get("Content-Security-Policy") == "" {
+		t.Errorf("the page is\n%s", page)
+	}
+	resp, err = http.PostForm(p.url("/render"), url.Values{"sample": {"storm"}, "digest": {"1"}, "type": {"text"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, _ = io.ReadAll(resp.Body)
+	if !strings.Contains(string(page), "摘要") || !strings.Contains(string(page), "go59") {
+		t.Errorf("the storm isn't rendered:\n%s", page)
+	}
+	req, _ := http.NewRequest("POST", p.url("/api/dead/1/resend"), nil)
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	other, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Body.Close()
+	if other.StatusCode != http.StatusForbidden {
+		t.Errorf("another site's page may re-send: HTTP %d", other.StatusCode)
+	}
+}
+
+func TestHealthcheckAndWrongUse(t *testing.T) {
+	p := newProcess(t, "robots: {ops: {url: \"http://127.0.0.1:1/\", token_file: secrets/ops}}\n", map[string]string{"ops": "token"})
+	p.start()
+	p.ready()
+	_, port, _ := net.SplitHostPort(p.address)
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"--healthcheck", "--listen", ":" + port}, nil, &out, &out); err != nil {
+		t.Errorf("a healthy relay: %v", err)
+	}
+	for _, r := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"--config", filepath.Join(p.dir, "none.yaml")}, "no such file"},
+		{[]string{"--config", filepath.Join(p.dir, "relay.yaml"), "--spool", filepath.Join(p.dir, "data", "spool.db"), "--listen", "127.0.0.1:0"}, "in use by another relay"},
+		{[]string{"--config", filepath.Join(p.dir, "relay.yaml"), "--listen", p.address}, "address already in use"},
+		{[]string{"render", "--sample", "none"}, `there is no sample "none"`},
+		{[]string{"render", "--time-zone", "Mars/Base"}, "not known"},
+		{[]string{"dead", "--url", "http://" + p.address, "resend"}, "--all"},
+		{[]string{"dead", "--url", "http://" + p.address, "drop", "12"}, "no dead letter 12"},
+		{[]string{"frobnicate"}, "unexpected argument"},
+	} {
+		err := run(t.Context(), r.args, strings.NewReader(""), &out, &out)
+		if err == nil || !strings.Contains(err.Error(), r.says) {
+			t.Errorf("%v: %v, want %q", r.args, err, r.says)
+		}
+	}
+	if code := p.stop(); code != 0 {
+		t.Errorf("SIGTERM ends with %d", code)
+	}
+	if err := run(t.Context(), []string{"--healthcheck", "--listen", ":" + port}, nil, &out, &out); err == nil {
+		t.Error("a stopped relay is healthy")
+	}
+}
+
+func TestRenderCommand(t *testing.T) {
+	var out, errs bytes.Buffer
+	if err := run(context.Background(), []string{"render", "--notification", "-", "--json"}, bytes.NewReader(webhook("firing", "instance", "db1")), &out, &errs); err != nil {
+		t.Fatal(err)
+	}
+	var m struct {
+		Markdown struct{ Title, Text string }
+	}
+	if err := json.Unmarshal(out.Bytes(), &m); err != nil || !strings.Contains(m.Markdown.Title, "报警") || !strings.Contains(m.Markdown.Text, "db1") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mine.tmpl"), []byte(`{{define "text"}}mine {{.Nope}}{{end}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(context.Background(), []string{"render", "--templates", dir}, nil, &out, &errs); err == nil || !strings.Contains(err.Error(), "Nope") {
+		t.Errorf("a template with a mistake: %v", err)
+	}
+}
+
+// mailbox is an SMTP server with STARTTLS and AUTH, as far as a client needs it.
+type mailbox struct {
+	mu    sync.Mutex
+	mails []string
+	// fail is answered to DATA in place of taking the mail, once.
+	fail string
+}
+
+func (m *mailbox) serve(l net.Listener, conf *tls.Config) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go m.talk(conn, conf)
+	}
+}
+
+func (m *mailbox) talk(conn net.Conn, conf *tls.Config) {
+	defer func() { conn.Close() }()
+	r := bufio.NewReader(conn)
+	secure := false
+	say := func(s string) { io.WriteString(conn, s+"\r\n") }
+	say("220 test ESMTP")
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		verb := strings.ToUpper(strings.Fields(line + " x")[0])
+		switch verb {
+		case "EHLO", "HELO":
+			if secure {
+				say("250-test\r\n250 AUTH PLAIN")
+			} else {
+				say("250-test\r\n250 STARTTLS")
+			}
+		case "STARTTLS":
+			say("220 go")
+			tc := tls.Server(conn, conf)
+			if tc.Handshake() != nil {
+				return
+			}
+			conn, r, secure = tc, bufio.NewReader(tc), true
+		case "AUTH":
+			if !secure || !strings.Contains(line, base64.StdEncoding.EncodeToString([]byte("\x00relay\x00mail-password"))) {
+				say("535 no")
+			} else {
+				say("235 ok")
+			}
+		case "DATA":
+			m.mu.Lock()
+			fail := m.fail
+			m.fail = ""
+			m.mu.Unlock()
+			if fail != "" {
+				say(fail)
+				continue
+			}
+			say("354 go")
+			var b strings.Builder
+			for {
+				line, err := r.ReadString('\n')
+				if err != nil || line == ".\r\n" {
+					break
+				}
+				b.WriteString(line)
+			}
+			m.mu.Lock()
+			m.mails = append(m.mails, b.String())
+			m.mu.Unlock()
+			say("250 taken")
+		case "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("250 ok")
+		}
+	}
+}
+
+// certificate is a self-signed one for 127.0.0.1.
+func certificate(t *testing.T) (tls.Certificate, []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mail"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func TestEscalationByMail(t *testing.T) {
+	cert, ca := certificate(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	box := &mailbox{fail: "451 later"}
+	go box.serve(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	server, _ := newGroup(t, robot.Robot{AccessToken: "ops", Name: "ops", Keywords: []string{"别的"}})
+	conf := fmt.Sprintf(`
+keyword: 报警
+retry: {initial: 20ms, max: 100ms}
+robots: {ops: {url: %q, token_file: secrets/ops}}
+emails:
+  duty: {smarthost: %q, from: relay@example.com, to: [duty@example.com], username: relay, password_file: secrets/smtp, ca_file: ca.pem, timeout: 5s}
+targets: {ops: {channels: [{robots: [ops]}, {email: duty}]}}
+`, server.URL+"/robot/send", l.Addr())
+	p := newProcess(t, conf, map[string]string{"ops": "ops", "smtp": "mail-password"})
+	p.write("ca.pem", string(ca))
+	p.start()
+	p.ready()
+	p.post("/v1/robots/ops", webhook("firing", "instance", "db1"))
+	var got string
+	eventually(t, 15*time.Second, func() error {
+		box.mu.Lock()
+		defer box.mu.Unlock()
+		if len(box.mails) != 1 {
+			return fmt.Errorf("%d mails:\n%s", len(box.mails), p.log)
+		}
+		got = box.mails[0]
+		return nil
+	})
+	for _, want := range []string{"To: <duty@example.com>", "Message-ID: <", "text/plain", "text/html"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the mail has no %q:\n%s", want, got)
+		}
+	}
+	if !strings.Contains(p.log.String(), "451") {
+		t.Errorf("the first try wasn't put off:\n%s", p.log)
+	}
+	// The certificate counts: without the authority nothing is sent, neither is the password.
+	p.write("relay.yaml", strings.Replace(conf, "ca_file: ca.pem, ", "", 1))
+	eventually(t, 10*time.Second, func() error {
+		if !strings.Contains(p.log.String(), "configuration in use") {
+			return fmt.Errorf("not reloaded")
+		}
+		return nil
+	})
+	p.post("/v1/robots/ops", webhook("firing", "instance", "db2"))
+	eventually(t, 15*time.Second, func() error {
+		if !strings.Contains(p.log.String(), "certificate") {
+			return fmt.Errorf("no complaint about the certificate:\n%s", p.log)
+		}
+		return nil
+	})
+	box.mu.Lock()
+	defer box.mu.Unlock()
+	if len(box.mails) != 1 {
+		t.Errorf("a mail went to a server nobody knows")
+	}
+}
