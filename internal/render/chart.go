@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gonum.org/v1/plot"
@@ -199,7 +200,9 @@ func (r *renderer) newPlot() *plot.Plot {
 	pl.X.Tick.Length, pl.Y.Tick.Length = 8, 5
 	st := textStyle{size: 10.5, color: r.pal.dim}
 	for _, a := range []*plot.Axis{&pl.X, &pl.Y} {
-		a.LineStyle.Width, a.Tick.LineStyle.Width = 0, 0
+		a.LineStyle.Width = 0
+		// Marks of no width would leave no room between axis and labels.
+		a.Tick.LineStyle.Color, a.Tick.LineStyle.Width = color.Transparent, 0.1
 		a.Padding = 0
 		a.Tick.Label.Color, a.Tick.Label.Font, a.Tick.Label.Handler = st.color, st.face(), pl.TextHandler
 		a.Label.TextStyle.Color, a.Label.TextStyle.Font, a.Label.TextStyle.Handler = st.color, st.face(), pl.TextHandler
@@ -787,8 +790,10 @@ func (r *renderer) legendList(p *pen, body rect, v *view, shown []*series, spec 
 				break
 			}
 			r.swatch(p, x, y+line/2, it.s)
+			name.exact, dim.exact = true, true
 			p.text(x+18, y+12, it.label, name)
-			p.text(x+18+p.width(it.label, name)+6, y+12, it.vals, dim)
+			p.text(x+18+p.width(it.label, name)+6, y+12, strings.TrimSpace(it.vals), dim)
+			dim.exact = false
 			x += it.w
 		}
 		if left > 0 && i == len(lines)-1 {

@@ -93,9 +93,9 @@ func (r *renderer) fields(p *dashboard.Panel) *fieldMaker {
 	if defaults == nil {
 		defaults = p.Node.Path("options", "fieldOptions", "defaults")
 	}
-	for _, n := range defaults.Items() {
+	for _, n := range defaults.Children() {
 		if n.Key() == "custom" {
-			for _, c := range n.Items() {
+			for _, c := range n.Children() {
 				m.base.set("custom."+c.Key(), c)
 			}
 			continue
@@ -301,7 +301,7 @@ func readMappings(n *dashboard.Node) []mapping {
 		res := opts.Get("result")
 		switch m.Get("type").Scalarish() {
 		case "value":
-			for _, o := range opts.Items() {
+			for _, o := range opts.Children() {
 				key := o.Key()
 				want, isNumber := parseNumber(key)
 				add(o.Get("text").Text(), o.Get("color").Text(), func(v float64, text string) bool { return isNumber && v == want || text == key })
@@ -431,7 +431,7 @@ func (m *fieldMaker) oldGraph() {
 			f.hidden = f.hidden || o.Get("lines").Is(dashboard.Bool) && !o.Get("lines").Bool() && !o.Get("bars").Bool() && !o.Get("points").Bool()
 		}})
 	}
-	for _, c := range n.Get("aliasColors").Items() {
+	for _, c := range n.Get("aliasColors").Children() {
 		name, col := c.Key(), c.Text()
 		m.over = append(m.over, override{func(s, _ string) bool { return s == name }, func(f *field) { f.colorMode, f.fixedColor = "fixed", col }})
 	}

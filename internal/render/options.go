@@ -92,6 +92,9 @@ type Options struct {
 
 	// Report is filled in if it is not nil.
 	Report *Report
+
+	// only is the panel that is asked for; others are laid out and not queried.
+	only *dashboard.Panel
 }
 
 // Report is what the maker of a picture should know beside the picture.

@@ -198,6 +198,11 @@ func (p *pen) text(x, y float64, s string, st textStyle) {
 	if s == "" {
 		return
 	}
+	if trimmed := strings.TrimLeft(s, " "); len(trimmed) < len(s) && st.align == alignStart {
+		// XML drops leading spaces.
+		x += float64(len(s)-len(trimmed)) * p.advance(' ', st) * st.size
+		s = trimmed
+	}
 	if p.svg != nil {
 		// The anchor keeps text aligned though the viewer's font is a little wider or narrower.
 		p.svg.text(x, y, s, st, 0, p.metrics)

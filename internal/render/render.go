@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +71,9 @@ func newRenderer(ctx context.Context, d *dashboard.Dashboard, opts Options) (*re
 				v.skipped = append(v.skipped, "a time range of its own")
 			}
 			r.views[s] = append(r.views[s], v)
-			all = append(all, v)
+			if opts.only == nil || opts.only == pl.panel {
+				all = append(all, v)
+			}
 		}
 	}
 	r.report.Panels = len(all)
@@ -282,10 +283,3 @@ func plural(n int, noun string) string {
 }
 
 const radius = 6
-
-// hasPanel tells whether a panel is drawn anywhere.
-func (r *renderer) hasPanel(p *dashboard.Panel) bool {
-	return slices.ContainsFunc(r.layout.sections, func(s *section) bool {
-		return slices.ContainsFunc(s.panels, func(pl placed) bool { return pl.panel == p })
-	})
-}

@@ -320,6 +320,9 @@ func (r *renderer) drawTable(p *pen, body rect, v *view, cols []*column) {
 			style := st
 			switch c.f.cell {
 			case "color-background", "color-background-solid":
+				if !c.cells[j].set {
+					break
+				}
 				p.fill(rect{x + 1, y + 1, wide[i] - 2, line - 2}, 2, out.col)
 				style.color = readableOn(out.col)
 			case "color-text":

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/api"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+
+	"lookout/internal/dashboard"
+	"lookout/internal/render"
+)
+
+type renderCmd struct {
+	Format string `enum:"svg,png,html," default:"" help:"svg, png or html. Default: what --out ends with, else svg."`
+	Out    string `short:"o" placeholder:"FILE|DIR" help:"File to write; a directory if it is one, ends with a slash, or there are several dashboards. Default: stdout."`
+
+	Prometheus     string        `placeholder:"URL" help:"Draw what this Prometheus answers. Without it the panels show what they would ask."`
+	From           string        `placeholder:"TIME" help:"Start of the range: now-6h, 2026-01-02T15:04:05Z or Unix seconds. Default: as long as the dashboard's own range."`
+	To             string        `placeholder:"TIME" help:"End of the range. Default: the dashboard's own. Fix both ends to get the same bytes again."`
+	ScrapeInterval time.Duration `default:"15s" help:"What $$__rate_interval is computed from, as set in the datasource."`
+	Var            []string      `placeholder:"NAME=VALUE" sep:"none" help:"Value of a template variable; several times for several values. $$__all means all."`
+
+	Theme    string   `enum:"dark,light" default:"dark" help:"dark or light."`
+	Width    int      `default:"1400" help:"Width of the dashboard in pixels, 400 to 4000."`
+	Scale    float64  `default:"1" help:"PNG pixels to a pixel."`
+	Expand   bool     `help:"Draw the panels of collapsed rows, too."`
+	Panel    string   `placeholder:"ID|TITLE" help:"Draw this panel alone (svg)."`
+	Font     []string `placeholder:"FILE" help:"Font for PNG with what Liberation Sans lacks, Chinese for one. Default: one that is installed."`
+	Timezone string   `default:"UTC" help:"Time zone of axes and tables, such as Asia/Shanghai."`
+
+	Paths []string `arg:"" name:"path" help:"Dashboard files, or directories that are walked for them."`
+}
+
+func (c *renderCmd) Run(ctx context.Context, a *app) error {
+	opts, err := c.options(a)
+	if err != nil {
+		return err
+	}
+	var list []*dashboard.Dashboard
+	passedOver, err := dashboards(c.Paths, func(d *dashboard.Dashboard) error {
+		list = append(list, d)
+		return nil
+	}, nil)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("no dashboard in %s (%s passed over)", strings.Join(c.Paths, ", "), count(passedOver, "other JSON file"))
+	}
+	targets, err := c.targets(list)
+	if err != nil {
+		return err
+	}
+	var panels, placeholders, queries, problems int
+	for i, d := range list {
+		out, err := c.draw(ctx, d, opts)
+		if err != nil {
+			return fmt.Errorf("%s: %w", d.File(), err)
+		}
+		if err := writePicture(a, targets[i], out); err != nil {
+			return err
+		}
+		report := opts.Report
+		panels, placeholders, queries, problems = panels+report.Panels, placeholders+report.Placeholders, queries+report.Queries, problems+len(report.Problems)
+		for _, p := range report.Problems {
+			a.note("%s: %v", d.File(), p)
+		}
+		if len(report.Missing) > 0 {
+			a.note("%s: no font has %q; install one (Debian: fonts-noto-cjk) or name one with --font", d.File(), string(report.Missing))
+		}
+	}
+	a.note("%s, %s, %d of them placeholders, %s, %d failed", count(len(list), "dashboard"), count(panels, "panel"), placeholders, count(queries, "request"), problems)
+	if problems > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+func (c *renderCmd) options(a *app) (render.Options, error) {
+	opts := render.Options{
+		Theme: render.Theme(c.Theme), Width: c.Width, Expand: c.Expand, Now: a.now(), ScrapeInterval: c.ScrapeInterval,
+		Fonts: c.Font, Scale: c.Scale, Report: &render.Report{},
+	}
+	var err error
+	if opts.Location, err = time.LoadLocation(c.Timezone); err != nil {
+		return opts, fmt.Errorf("--timezone %q: %w; take a name such as Asia/Shanghai", c.Timezone, err)
+	}
+	for _, t := range []struct {
+		flag, text string
+		to         *time.Time
+	}{{"--from", c.From, &opts.Start}, {"--to", c.To, &opts.End}} {
+		if t.text == "" {
+			continue
+		}
+		at, ok := render.ParseTime(t.text, opts.Now.In(opts.Location), t.flag == "--to")
+		if !ok {
+			return opts, fmt.Errorf("%s %q is no time; write now-6h, 2026-01-02T15:04:05Z or Unix seconds", t.flag, t.text)
+		}
+		*t.to = at
+	}
+	for _, v := range c.Var {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return opts, fmt.Errorf("--var %q: write NAME=VALUE", v)
+		}
+		if opts.Variables == nil {
+			opts.Variables = map[string][]string{}
+		}
+		opts.Variables[name] = append(opts.Variables[name], value)
+	}
+	if c.Prometheus != "" {
+		u, err := url.Parse(c.Prometheus)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return opts, fmt.Errorf("--prometheus %q is no address; write http://host:9090", c.Prometheus)
+		}
+		client, err := api.NewClient(api.Config{Address: c.Prometheus, Client: a.client})
+		if err != nil {
+			return opts, fmt.Errorf("--prometheus: %w", err)
+		}
+		opts.Prometheus = v1.NewAPI(client)
+	}
+	return opts, nil
+}
+
+func (c *renderCmd) draw(ctx context.Context, d *dashboard.Dashboard, opts render.Options) ([]byte, error) {
+	if c.Panel != "" {
+		if c.Format != "svg" {
+			return nil, errors.New("--panel draws SVG; leave --format away or set it to svg")
+		}
+		p, err := findPanel(d, c.Panel)
+		if err != nil {
+			return nil, err
+		}
+		return render.Panel(ctx, d, p, opts)
+	}
+	switch c.Format {
+	case "png":
+		return render.PNG(ctx, d, opts)
+	case "html":
+		return render.HTML(ctx, d, opts)
+	}
+	return render.SVG(ctx, d, opts)
+}
+
+func findPanel(d *dashboard.Dashboard, want string) (*dashboard.Panel, error) {
+	id, err := strconv.ParseInt(want, 10, 64)
+	byID := func(p *dashboard.Panel) bool { return err == nil && p.HasID && p.ID == id }
+	byTitle := func(p *dashboard.Panel) bool { return p.Title == want }
+	for _, match := range []func(*dashboard.Panel) bool{byID, byTitle} {
+		if i := slices.IndexFunc(d.Panels, func(p *dashboard.Panel) bool { return !p.IsRow() && match(p) }); i >= 0 {
+			return d.Panels[i], nil
+		}
+	}
+	return nil, fmt.Errorf("no panel has the id or title %q", want)
+}
+
+// targets are the files to write, "" for stdout. It settles the format, too.
+func (c *renderCmd) targets(list []*dashboard.Dashboard) ([]string, error) {
+	ext := strings.ToLower(strings.TrimPrefix(filepath.Ext(c.Out), "."))
+	isDir := strings.HasSuffix(c.Out, "/")
+	if info, err := os.Stat(c.Out); c.Out != "" && err == nil {
+		isDir = info.IsDir()
+	}
+	if c.Format == "" {
+		c.Format = "svg"
+		if !isDir && slices.Contains([]string{"png", "html"}, ext) {
+			c.Format = ext
+		}
+	}
+	if len(list) == 1 && !isDir {
+		return []string{c.Out}, nil
+	}
+	if c.Out == "" {
+		return nil, fmt.Errorf("%d dashboards do not fit on stdout; name a directory with --out", len(list))
+	}
+	if !isDir && ext != "" {
+		return nil, fmt.Errorf("--out %s is one file for %d dashboards; name a directory", c.Out, len(list))
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return nil, err
+	}
+	from := map[string]string{}
+	var out []string
+	for _, d := range list {
+		base := filepath.Base(d.File())
+		target := filepath.Join(c.Out, strings.TrimSuffix(base, filepath.Ext(base))+"."+c.Format)
+		if other, taken := from[target]; taken {
+			return nil, fmt.Errorf("%s and %s would both be drawn to %s; draw them into two directories", other, d.File(), target)
+		}
+		from[target] = d.File()
+		out = append(out, target)
+	}
+	return out, nil
+}
+
+func writePicture(a *app, target string, data []byte) error {
+	if target == "" {
+		_, err := a.stdout.Write(data)
+		return err
+	}
+	if err := os.WriteFile(target, data, 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout, target)
+	return nil
+}

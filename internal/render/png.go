@@ -1,0 +1,224 @@
+package render
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/font/sfnt"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/vgimg"
+
+	"lookout/internal/dashboard"
+)
+
+// maxPixels keeps a dashboard of two thousand panels from taking all memory: four bytes a pixel.
+const maxPixels = 64 << 20
+
+// PNG draws a dashboard as one PNG. Its Latin text is in Liberation Sans, which is built in. Characters that it lacks, Chinese above all, are drawn with the first of
+// Options.Fonts that has them, else with a font installed on the machine: no such font is shipped. What none has is left as an empty box and named in the
+// report. Errors are those of [SVG], a font file that cannot be read, and a picture larger than 64 million pixels.
+func PNG(ctx context.Context, d *dashboard.Dashboard, opts Options) ([]byte, error) {
+	r, err := newRenderer(ctx, d, opts)
+	if err != nil {
+		return nil, err
+	}
+	scale := cmp.Or(opts.Scale, 1)
+	if scale < 0.1 || scale > 4 || math.IsNaN(scale) {
+		return nil, fmt.Errorf("scale %v: from 0.1 to 4 is possible", opts.Scale)
+	}
+	if px := r.width * r.layout.height * scale * scale; px > maxPixels {
+		return nil, fmt.Errorf("a PNG of %.0f×%.0f pixels is too large; use SVG, or draw fewer panels", r.width*scale, r.layout.height*scale)
+	}
+	fb, err := newFallback(opts.Fonts)
+	if err != nil {
+		return nil, err
+	}
+	c := &imageCanvas{
+		Canvas:   vgimg.NewWith(vgimg.UseWH(vg.Length(r.width), vg.Length(r.layout.height)), vgimg.UseDPI(int(math.Round(72*scale)))),
+		fallback: fb,
+		report:   r.report,
+	}
+	r.draw(c, r.layout.height)
+	var buf bytes.Buffer
+	enc := png.Encoder{CompressionLevel: png.DefaultCompression}
+	if err := enc.Encode(&buf, c.Image()); err != nil {
+		return nil, fmt.Errorf("encode PNG: %w", err)
+	}
+	return buf.Bytes(), ctx.Err()
+}
+
+// imageCanvas is the library's image canvas with fonts for characters that the built-in one lacks.
+type imageCanvas struct {
+	*vgimg.Canvas
+	fallback *fallback
+	report   *Report
+	buf      sfnt.Buffer
+}
+
+// FillString draws runs of characters that one font has.
+func (c *imageCanvas) FillString(f font.Face, pt vg.Point, text string) {
+	start := 0
+	var current *opentype.Font
+	flush := func(end int) {
+		if end <= start {
+			return
+		}
+		face := f
+		if current != nil {
+			face.Face = current
+		}
+		run := text[start:end]
+		c.Canvas.FillString(face, pt, run)
+		pt.X += face.Width(run)
+		start = end
+	}
+	for i, ch := range text {
+		want := current
+		switch idx, err := f.Face.GlyphIndex(&c.buf, ch); {
+		case err == nil && idx != 0 || unicode.IsSpace(ch) || unicode.Is(unicode.Cf, ch) || unicode.Is(unicode.Mn, ch):
+			want = nil
+		default:
+			want = c.fallback.find(ch)
+			if want == nil && !slices.Contains(c.report.Missing, ch) {
+				c.report.Missing = append(c.report.Missing, ch)
+			}
+		}
+		if want != current {
+			flush(i)
+			current = want
+		}
+	}
+	flush(len(text))
+}
+
+// fallback finds fonts for characters, reading font files only when a character needs one.
+type fallback struct {
+	fonts []*opentype.Font
+	// files are those not read yet, in the order of preference.
+	files []string
+	found map[rune]*opentype.Font
+	buf   sfnt.Buffer
+}
+
+func newFallback(files []string) (*fallback, error) {
+	f := &fallback{found: map[rune]*opentype.Font{}}
+	for _, file := range files {
+		list, err := readFonts(file)
+		if err != nil {
+			return nil, fmt.Errorf("font %s: %w", file, err)
+		}
+		f.fonts = append(f.fonts, list...)
+	}
+	f.files = systemFonts()
+	return f, nil
+}
+
+func (f *fallback) find(ch rune) *opentype.Font {
+	if font, ok := f.found[ch]; ok {
+		return font
+	}
+	has := func(list []*opentype.Font) *opentype.Font {
+		for _, font := range list {
+			if idx, err := font.GlyphIndex(&f.buf, ch); err == nil && idx != 0 {
+				return font
+			}
+		}
+		return nil
+	}
+	got := has(f.fonts)
+	for got == nil && len(f.files) > 0 {
+		file := f.files[0]
+		f.files = f.files[1:]
+		list, err := readFonts(file)
+		if err != nil {
+			continue // not what its name promises; the next one may be
+		}
+		f.fonts = append(f.fonts, list...)
+		got = has(list)
+	}
+	f.found[ch] = got
+	return got
+}
+
+func readFonts(file string) ([]*opentype.Font, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	c, err := opentype.ParseCollection(data)
+	if err != nil {
+		return nil, err
+	}
+	var out []*opentype.Font
+	var buf sfnt.Buffer
+	for i := range c.NumFonts() {
+		one, err := c.Font(i)
+		if err != nil {
+			return nil, err
+		}
+		if name, _ := one.Name(&buf, sfnt.NameIDFamily); c.NumFonts() > 1 && strings.Contains(name, " SC") {
+			// Of a collection for all of East Asia, the simplified Chinese shapes come first.
+			out = append([]*opentype.Font{one}, out...)
+			continue
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// systemFonts lists installed fonts with Chinese, the better ones first. Only names are looked at; the files are opened when they are needed.
+func systemFonts() []string {
+	wanted := []string{
+		"notosanscjk-regular", "notosanscjksc-regular", "notosanssc-regular", "notosanssc", "sourcehansanssc-regular", "sourcehansanscn-regular", "sourcehansans-regular",
+		"wqy-microhei", "wqy-zenhei", "droidsansfallbackfull", "droidsansfallback", "pingfang", "hiragino sans gb", "stheiti light", "stheiti medium", "msyh", "simhei", "simsun", "arialunicode", "arial unicode", "dejavusans",
+	}
+	var dirs []string
+	home, _ := os.UserHomeDir()
+	switch runtime.GOOS {
+	case "darwin":
+		dirs = []string{"/System/Library/Fonts", "/Library/Fonts", filepath.Join(home, "Library/Fonts")}
+	case "windows":
+		dirs = []string{filepath.Join(cmp.Or(os.Getenv("WINDIR"), `C:\Windows`), "Fonts")}
+	default:
+		dirs = []string{filepath.Join(home, ".local/share/fonts"), filepath.Join(home, ".fonts"), "/usr/local/share/fonts", "/usr/share/fonts"}
+	}
+	type found struct {
+		rank int
+		file string
+	}
+	var list []found
+	for _, dir := range dirs {
+		_ = filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return nil // a directory that cannot be read has no fonts for us
+			}
+			name := strings.ToLower(e.Name())
+			ext := filepath.Ext(name)
+			if ext != ".ttf" && ext != ".otf" && ext != ".ttc" && ext != ".otc" {
+				return nil
+			}
+			if rank := slices.Index(wanted, strings.TrimSuffix(name, ext)); rank >= 0 {
+				list = append(list, found{rank, path})
+			}
+			return nil
+		})
+	}
+	slices.SortStableFunc(list, func(a, b found) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.file, b.file)) })
+	out := make([]string, len(list))
+	for i, l := range list {
+		out[i] = l.file
+	}
+	return out
+}
