@@ -3,6 +3,11 @@ output "contact_points" {
   value       = { for robot, point in grafana_contact_point.robot : robot => point.name }
 }
 
+output "owns_policy" {
+  description = "Whether the notification policy is Lookout's."
+  value       = var.own_policy
+}
+
 output "timing" {
   description = "group_wait, group_interval and repeat_interval in seconds: what a message may wait, for whoever measures."
   value       = local.seconds

@@ -20,6 +20,8 @@ locals {
 
 # One tree for the whole Grafana, which this resource owns: what others put there is lost.
 resource "grafana_notification_policy" "tree" {
+  count = var.own_policy ? 1 : 0
+
   # What comes without Lookout's label, such as a rule tried out by hand, still reaches somebody.
   contact_point = grafana_contact_point.robot[local.default_robot].name
   group_by      = local.group_by
@@ -63,4 +65,9 @@ resource "grafana_notification_policy" "tree" {
       }
     }
   }
+}
+
+moved {
+  from = grafana_notification_policy.tree
+  to   = grafana_notification_policy.tree[0]
 }

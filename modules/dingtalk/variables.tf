@@ -56,6 +56,13 @@ variable "keyword" {
   }
 }
 
+variable "own_policy" {
+  description = "Whether Lookout owns the notification policy. It is one tree for the whole Grafana, and what others put there is lost; say false where it is not Lookout's alone, and let the rules name their contact point (Grafana 10.4)."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "plain_http_hosts" {
   description = "Hosts that webhooks may name with http:// instead of https://, for a robot inside the container network or on the loopback. Empty by default: a token must not travel in clear."
   type        = set(string)

@@ -39,17 +39,17 @@ run "alerts_are_routed_by_lookouts_own_label_and_critical_ones_to_the_robot_on_c
   command = apply
 
   assert {
-    condition     = one(grafana_notification_policy.tree.policy[0].matcher) == { label = "lookout_env", match = "=", value = "prod" }
-    error_message = "the matcher is ${jsonencode(grafana_notification_policy.tree.policy[0].matcher)}"
+    condition     = one(grafana_notification_policy.tree[0].policy[0].matcher) == { label = "lookout_env", match = "=", value = "prod" }
+    error_message = "the matcher is ${jsonencode(grafana_notification_policy.tree[0].policy[0].matcher)}"
   }
 
   assert {
-    condition     = grafana_notification_policy.tree.contact_point == "lookout-prod-team" && grafana_notification_policy.tree.policy[0].contact_point == "lookout-prod-team"
+    condition     = grafana_notification_policy.tree[0].contact_point == "lookout-prod-team" && grafana_notification_policy.tree[0].policy[0].contact_point == "lookout-prod-team"
     error_message = "the default robot is not the one that was named"
   }
 
   assert {
-    condition     = grafana_notification_policy.tree.policy[0].policy[0].contact_point == "lookout-prod-oncall" && one(grafana_notification_policy.tree.policy[0].policy[0].matcher).value == "critical"
+    condition     = grafana_notification_policy.tree[0].policy[0].policy[0].contact_point == "lookout-prod-oncall" && one(grafana_notification_policy.tree[0].policy[0].policy[0].matcher).value == "critical"
     error_message = "the route does not reach the robot on call"
   }
 }
@@ -78,5 +78,18 @@ run "mail_goes_beside_the_message" {
   assert {
     condition     = alltrue([for point in values(grafana_contact_point.robot) : one(point.email).addresses == tolist(["oncall@example.com", "boss@example.com"])])
     error_message = "a contact point has no mail"
+  }
+}
+
+run "somebody_elses_policy_is_left_alone" {
+  command = apply
+
+  variables {
+    own_policy = false
+  }
+
+  assert {
+    condition     = length(grafana_notification_policy.tree) == 0
+    error_message = "the policy would be overwritten"
   }
 }

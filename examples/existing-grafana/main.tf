@@ -1,0 +1,56 @@
+# Lookout's content in a Grafana that is already there, Grafana Cloud too, and nothing else: no Docker, no containers.
+#
+#   export GRAFANA_URL=https://grafana.example.com GRAFANA_AUTH=<token of a service account>
+#   terraform init && terraform apply
+
+module "datasource" {
+  source = "../../modules/datasource"
+
+  url = var.prometheus_url
+  # Its own default stays what it is.
+  is_default = false
+  name       = "Lookout"
+  uid        = "lookout"
+}
+
+module "dashboards" {
+  source = "../../modules/dashboards"
+
+  path       = "${path.root}/../../dashboards"
+  datasource = module.datasource.prometheus
+  thresholds = module.alert_rules.panel_thresholds
+  folder_titles = {
+    go         = "Lookout: Go"
+    monitoring = "Lookout: Monitoring"
+  }
+}
+
+module "alert_rules" {
+  source = "../../modules/alert-rules"
+
+  path            = "${path.root}/../../alerts"
+  environment     = var.environment
+  datasource      = module.datasource.prometheus
+  dashboards      = module.dashboards.dashboards
+  folder          = { title = "Lookout: Alerts" }
+  grafana_version = var.grafana_version
+
+  # From 10.4 rules can name their contact point, and the notification policy, which belongs to somebody else here, is
+  # left alone.
+  contact_point = local.own_policy ? null : module.dingtalk.contact_points["lookout"]
+}
+
+module "dingtalk" {
+  source = "../../modules/dingtalk"
+
+  environment      = var.environment
+  rules            = module.alert_rules.rules
+  own_policy       = local.own_policy
+  robots           = ["lookout"]
+  webhooks         = { lookout = var.robot_webhook }
+  plain_http_hosts = var.plain_http_hosts
+}
+
+locals {
+  own_policy = tonumber(regex("^[0-9]+", var.grafana_version)) * 100 + tonumber(regex("^[0-9]+[.]([0-9]+)", var.grafana_version)[0]) < 1004
+}
