@@ -12,9 +12,8 @@ func (c *Checker) nearest(name string) string {
 		return near
 	}
 	best, score := "", 0.0
-	params := levenshtein.NewParams().MinScore(0.6)
 	for _, candidate := range c.inv.Names() {
-		if s := likeness(name, candidate, params); s > score {
+		if s := likeness(name, candidate); s > score {
 			best, score = candidate, s
 		}
 	}
@@ -26,7 +25,7 @@ func (c *Checker) nearest(name string) string {
 }
 
 // likeness is 1 for equal names. Names that differ only by a unit or type suffix, or hold the same words in another order, are nearer than the letters say.
-func likeness(a, b string, params *levenshtein.Params) float64 {
+func likeness(a, b string) float64 {
 	if strings.Contains(a, ":") != strings.Contains(b, ":") {
 		return 0
 	}
@@ -40,7 +39,7 @@ func likeness(a, b string, params *levenshtein.Params) float64 {
 	if len(short)*2 < len(long) {
 		return 0
 	}
-	s := levenshtein.Similarity(a, b, params)
+	s := 1 - float64(levenshtein.Distance(a, b, nil))/float64(len(long))
 	if words := commonWords(a, b); words > s {
 		s = words
 	}
