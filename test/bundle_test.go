@@ -66,7 +66,7 @@ func (s *stack) bundle(t *testing.T) {
 		data, err := os.ReadFile(filepath.Join(s.root(root), "terraform.tfstate"))
 		save("terraform/"+root+".tfstate", string(redactedState(data)), err)
 	}
-	save("terraform/output.log", s.log.From(0), nil)
+	save("terraform/output.log", s.log.String(), nil)
 	t.Logf("logs, targets, rules, messages and states: %s", dir)
 }
 

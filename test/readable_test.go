@@ -23,9 +23,9 @@ func (s *story) messageReadable(t *testing.T) {
 			t.Errorf("the %s lacks the keyword %s: %q", part, keyword, text)
 		}
 	}
-	for fact, text := range map[string]string{"rule": alert, "instance": instance} {
-		if !strings.Contains(s.firing.Text, text) {
-			t.Errorf("the body does not name the %s %s", fact, text)
+	for line, text := range map[*regexp.Regexp]string{ruleLine: alert, instanceLine: instance} {
+		if found := line.FindStringSubmatch(s.firing.Text); found == nil || found[1] != text {
+			t.Errorf("the body has no line for %s like %s, only %q", text, line, found)
 		}
 	}
 	s.requireValue(t)
@@ -36,7 +36,10 @@ func (s *story) messageReadable(t *testing.T) {
 	}
 }
 
+// A fact stands on a line of its own behind its Chinese or English name.
 var (
+	ruleLine      = regexp.MustCompile(`(?m)^.*(?:规则|Rule)[^\w\n]*[:：]\s*([\w-]+)`)
+	instanceLine  = regexp.MustCompile(`(?m)^.*(?:实例|Instance)[^\w\n]*[:：]\s*([\w-]+)`)
 	valueLine     = regexp.MustCompile(`(?m)^.*(?:当前值|Value)[^0-9\n]*([0-9.]+)`)
 	thresholdLine = regexp.MustCompile(`(?m)^.*(?:阈值|Threshold)[^0-9\n]*([0-9.]+)`)
 	timestamp     = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}`)
@@ -142,7 +145,7 @@ func (s *story) requireLinks(t *testing.T) {
 	definition := s.definition(t)
 	if rule := links["rule"]; rule == nil {
 		t.Error("the body has no link to the rule in this Grafana")
-	} else if !strings.Contains(rule.Path, "/"+definition.UID+"/") {
+	} else if rule.Path != "/alerting/grafana/"+definition.UID+"/view" {
 		t.Errorf("the rule's link %s does not lead to the rule %s", rule, definition.UID)
 	}
 	panel := links["panel"]
