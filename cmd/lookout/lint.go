@@ -122,7 +122,7 @@ func refused(qs []*queries.Query, line int) bool {
 // dropOld leaves only the findings that the revision did not have. A finding is the same if rule, file, dashboard, panel and message are; lines move with every
 // edit. Of equal findings as many are old as there were before.
 func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []source, cfg lint.Config, parser *promql.Parser) error {
-	base, renamed, err := atRevision(ctx, c.NewSince, files)
+	base, err := atRevision(ctx, c.NewSince, files)
 	if err != nil {
 		return err
 	}
@@ -130,13 +130,26 @@ func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []sour
 	if err != nil {
 		return fmt.Errorf("at %s: %w", c.NewSince, err)
 	}
+	movedTo := map[string]string{} // title of a dashboard → its file now, if it is a new one
+	was, is := map[string]bool{}, map[string]bool{}
+	for _, f := range base {
+		was[f.name] = true
+	}
+	for _, f := range files {
+		is[f.name] = true
+	}
+	for _, f := range result.Findings {
+		if f.Dashboard != "" && !was[f.File] {
+			movedTo[f.Dashboard] = f.File
+		}
+	}
 	had := map[string]int{}
 	key := func(f lint.Finding, file string) string {
 		return strings.Join([]string{f.Rule, file, f.Panel, stripLines(f.Message)}, "\x00")
 	}
 	for _, f := range old.Findings {
 		file := f.File
-		if to, ok := renamed[file]; ok {
+		if to, ok := movedTo[f.Dashboard]; ok && !is[file] {
 			file = to
 		}
 		had[key(f, file)]++

@@ -11,25 +11,64 @@ import (
 	"strings"
 )
 
-// atRevision gives the files as they were in a commit. Those that did not change since are read from the disk. renamed maps old names to new ones.
-func atRevision(ctx context.Context, rev string, files []source) (base []source, renamed map[string]string, err error) {
+// atRevision gives the files as they were in a commit, under the names they have now. Those that did not change since are read from the disk; those that are
+// no more are there too, under their path from the top of the repository.
+func atRevision(ctx context.Context, rev string, files []source) (base []source, err error) {
 	if strings.HasPrefix(rev, "-") {
-		return nil, nil, fmt.Errorf("%q is no revision", rev)
+		return nil, fmt.Errorf("%q is no revision", rev)
 	}
 	if _, err := git(ctx, "rev-parse", "--verify", "--quiet", rev+"^{commit}"); err != nil {
-		return nil, nil, fmt.Errorf("%q is no commit of this repository: %w", rev, err)
+		return nil, fmt.Errorf("%q is no commit of this repository: %w", rev, err)
 	}
-	prefix, err := git(ctx, "rev-parse", "--show-prefix")
+	out, err := git(ctx, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return nil, err
+	}
+	top := strings.TrimSuffix(string(out), "\n")
+	changed, gone, err := changes(ctx, top, rev)
+	if err != nil {
+		return nil, err
+	}
+	show := func(name string) func() ([]byte, error) {
+		return func() ([]byte, error) { return git(ctx, "show", rev+":"+name) }
+	}
+	for _, f := range files {
+		abs, err := filepath.Abs(f.name)
+		if err != nil {
+			return nil, err
+		}
+		if real, err := filepath.EvalSymlinks(abs); err == nil {
+			abs = real
+		}
+		name, err := filepath.Rel(top, abs)
+		if err != nil || strings.HasPrefix(name, "..") {
+			return nil, fmt.Errorf("%s is not in the repository %s, so nothing is known about it at %s", f.name, top, rev)
+		}
+		was, ok := changed[filepath.ToSlash(name)]
+		switch {
+		case !ok:
+			base = append(base, f)
+		case was != "":
+			base = append(base, source{f.name, show(was)})
+		}
+	}
+	// What was deleted may have been moved and changed so much that git sees no rename.
+	for _, name := range gone {
+		switch strings.ToLower(filepath.Ext(name)) {
+		case ".json", ".yaml", ".yml":
+			base = append(base, source{name, show(name)})
+		}
+	}
+	return base, nil
+}
+
+// changes compares a commit with the working tree. changed maps paths from the top to what they were called, "" if they are new.
+func changes(ctx context.Context, top, rev string) (changed map[string]string, gone []string, err error) {
+	out, err := git(ctx, "-C", top, "diff", "--name-status", "--find-renames", "-z", rev, "--")
 	if err != nil {
 		return nil, nil, err
 	}
-	dir := strings.TrimSuffix(string(prefix), "\n")
-	out, err := git(ctx, "diff", "--name-status", "--find-renames", "--relative", "-z", rev, "--")
-	if err != nil {
-		return nil, nil, err
-	}
-	changed := map[string]string{} // new name → old name, "" if the file is new
-	renamed = map[string]string{}
+	changed = map[string]string{}
 	fields := strings.Split(string(out), "\x00")
 	for i := 0; i+1 < len(fields); i += 2 {
 		switch status := fields[i]; {
@@ -38,36 +77,25 @@ func atRevision(ctx context.Context, rev string, files []source) (base []source,
 				return nil, nil, errors.New("git diff: unexpected output")
 			}
 			changed[fields[i+2]] = fields[i+1]
-			if status[0] == 'R' {
-				renamed[fields[i+1]] = fields[i+2]
-			}
 			i++
 		case status == "A":
 			changed[fields[i+1]] = ""
+		case status == "D":
+			gone = append(gone, fields[i+1])
 		default:
 			changed[fields[i+1]] = fields[i+1]
 		}
 	}
-	untracked, err := git(ctx, "ls-files", "--others", "-z", "--", ".")
+	out, err = git(ctx, "-C", top, "ls-files", "--others", "-z")
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range strings.Split(string(untracked), "\x00") {
+	for name := range strings.SplitSeq(string(out), "\x00") {
 		if _, ok := changed[name]; !ok && name != "" {
 			changed[name] = ""
 		}
 	}
-	for _, f := range files {
-		name := filepath.ToSlash(filepath.Clean(f.name))
-		was, ok := changed[name]
-		switch {
-		case !ok:
-			base = append(base, f)
-		case was != "":
-			base = append(base, source{was, func() ([]byte, error) { return git(ctx, "show", rev+":"+dir+was) }})
-		}
-	}
-	return base, renamed, nil
+	return changed, gone, nil
 }
 
 func git(ctx context.Context, args ...string) ([]byte, error) {

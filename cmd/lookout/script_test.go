@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"testing"
 
@@ -16,6 +17,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
+var update = flag.Bool("update", false, "rewrite the expected outputs in the scripts")
+
 // TestScripts runs every testdata/script/*.txtar. They are the documentation of the commands, too: one file a story, named after the command.
 //
 // "exits N command…" asserts an exact exit code, which "!" cannot.
@@ -25,5 +28,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                scriptCommands,
+		// go test ./cmd/lookout -run TestScripts/lint -update rewrites the expected outputs, for a person to read in the diff.
+		UpdateScripts: *update,
 	})
 }
