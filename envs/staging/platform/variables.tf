@@ -3,6 +3,11 @@ variable "bind_address" {
   type        = string
   default     = "127.0.0.1"
   nullable    = false
+
+  validation {
+    condition     = can(cidrhost("${var.bind_address}/32", 0)) || can(cidrhost("${var.bind_address}/128", 0))
+    error_message = "bind_address is \"${var.bind_address}\", which is no IP address; use \"127.0.0.1\" for this machine only."
+  }
 }
 
 variable "docker_host" {
@@ -51,6 +56,11 @@ variable "name" {
   type        = string
   default     = "lookout-staging"
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.name))
+    error_message = "name is \"${var.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
+  }
 }
 
 variable "ports" {
@@ -117,4 +127,9 @@ variable "time_zone" {
   type        = string
   default     = "Asia/Shanghai"
   nullable    = false
+
+  validation {
+    condition     = can(regex("^(UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$", var.time_zone))
+    error_message = "time_zone is \"${var.time_zone}\"; use an IANA name such as \"Asia/Shanghai\", \"Europe/Berlin\" or \"UTC\"."
+  }
 }

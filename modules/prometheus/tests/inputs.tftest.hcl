@@ -320,7 +320,7 @@ run "a_secret_outside_the_directory_is_refused" {
 
   variables {
     secrets_directory = "/srv/secrets"
-    scrape_jobs       = { go = { authorization = { credentials_file = "../../etc/shadow" }, targets = [{ address = "exporter:9100" }] } }
+    scrape_jobs       = { go = { authorization = { credentials_file = "mysql/../../etc/shadow" }, targets = [{ address = "exporter:9100" }] } }
   }
 
   expect_failures = [var.scrape_jobs]

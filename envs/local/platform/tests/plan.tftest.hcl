@@ -95,3 +95,36 @@ run "one_port_for_two_services_is_refused" {
 
   expect_failures = [var.ports]
 }
+
+run "a_name_with_capitals_is_refused_once" {
+  command = plan
+
+  variables {
+    name = "Lookout"
+  }
+
+  # Anything beside this failure, such as the same complaint of a module, would be an error.
+  expect_failures = [var.name]
+}
+
+run "a_host_name_as_address_is_refused_once" {
+  command = plan
+
+  variables {
+    bind_address = "localhost"
+  }
+
+  # Anything beside this failure, such as the same complaint of a module, would be an error.
+  expect_failures = [var.bind_address]
+}
+
+run "a_zone_that_is_an_offset_is_refused_once" {
+  command = plan
+
+  variables {
+    time_zone = "+08:00"
+  }
+
+  # Anything beside this failure, such as the same complaint of a module, would be an error.
+  expect_failures = [var.time_zone]
+}

@@ -101,3 +101,36 @@ run "links_that_lead_nowhere_are_warned_of" {
 
   expect_failures = [check.links_lead_to_grafana]
 }
+
+run "a_name_with_capitals_is_refused_once" {
+  command = plan
+
+  variables {
+    name = "Lookout"
+  }
+
+  # Anything beside this failure, such as the same complaint of a module, would be an error.
+  expect_failures = [var.name]
+}
+
+run "a_host_name_as_address_is_refused_once" {
+  command = plan
+
+  variables {
+    bind_address = "localhost"
+  }
+
+  # Anything beside this failure, such as the same complaint of a module, would be an error.
+  expect_failures = [var.bind_address]
+}
+
+run "a_zone_that_is_an_offset_is_refused_once" {
+  command = plan
+
+  variables {
+    time_zone = "+08:00"
+  }
+
+  # Anything beside this failure, such as the same complaint of a module, would be an error.
+  expect_failures = [var.time_zone]
+}
