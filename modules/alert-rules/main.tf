@@ -24,14 +24,12 @@ locals {
   rules = {
     for entry in local.entries : entry.rule.alert => {
       uid     = entry.rule.uid
-      file    = "${local.directory}/${entry.file}"
+      file    = "${local.shown}/${entry.file}"
       group   = entry.group
       expr    = try(replace(entry.rule.expr, "[${entry.rule.window}]", "[${coalesce(var.overrides[entry.rule.alert].window, entry.rule.window)}]"), entry.rule.expr)
       compare = keys(entry.rule.threshold)[0]
-      threshold = try(
-        coalesce(var.overrides[entry.rule.alert].threshold, values(entry.rule.threshold)[0]),
-        values(entry.rule.threshold)[0],
-      )
+      # As it stands here 0 is a threshold, and null is none.
+      threshold  = tonumber(try(coalesce(var.overrides[entry.rule.alert].threshold), values(entry.rule.threshold)[0]))
       overridden = try(var.overrides[entry.rule.alert].threshold, null) != null
       pending = sum(concat([0], [
         for part in regexall("([0-9]+)(ms|s|m|h|d|w|y)", try(coalesce(var.overrides[entry.rule.alert].pending), entry.rule.for, "0s")) : part[0] * local.seconds_in[part[1]]

@@ -3,7 +3,9 @@
 
 locals {
   directory = trimsuffix(var.path, "/")
-  files     = [for file in sort(fileset(local.directory, "*.yaml")) : file if !endswith(file, ".test.yaml")]
+  # The directory as messages name it: seen from the repository, not from the root module.
+  shown = replace(local.directory, "/^([.]{1,2}/)+/", "")
+  files = [for file in sort(fileset(local.directory, "*.yaml")) : file if !endswith(file, ".test.yaml")]
 
   # null: not YAML.
   documents = { for file in local.files : file => try(yamldecode(file("${local.directory}/${file}")), null) }
@@ -20,7 +22,7 @@ locals {
         file  = entry.file
         group = try(tostring(entry.group.name), "")
         rule  = rule
-        at    = "${local.directory}/${entry.file}: rule ${try("\"${rule.alert}\"", "number ${index + 1} of group \"${entry.group.name}\"", index + 1)}"
+        at    = "${local.shown}/${entry.file}: rule ${try("\"${rule.alert}\"", "number ${index + 1} of group \"${entry.group.name}\"", index + 1)}"
       }
     ]
   ])
@@ -38,19 +40,19 @@ locals {
 
 locals {
   wrong_files = concat(
-    [for file, document in local.documents : "${local.directory}/${file} is not YAML, or empty; `go test ./internal/alerts` names the line" if document == null],
+    [for file, document in local.documents : "${local.shown}/${file} is not YAML, or empty; `go test ./internal/alerts` names the line" if document == null],
     flatten([for file, document in local.documents : [
-      for field in setsubtract(try(keys(document), []), local.fields.document) : "${local.directory}/${file}: unknown field \"${field}\"; a rule file has ${join(", ", local.fields.document)}"
+      for field in setsubtract(try(keys(document), []), local.fields.document) : "${local.shown}/${file}: unknown field \"${field}\"; a rule file has ${join(", ", local.fields.document)}"
     ]]),
-    [for file, document in local.documents : "${local.directory}/${file}: no groups" if document != null && try(length(document.groups), 0) == 0],
+    [for file, document in local.documents : "${local.shown}/${file}: no groups" if document != null && try(length(document.groups), 0) == 0],
   )
 
   wrong_groups = flatten([
     for entry in local.groups : [
-      [for field in setsubtract(try(keys(entry.group), []), local.fields.group) : "${local.directory}/${entry.file}: unknown field \"${field}\" in a group; known are ${join(", ", local.fields.group)}"],
-      [for problem in ["has no name"] : "${local.directory}/${entry.file}: a group ${problem}" if !can(regex(".", entry.group.name))],
-      [for problem in ["has no rules"] : "${local.directory}/${entry.file}: group \"${try(entry.group.name, "")}\" ${problem}" if try(length(entry.group.rules), 0) == 0],
-      [for problem in ["interval"] : "${local.directory}/${entry.file}: group \"${try(entry.group.name, "")}\" needs an interval such as 1m" if !can(regex(local.duration, entry.group.interval))],
+      [for field in setsubtract(try(keys(entry.group), []), local.fields.group) : "${local.shown}/${entry.file}: unknown field \"${field}\" in a group; known are ${join(", ", local.fields.group)}"],
+      [for problem in ["has no name"] : "${local.shown}/${entry.file}: a group ${problem}" if !can(regex(".", entry.group.name))],
+      [for problem in ["has no rules"] : "${local.shown}/${entry.file}: group \"${try(entry.group.name, "")}\" ${problem}" if try(length(entry.group.rules), 0) == 0],
+      [for problem in ["interval"] : "${local.shown}/${entry.file}: group \"${try(entry.group.name, "")}\" needs an interval such as 1m" if !can(regex(local.duration, entry.group.interval))],
     ]
   ])
 
@@ -86,7 +88,7 @@ locals {
   uses = {
     alert = { for entry in local.entries : try(entry.rule.alert, "") => entry.at... }
     uid   = { for entry in local.entries : try(entry.rule.uid, "") => entry.at... }
-    group = { for entry in local.groups : try(entry.group.name, "") => "${local.directory}/${entry.file}"... }
+    group = { for entry in local.groups : try(entry.group.name, "") => "${local.shown}/${entry.file}"... }
   }
   doubles = flatten([
     for kind, names in local.uses : [
@@ -94,10 +96,11 @@ locals {
     ]
   ])
 
-  wrong_overrides = concat(
+  # Only once the files are known to be complete: what a broken one would have held is not missing.
+  wrong_overrides = length(local.wrong_files) > 0 ? [] : concat(
     [for name in setsubtract(keys(var.overrides), keys(local.uses.alert)) : "overrides has \"${name}\", but there is no such alert; known are ${join(", ", keys(local.uses.alert))}"],
     [for name in setsubtract(keys(var.intervals), keys(local.uses.group)) : "intervals has \"${name}\", but there is no such group; known are ${join(", ", keys(local.uses.group))}"],
-    [for entry in local.entries : "overrides gives \"${entry.rule.alert}\" a window, but the rule in ${local.directory}/${entry.file} has none" if try(var.overrides[entry.rule.alert].window, null) != null && !can(entry.rule.window)],
+    [for entry in local.entries : "overrides gives \"${entry.rule.alert}\" a window, but the rule in ${local.shown}/${entry.file} has none" if try(var.overrides[entry.rule.alert].window, null) != null && !can(entry.rule.window)],
     [for entry in local.groups : "the interval of group \"${entry.group.name}\" is ${local.intervals[entry.group.name][0]} s; Grafana evaluates every 10 s or a multiple of that" if try(local.intervals[entry.group.name][0] < 10 || local.intervals[entry.group.name][0] % 10 != 0, false)],
   )
 

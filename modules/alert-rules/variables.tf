@@ -87,11 +87,17 @@ variable "overrides" {
   type = map(object({
     paused    = optional(bool, false)
     pending   = optional(string)
-    threshold = optional(number)
+    threshold = optional(string)
     window    = optional(string)
   }))
   default  = {}
   nullable = false
+
+  # A string, although only numbers pass: Terraform's own refusal of another type does not name the alert.
+  validation {
+    condition     = alltrue([for name, override in var.overrides : override.threshold == null || can(tonumber(override.threshold))])
+    error_message = "overrides: ${join(", ", [for name, override in var.overrides : "the threshold of ${name} is \"${override.threshold}\"" if override.threshold != null && !can(tonumber(override.threshold))])}, which is no number."
+  }
 
   validation {
     condition = alltrue(flatten([

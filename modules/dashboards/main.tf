@@ -5,6 +5,8 @@
 
 locals {
   directory = trimsuffix(var.path, "/")
+  # The directory as messages name it: seen from the repository, not from the root module.
+  shown = replace(local.directory, "/^([.]{1,2}/)+/", "")
 
   # "go/service.json"; deeper or shallower files are findings, not dashboards.
   all_files = sort(fileset(local.directory, "**/*.json"))
@@ -58,13 +60,13 @@ locals {
   }
 
   findings = concat(
-    [for file in local.strays : "${local.directory}/${file} is not in a folder: dashboards live in ${local.directory}/<folder>/<uid>.json"],
-    [for file in local.invalid : "${local.directory}/${file} is not a JSON object; `lookout fmt --check ${local.directory}/${file}` names the line"],
-    [for uid, files in local.duplicates : "the uid ${uid} is used by ${join(" and ", [for file in files : "${local.directory}/${file}"])}: rename one of the files and the uid in it"],
-    [for file in local.misnamed : "${local.directory}/${file} has the uid \"${local.own_uids[file]}\": file name and uid must be the same"],
-    [for file in local.untitled : "${local.directory}/${file} has no title"],
-    [for file in local.folder_titled : "${local.directory}/${file} has its folder's title \"${local.titles[file]}\", which Grafana refuses: rename the dashboard, or the folder by folder_titles"],
-    [for files in local.twice_titled : "${join(" and ", [for file in files : "${local.directory}/${file}"])} have the same title \"${local.titles[files[0]]}\", which Grafana refuses within a folder"],
+    [for file in local.strays : "${local.shown}/${file} is not in a folder: dashboards live in ${local.shown}/<folder>/<uid>.json"],
+    [for file in local.invalid : "${local.shown}/${file} is not a JSON object; `lookout fmt --check ${local.shown}/${file}` names the line"],
+    [for uid, files in local.duplicates : "the uid ${uid} is used by ${join(" and ", [for file in files : "${local.shown}/${file}"])}: rename one of the files and the uid in it"],
+    [for file in local.misnamed : "${local.shown}/${file} has the uid \"${local.own_uids[file]}\": file name and uid must be the same"],
+    [for file in local.untitled : "${local.shown}/${file} has no title"],
+    [for file in local.folder_titled : "${local.shown}/${file} has its folder's title \"${local.titles[file]}\", which Grafana refuses: rename the dashboard, or the folder by folder_titles"],
+    [for files in local.twice_titled : "${join(" and ", [for file in files : "${local.shown}/${file}"])} have the same title \"${local.titles[files[0]]}\", which Grafana refuses within a folder"],
     [for uid in local.long_uids : "${uid}.json: a uid has 1 to 40 letters, digits, '-' and '_'"],
     [for name in local.long_folders : "folder ${name}: its uid ${var.folder_uid_prefix}${name} has to be 1 to 40 letters, digits, '-' and '_'"],
   )

@@ -112,7 +112,7 @@ variable "rule_overrides" {
   type = map(object({
     paused    = optional(bool, false)
     pending   = optional(string)
-    threshold = optional(number)
+    threshold = optional(string)
     window    = optional(string)
   }))
   default = {

@@ -188,7 +188,7 @@ run "an_unknown_field_is_refused" {
   }
 
   assert {
-    condition     = local.findings == ["./tests/fixtures/unknown-field/go.yaml: rule \"GoThreadsHigh\": unknown field \"fro\"; known are alert, annotations, exec_err_state, expr, for, keep_firing_for, labels, no_data_state, panel, threshold, uid, unit, window"]
+    condition     = local.findings == ["tests/fixtures/unknown-field/go.yaml: rule \"GoThreadsHigh\": unknown field \"fro\"; known are alert, annotations, exec_err_state, expr, for, keep_firing_for, labels, no_data_state, panel, threshold, uid, unit, window"]
     error_message = "it says ${jsonencode(local.findings)}"
   }
 
@@ -203,7 +203,7 @@ run "a_threshold_that_is_no_number_is_refused" {
   }
 
   assert {
-    condition     = local.findings == ["./tests/fixtures/no-number/go.yaml: rule \"GoThreadsHigh\": threshold above is \"eight\", which is no number"]
+    condition     = local.findings == ["tests/fixtures/no-number/go.yaml: rule \"GoThreadsHigh\": threshold above is \"eight\", which is no number"]
     error_message = "it says ${jsonencode(local.findings)}"
   }
 
@@ -248,7 +248,7 @@ run "a_link_to_a_panel_that_does_not_exist_is_refused" {
   }
 
   assert {
-    condition     = local.findings == ["./tests/fixtures/no-such-panel/go.yaml: rule \"GoThreadsHigh\": dashboard \"go-runtime\" has no panel 99"]
+    condition     = local.findings == ["tests/fixtures/no-such-panel/go.yaml: rule \"GoThreadsHigh\": dashboard \"go-runtime\" has no panel 99"]
     error_message = "it says ${jsonencode(local.findings)}"
   }
 
@@ -280,6 +280,16 @@ run "a_pending_period_that_is_no_duration_is_refused" {
 
   variables {
     overrides = { GoThreadsHigh = { pending = "soon" } }
+  }
+
+  expect_failures = [var.overrides]
+}
+
+run "an_override_that_is_no_number_is_refused" {
+  command = plan
+
+  variables {
+    overrides = { GoThreadsHigh = { threshold = "eight" } }
   }
 
   expect_failures = [var.overrides]
