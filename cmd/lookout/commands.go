@@ -18,6 +18,7 @@ type commands struct {
 	Diff   diffCmd   `cmd:"" help:"Tell what changed in dashboards and alerts, in words."`
 	Render renderCmd `cmd:"" help:"Draw dashboards without a Grafana: SVG, PNG or one HTML page, with curves if there is a Prometheus."`
 	Pull   pullCmd   `cmd:"" help:"Bring edits made in Grafana's UI back into the files, or report drift."`
+	Import importCmd `cmd:"" help:"Take a published dashboard in, or a newer revision of it."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -88,11 +88,18 @@ func (r *replayer) build(o *dashboard.Node, path string) *dashboard.Node {
 	return o.Clone()
 }
 
+// itemMark begins an entry of an order that names a new item by its place in the new file, where others name an old item by its place in the old file. Merged
+// orders hold new items of both sides.
+const itemMark = "new item "
+
 func (r *replayer) arrange(ch *Change) *dashboard.Node {
 	out := dashboard.NewArray()
 	for i, from := range ch.Order {
 		if from == "" {
-			if item := r.items[ch.Path+"/"+strconv.Itoa(i)]; item != nil {
+			from = itemMark + ch.Path + "/" + strconv.Itoa(i)
+		}
+		if key, new := strings.CutPrefix(from, itemMark); new {
+			if item := r.items[key]; item != nil {
 				out.Append(item.After.Clone())
 			}
 			continue
