@@ -78,11 +78,12 @@ fmt: ## Format Go, Terraform and dashboards
 	$(TERRAFORM) fmt -recursive
 
 .PHONY: lint
-lint: ## Formatting and static checks
+lint: ## Formatting, static checks, tests of the recording rules
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 	  [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; }
 	go vet ./...
 	$(TERRAFORM) fmt -check -recursive
+	.cache/bin/promtool test rules modules/prometheus/rules/*_test.yaml
 
 .PHONY: bench
 bench: ## Benchmarks of the Go programs
