@@ -45,26 +45,31 @@ func (c *renderCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	var list []*dashboard.Dashboard
+	// The names first, since they decide where pictures go; the dashboards again one by one, so that a thousand of them fit in memory.
+	var files []string
 	passedOver, err := dashboards(c.Paths, func(d *dashboard.Dashboard) error {
-		list = append(list, d)
+		files = append(files, d.File())
 		return nil
 	}, nil)
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
+	if len(files) == 0 {
 		return fmt.Errorf("no dashboard in %s (%s passed over)", strings.Join(c.Paths, ", "), count(passedOver, "other JSON file"))
 	}
-	targets, err := c.targets(list)
+	targets, err := c.targets(files)
 	if err != nil {
 		return err
 	}
 	var panels, placeholders, queries, problems int
-	for i, d := range list {
-		out, err := c.draw(ctx, d, opts)
+	for i, file := range files {
+		loaded := dashboard.LoadFile(file)
+		if loaded.Err != nil {
+			return fmt.Errorf("%s: %w", file, loaded.Err)
+		}
+		out, err := c.draw(ctx, loaded.Dashboard, opts)
 		if err != nil {
-			return fmt.Errorf("%s: %w", d.File(), err)
+			return fmt.Errorf("%s: %w", file, err)
 		}
 		if err := writePicture(a, targets[i], out); err != nil {
 			return err
@@ -72,13 +77,13 @@ func (c *renderCmd) Run(ctx context.Context, a *app) error {
 		report := opts.Report
 		panels, placeholders, queries, problems = panels+report.Panels, placeholders+report.Placeholders, queries+report.Queries, problems+len(report.Problems)
 		for _, p := range report.Problems {
-			a.note("%s: %v", d.File(), p)
+			a.note("%s: %v", file, p)
 		}
 		if len(report.Missing) > 0 {
-			a.note("%s: no font has %q; install one (Debian: fonts-noto-cjk) or name one with --font", d.File(), string(report.Missing))
+			a.note("%s: no font has %q; install one (Debian: fonts-noto-cjk) or name one with --font", file, string(report.Missing))
 		}
 	}
-	a.note("%s, %s, %d of them placeholders, %s, %d failed", count(len(list), "dashboard"), count(panels, "panel"), placeholders, count(queries, "request"), problems)
+	a.note("%s, %s, %d of them placeholders, %s, %d failed", count(len(files), "dashboard"), count(panels, "panel"), placeholders, count(queries, "request"), problems)
 	if problems > 0 {
 		return errFindings
 	}
@@ -164,7 +169,7 @@ func findPanel(d *dashboard.Dashboard, want string) (*dashboard.Panel, error) {
 }
 
 // targets are the files to write, "" for stdout. It settles the format, too.
-func (c *renderCmd) targets(list []*dashboard.Dashboard) ([]string, error) {
+func (c *renderCmd) targets(files []string) ([]string, error) {
 	ext := strings.ToLower(strings.TrimPrefix(filepath.Ext(c.Out), "."))
 	isDir := strings.HasSuffix(c.Out, "/")
 	if info, err := os.Stat(c.Out); c.Out != "" && err == nil {
@@ -176,27 +181,27 @@ func (c *renderCmd) targets(list []*dashboard.Dashboard) ([]string, error) {
 			c.Format = ext
 		}
 	}
-	if len(list) == 1 && !isDir {
+	if len(files) == 1 && !isDir {
 		return []string{c.Out}, nil
 	}
 	if c.Out == "" {
-		return nil, fmt.Errorf("%d dashboards do not fit on stdout; name a directory with --out", len(list))
+		return nil, fmt.Errorf("%d dashboards do not fit on stdout; name a directory with --out", len(files))
 	}
 	if !isDir && ext != "" {
-		return nil, fmt.Errorf("--out %s is one file for %d dashboards; name a directory", c.Out, len(list))
+		return nil, fmt.Errorf("--out %s is one file for %d dashboards; name a directory", c.Out, len(files))
 	}
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return nil, err
 	}
 	from := map[string]string{}
 	var out []string
-	for _, d := range list {
-		base := filepath.Base(d.File())
+	for _, file := range files {
+		base := filepath.Base(file)
 		target := filepath.Join(c.Out, strings.TrimSuffix(base, filepath.Ext(base))+"."+c.Format)
 		if other, taken := from[target]; taken {
-			return nil, fmt.Errorf("%s and %s would both be drawn to %s; draw them into two directories", other, d.File(), target)
+			return nil, fmt.Errorf("%s and %s would both be drawn to %s; draw them into two directories", other, file, target)
 		}
-		from[target] = d.File()
+		from[target] = file
 		out = append(out, target)
 	}
 	return out, nil

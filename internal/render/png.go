@@ -46,7 +46,7 @@ func PNG(ctx context.Context, d *dashboard.Dashboard, opts Options) ([]byte, err
 		return nil, err
 	}
 	c := &imageCanvas{
-		Canvas:   vgimg.NewWith(vgimg.UseWH(vg.Length(r.width), vg.Length(r.layout.height)), vgimg.UseDPI(int(math.Round(72*scale)))),
+		Canvas:   newImage(r.width, r.layout.height, 72*scale),
 		fallback: fb,
 		report:   r.report,
 	}
@@ -57,6 +57,11 @@ func PNG(ctx context.Context, d *dashboard.Dashboard, opts Options) ([]byte, err
 		return nil, fmt.Errorf("encode PNG: %w", err)
 	}
 	return buf.Bytes(), ctx.Err()
+}
+
+// newImage is a canvas whose pixel is a pixel of the picture at 72 dots an inch.
+func newImage(w, h, dpi float64) *vgimg.Canvas {
+	return vgimg.NewWith(vgimg.UseWH(vg.Length(w), vg.Length(h)), vgimg.UseDPI(int(math.Round(dpi))))
 }
 
 // imageCanvas is the library's image canvas with fonts for characters that the built-in one lacks.
