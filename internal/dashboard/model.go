@@ -330,7 +330,8 @@ func (d *Dashboard) readPanel(n *Node, row *Panel, old bool) *Panel {
 	p.Row, p.OldRow, p.Nested = row, old, row != nil && !old
 	if g := n.Get("gridPos"); g.Is(Object) {
 		p.HasGrid = true
-		for key, to := range map[string]*int{"x": &p.Grid.X, "y": &p.Grid.Y, "w": &p.Grid.W, "h": &p.Grid.H} {
+		for i, to := range [...]*int{&p.Grid.X, &p.Grid.Y, &p.Grid.W, &p.Grid.H} {
+			key := "xywh"[i : i+1]
 			f, ok := g.Get(key).Float()
 			if !ok {
 				i, isInt := g.Get(key).Int()

@@ -84,8 +84,12 @@ func Parse(file string, data []byte) (*Document, error) {
 
 // Position is where a byte of the source stands.
 func (d *Document) Position(offset int) Position {
+	if d.lines == nil && offset < 4096 { // near the beginning counting is cheaper than a table of all lines
+		before := d.Source[:offset]
+		return Position{d.File, 1 + strings.Count(before, "\n"), utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1}
+	}
 	if d.lines == nil {
-		d.lines = append(d.lines, 0)
+		d.lines = append(make([]int32, 0, 1+strings.Count(d.Source, "\n")), 0)
 		for i := 0; ; {
 			j := strings.IndexByte(d.Source[i:], '\n')
 			if j < 0 {
@@ -143,6 +147,14 @@ func (n *Node) PosIn(i int) Position {
 		decoded += utf8.RuneLen(r)
 	}
 	return n.doc.Position(at)
+}
+
+// Range is where the value stands in [Document.Source], in bytes; 0, 0 for a node that stands in no file.
+func (n *Node) Range() (start, end int) {
+	if n == nil {
+		return 0, 0
+	}
+	return int(n.off), int(n.end)
 }
 
 // Raw is the node's text in the file, byte for byte; "" for a node that stands in no file.

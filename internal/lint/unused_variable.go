@@ -15,47 +15,36 @@ var unusedVariable = &Rule{
 			return
 		}
 		used := map[string]bool{}
-		var owner *dashboard.Variable
-		var walk func(n *dashboard.Node)
-		walk = func(n *dashboard.Node) {
-			if n.Is(dashboard.String) {
-				text := n.Text()
-				if n.Key() == "repeat" {
-					used[strings.TrimPrefix(text, "$")] = true
-				}
-				if strings.IndexByte(text, '$') < 0 && !strings.Contains(text, "[[") {
-					return
-				}
-				for _, u := range promql.Variables(text) {
-					if owner == nil || u.Name != owner.Name {
-						used[u.Name] = true
-					}
-				}
-				// ${v} inside a link is written var-v=$v or ${v:queryparam}; both are found above. A link may also carry all variables.
-				return
-			}
-			for _, c := range n.Children() {
-				walk(c)
-			}
+		for _, panel := range p.Dashboard.Panels {
+			used[strings.TrimPrefix(panel.Repeat, "$")] = true
 		}
-		byNode := map[*dashboard.Node]*dashboard.Variable{}
+		// The text between the variables is searched as it is in the file: JSON escapes none of the characters a name has. Within a variable its own name does not count.
+		src, at := p.Dashboard.Doc.Source, 0
+		note := func(text, own string) {
+			promql.EachVariable(text, func(u promql.Use) {
+				if u.Name != own {
+					used[u.Name] = true
+				}
+			})
+		}
 		for _, v := range p.Dashboard.Variables {
-			byNode[v.Node] = v
-		}
-		list := p.Dashboard.Root.Path("templating", "list")
-		for _, c := range p.Dashboard.Root.Children() {
-			if c.Key() == "templating" {
-				for _, v := range list.Items() {
-					owner = byNode[v]
-					walk(v)
-				}
-				owner = nil
+			start, end := v.Node.Range()
+			if start < at {
 				continue
 			}
-			walk(c)
+			note(src[at:start], "")
+			note(src[start:end], v.Name)
+			at = end
+		}
+		note(src[at:], "")
+		if strings.Contains(src, `\u0024`) { // a $ that somebody did escape
+			p.Dashboard.Root.Walk(func(n *dashboard.Node) bool {
+				note(n.Text(), "")
+				return true
+			})
 		}
 		for _, v := range p.Dashboard.Variables {
-			// Ad hoc filters and group-bys act without being named; a link that hands on all variables uses them, too.
+			// Ad hoc filters and group-bys act without being named; a link that hands on all variables uses constants, too.
 			if v.Name == "" || used[v.Name] || v.Type == "adhoc" || v.Type == "groupby" || used["__all_variables"] && v.Type == "constant" {
 				continue
 			}

@@ -100,20 +100,28 @@ func matchVariable(s string) (name, format string, size int) {
 // Variables lists the Grafana variables in any text: a title, a legend, a link.
 func Variables(s string) []Use {
 	var out []Use
+	EachVariable(s, func(u Use) { out = append(out, u) })
+	return out
+}
+
+// EachVariable is Variables without the list.
+func EachVariable(s string, visit func(Use)) {
 	for i := 0; i < len(s); {
 		if s[i] != '$' && s[i] != '[' {
-			i++
-			continue
+			next := strings.IndexAny(s[i:], "$[")
+			if next < 0 {
+				return
+			}
+			i += next
 		}
 		name, format, size := matchVariable(s[i:])
 		if size == 0 {
 			i++
 			continue
 		}
-		out = append(out, Use{Name: name, Format: format, At: i, End: i + size, Builtin: builtin(name)})
+		visit(Use{Name: name, Format: format, At: i, End: i + size, Builtin: builtin(name)})
 		i += size
 	}
-	return out
 }
 
 func isWord(c byte) bool {
