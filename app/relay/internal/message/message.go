@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"text/template/parse"
 	"time"
 
 	"lookout/app/relay/internal/notification"
@@ -60,7 +61,61 @@ func Load(folder string, zone *time.Location) (*Templates, error) {
 			return nil, fmt.Errorf("template %s: %w", f, err)
 		}
 	}
+	if name := recursive(t.set); name != "" {
+		return nil, fmt.Errorf("template %q includes itself: a message would have no end", name)
+	}
 	return t, t.try()
+}
+
+// recursive names a template that includes itself, over however many others. text/template stops such
+// a one only after 100,000 levels, and takes minutes to get out of them.
+func recursive(set *template.Template) string {
+	calls := map[string][]string{}
+	for _, t := range set.Templates() {
+		if t.Tree != nil && t.Root != nil {
+			calls[t.Name()] = included(t.Root, nil)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		seen := map[string]bool{}
+		for todo := calls[name]; len(todo) > 0; {
+			next := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			if next == name {
+				return name
+			}
+			if !seen[next] {
+				seen[next] = true
+				todo = append(slices.Clone(todo), calls[next]...)
+			}
+		}
+	}
+	return ""
+}
+
+// included adds the names of the templates that a part of a template includes.
+func included(n parse.Node, names []string) []string {
+	branch := func(b parse.BranchNode) {
+		names = included(b.List, names)
+		names = included(b.ElseList, names)
+	}
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n != nil {
+			for _, m := range n.Nodes {
+				names = included(m, names)
+			}
+		}
+	case *parse.IfNode:
+		branch(n.BranchNode)
+	case *parse.RangeNode:
+		branch(n.BranchNode)
+	case *parse.WithNode:
+		branch(n.BranchNode)
+	case *parse.TemplateNode:
+		names = append(names, n.Name)
+	}
+	return names
 }
 
 // try renders everything once.

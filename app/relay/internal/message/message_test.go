@@ -1,0 +1,274 @@
+package message
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/robot"
+)
+
+var update = flag.Bool("update", false, "write the golden messages anew")
+
+func templates(t testing.TB) *Templates {
+	t.Helper()
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := Load("", zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+var noon = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
+
+// TestGolden holds the built-in messages for the samples still. Look at the difference and, if it is
+// meant, run go test ./app/relay/internal/message -update.
+func TestGolden(t *testing.T) {
+	tm := templates(t)
+	for name, n := range Samples(noon) {
+		for _, kind := range []string{"markdown", "text"} {
+			c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Type: kind, Now: noon}
+			content, fits, err := tm.Detail(n, c)
+			if err != nil || fits == (name == "storm" && kind == "markdown") {
+				t.Fatalf("%s as %s: fits %v, %v", name, kind, fits, err)
+			}
+			if !fits {
+				continue
+			}
+			golden(t, name+"."+kind, content)
+		}
+		c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Now: noon, Escalated: "robot:ops 拒绝 refused: errcode 300005: the token does not exist"}
+		content, err := tm.Digest(Merge([]Item{{n, noon.Add(-time.Second)}, {n, noon}}), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".digest", content)
+	}
+}
+
+func golden(t *testing.T, name string, c robot.Content) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".md")
+	got := c.Title + "\n\n" + c.Text + "\n"
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+func TestKeywordsStandInTitleAndText(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bare.tmpl"), []byte(`{{define "title"}}x{{end}}{{define "text"}}y{{end}}{{define "digest.title"}}x{{end}}{{define "digest.head"}}y{{end}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tm, err := Load(dir, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Context{Keyword: "报警", Keywords: []string{"报警", "Lookout"}, Now: noon}
+	detail, _, err := tm.Detail(Samples(noon)["firing"], c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := tm.Digest(Merge([]Item{{Samples(noon)["firing"], noon}}), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []robot.Content{detail, digest} {
+		for _, k := range c.Keywords {
+			if !strings.Contains(m.Title, k) || !strings.Contains(m.Text, k) {
+				t.Errorf("%s is missing in %q or %q", k, m.Title, m.Text)
+			}
+		}
+	}
+}
+
+// TestPackNamesOrCountsEveryAlert tries random storms: no part is too long, no alert is missing, and
+// no more parts are made than needed by more than one.
+func TestPackNamesOrCountsEveryAlert(t *testing.T) {
+	tm := templates(t)
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 9))
+		var items []Item
+		alerts := 1 + random.IntN(1500)
+		for i := range alerts {
+			a := notification.Alert{Status: notification.Firing, StartsAt: noon, Labels: map[string]string{
+				"alertname": fmt.Sprintf("Rule%d", random.IntN(1+alerts/10)), "instance": fmt.Sprintf("host-%04d", i),
+				"severity": []string{"critical", "warning", "info", ""}[random.IntN(4)], "job": strings.Repeat("j", random.IntN(80)),
+			}, Annotations: map[string]string{"threshold": "> 8", "value": strings.Repeat(`"`, random.IntN(30))}}
+			if random.IntN(3) == 0 {
+				a.Status, a.EndsAt = notification.Resolved, noon
+			}
+			items = append(items, Item{notification.Notification{Alerts: []notification.Alert{a}}, noon})
+		}
+		d := Merge(items)
+		c := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon, MaxBytes: []int{20_000, 3_000}[seed%2]}
+		most := []int{1, 3, 1000}[seed%3]
+		parts, err := tm.Pack(d, c, most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(parts) > most {
+			t.Fatalf("%d parts, at most %d are wanted", len(parts), most)
+		}
+		text, told := "", 0
+		for i, p := range parts {
+			m, err := tm.Digest(p, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(m.Body(uuidRoom)); n > c.MaxBytes {
+				t.Errorf("seed %d: part %d has %d bytes", seed, i, n)
+			} else if i < len(parts)-1 && n < c.MaxBytes*9/10 {
+				t.Errorf("seed %d: part %d of %d has only %d bytes", seed, i, len(parts), n)
+			}
+			text += m.Text
+			told += p.Len()
+		}
+		if told != alerts {
+			t.Errorf("seed %d: %d of %d alerts are named or counted", seed, told, alerts)
+		}
+		for _, p := range parts {
+			for _, e := range p.Entries {
+				if !strings.Contains(text, e.Alert.Labels["instance"]) {
+					t.Errorf("seed %d: %s is in no text", seed, e.Alert.Labels["instance"])
+				}
+			}
+		}
+	}
+}
+
+func TestMerge(t *testing.T) {
+	a := func(status, name string) Item {
+		return Item{notification.Notification{Alerts: []notification.Alert{{Status: status, Labels: map[string]string{"alertname": name}}}}, noon}
+	}
+	d := Merge([]Item{a("firing", "up"), a("firing", "flap"), a("resolved", "flap"), a("resolved", "over"), a("firing", "up"),
+		a("resolved", "again"), a("firing", "again"), a("firing", "twice"), a("resolved", "twice"), a("resolved", "twice")})
+	got := map[string]string{}
+	for _, e := range d.Entries {
+		got[e.Alert.Name()] = e.State
+	}
+	want := map[string]string{"up": "firing", "flap": Flapped, "over": "resolved", "again": "firing", "twice": Flapped}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOneEndlessAlertIsCut(t *testing.T) {
+	tm := templates(t)
+	n := Samples(noon)["firing"]
+	n.Alerts[0].Annotations["summary"] = strings.Repeat("长", 30_000)
+	c := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon}
+	if _, fits, _ := tm.Detail(n, c); fits {
+		t.Fatal("90,000 bytes fit")
+	}
+	parts, err := tm.Pack(Merge([]Item{{n, noon}}), c, 10)
+	if err != nil || len(parts) != 1 {
+		t.Fatalf("%d parts, %v", len(parts), err)
+	}
+	m, err := tm.Digest(parts[0], c)
+	if err != nil || len(m.Body(uuidRoom)) > robot.MaxBytes || !strings.Contains(m.Text, "go1") {
+		t.Errorf("%d bytes: %.200s", len(m.Body(uuidRoom)), m.Text)
+	}
+}
+
+func TestATemplateCannotProduceWithoutEnd(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bomb.tmpl"), []byte(`{{define "text"}}{{range .Alerts}}{{template "text" $}}{{end}}{{end}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir, time.UTC); err == nil {
+		t.Error("a template without end is taken")
+	}
+}
+
+func TestDurationAndNumber(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0 秒 0s", -time.Hour: "0 秒 0s", 59 * time.Second: "59 秒 59s", 5*time.Minute + 3*time.Second: "5 分 3 秒 5m3s",
+		time.Hour: "1 小时 1h", 49*time.Hour + time.Minute: "2 天 1 小时 2d1h",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("%s is %q, want %q", d, got, want)
+		}
+	}
+	for v, want := range map[float64]string{8: "8", 9.123456: "9.123", 1234.5678: "1235", 0.00012: "0.00012", 1e20: "1e+20", math.Inf(1): "+Inf", -0.5: "-0.5"} {
+		if got := Number(v); got != want {
+			t.Errorf("%v is %q, want %q", v, got, want)
+		}
+	}
+}
+
+// FuzzTemplates puts hostile values through every built-in template and function: no panic, valid
+// UTF-8, the keyword in place, and nothing in a value can start a line of its own or close a link.
+func FuzzTemplates(f *testing.F) {
+	f.Add("go1", "summary\n# heading", "https://e.test/a b)", 12.5, int64(300))
+	f.Add("\u202e](http://x)", "<script>", "javascript:alert(1)", math.NaN(), int64(-1))
+	f.Add("{{.}}", "](", "http://[::1", math.MaxFloat64, int64(math.MaxInt64))
+	tm := templates(f)
+	f.Fuzz(func(t *testing.T, label, text, link string, value float64, seconds int64) {
+		a := notification.Alert{
+			Status: notification.Firing, Labels: map[string]string{"alertname": label, "instance": text, "severity": label, "x": text},
+			Annotations: map[string]string{"summary": text, "description": text, "runbook_url": link, "value": label, "threshold": text},
+			PanelURL:    link, GeneratorURL: link, SilenceURL: link, Values: map[string]float64{"B": value},
+			StartsAt: noon.Add(time.Duration(seconds)), EndsAt: noon,
+		}
+		n := notification.Notification{Status: "firing", Alerts: []notification.Alert{a, a}}
+		c := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon, Escalated: text}
+		for _, kind := range []string{"markdown", "text", "link", "actionCard"} {
+			c.Type = kind
+			m, _, err := tm.Detail(n, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !utf8.ValidString(m.Text) || !utf8.ValidString(m.Title) || !strings.Contains(m.Title, "报警") || !strings.Contains(m.Text, "报警") {
+				t.Errorf("%q\n%q", m.Title, m.Text)
+			}
+		}
+		parts, err := tm.Pack(Merge([]Item{{n, noon}}), c, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			m, err := tm.Digest(p, c)
+			if err != nil || len(m.Body(uuidRoom)) > robot.MaxBytes {
+				t.Fatalf("%d bytes, %v", len(m.Body(uuidRoom)), err)
+			}
+		}
+		safe := Safe(text)
+		if strings.ContainsAny(safe, "\n\r<\x00") || strings.Contains(safe, "](") {
+			t.Errorf("Safe(%q) is %q", text, safe)
+		}
+		if clipped := Clip(20, text); len(clipped) > 20 && utf8.ValidString(text) {
+			t.Errorf("Clip(20, %q) is %q", text, clipped)
+		}
+		if l := linkOf("x", link); l != "" && (strings.Count(l, "(") != 1 || strings.Count(l, ")") != 1 || strings.ContainsAny(l, " \n")) {
+			t.Errorf("the link for %q is %q", link, l)
+		}
+		Duration(time.Duration(seconds))
+		Number(value)
+	})
+}
+
+func linkOf(name, address string) string { return link(name, address) }
