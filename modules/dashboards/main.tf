@@ -24,27 +24,20 @@ locals {
   duplicates = { for uid, files in local.uids : uid => files if length(files) > 1 }
 
   # The one expensive look, taken while it is affordable. Beyond the limit the provider still refuses what isn't JSON,
-  # naming the folder and the dashboard in the resource's address.
-  invalid = length(local.files) > var.decode_limit ? [] : [
-    for file in local.files : file if !can(keys(jsondecode(file("${local.directory}/${file}"))))
-  ]
+  # naming the folder and the dashboard in the resource's address. (A conditional around it would not spare anything:
+  # both of its sides are computed.)
+  decodable = length(local.files) > var.decode_limit ? [] : local.files
+  invalid   = [for file in local.decodable : file if !can(keys(jsondecode(file("${local.directory}/${file}"))))]
 
   # In canonical form (`lookout fmt`) the dashboard's own keys are the only ones indented by two spaces, so title and
   # uid can be read without decoding; any other form is decoded.
-  titles = {
-    for file in local.files : file => try(
-      regex("(?m)^  \"title\": \"(.*)\",?$", file("${local.directory}/${file}"))[0],
-      jsondecode(file("${local.directory}/${file}")).title,
-      "",
-    ) if !contains(local.invalid, file)
+  tops = {
+    for file in local.files : file => {
+      for match in regexall("(?m)^  \"(title|uid)\": \"(.*)\",?$", file("${local.directory}/${file}")) : match[0] => match[1]...
+    } if !contains(local.invalid, file)
   }
-  own_uids = {
-    for file in local.files : file => try(
-      regex("(?m)^  \"uid\": \"(.*)\",?$", file("${local.directory}/${file}"))[0],
-      jsondecode(file("${local.directory}/${file}")).uid,
-      "",
-    ) if !contains(local.invalid, file)
-  }
+  titles   = { for file, top in local.tops : file => try(top.title[0], jsondecode(file("${local.directory}/${file}")).title, "") }
+  own_uids = { for file, top in local.tops : file => try(top.uid[0], jsondecode(file("${local.directory}/${file}")).uid, "") }
 
   untitled      = [for file, title in local.titles : file if title == ""]
   folder_titled = [for file, title in local.titles : file if lower(title) == lower(local.folders[dirname(file)].title)]
