@@ -32,7 +32,7 @@ type Checker struct {
 
 	regexps map[string]*regexp.Regexp
 	near    map[string]string
-	// use notes who uses which name.
+	// use notes who asks for a name in vain.
 	use map[string][]string
 }
 
@@ -113,7 +113,11 @@ func excuse(list []*parser.VectorSelector, excused map[*parser.VectorSelector]bo
 	}
 }
 
+// note remembers who uses what was dropped.
 func (c *Checker) note(s queries.Selector, q *queries.Query) {
+	if c.inv.Metrics[s.Metric] != nil {
+		return
+	}
 	if s.Metric != "" && !slices.Contains(c.use[s.Metric], q.Owner) && len(c.use[s.Metric]) < 20 {
 		c.use[s.Metric] = append(c.use[s.Metric], q.Owner)
 	}
@@ -464,5 +468,5 @@ func plainSelector(e parser.Expr) *parser.VectorSelector {
 	}
 }
 
-// UsedBy tells which panels and alerts use a name, as far as queries have been checked.
+// UsedBy tells which panels and alerts ask in vain for a name, as far as queries have been checked.
 func (c *Checker) UsedBy(name string) []string { return c.use[name] }
