@@ -189,7 +189,7 @@ func TestPageHeaders(t *testing.T) {
 	require.NoError(t, err)
 	resp.Body.Close()
 	policy := resp.Header.Get("Content-Security-Policy")
-	assert.Contains(t, policy, "default-src 'none'")
+	assert.Contains(t, policy, "default-src 'none'; script-src 'self'; style-src 'self'; ")
 	assert.NotContains(t, policy, "unsafe")
 	assert.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
 	for path, want := range map[string]int{"/assets/app.js": 200, "/assets/style.css": 200, "/assets/index.tmpl": 404, "/nowhere": 404} {
