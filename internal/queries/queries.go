@@ -57,7 +57,7 @@ func Of(d *dashboard.Dashboard, p *promql.Parser) []*Query {
 		} else {
 			q.Expr = p.Parse(src.Text, defined)
 			if q.Err != nil && src.Family == dashboard.FamilyVictoriaMetrics {
-				q.Language, q.Evidence, q.Err = promql.MetricsQL, "datasource "+"victoriametrics", nil
+				q.Language, q.Evidence, q.Err = promql.MetricsQL, "datasource victoriametrics", nil
 			}
 		}
 		out = append(out, q)
