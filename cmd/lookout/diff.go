@@ -184,7 +184,9 @@ func (v *versions) load() (diff.Pair, error) {
 	pair.Before, err = read(v.oldName, v.before)
 	pair.After, errAfter = read(v.newName, v.after)
 	// A file that became a dashboard is a new one.
-	foreign := func(err error) bool { return errors.Is(err, dashboard.ErrNotDashboard) || errors.Is(err, diff.ErrNotRules) }
+	foreign := func(err error) bool {
+		return errors.Is(err, dashboard.ErrNotDashboard) || errors.Is(err, diff.ErrNotRules)
+	}
 	switch {
 	case err == nil && errAfter == nil:
 		return pair, nil
@@ -373,4 +375,3 @@ func isFile(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && !info.IsDir()
 }
-

@@ -247,7 +247,11 @@ func (im *importer) update(ctx context.Context) error {
 	}
 	slices.SortFunc(conflicts, func(a, b diff.Conflict) int { return strings.Compare(a.Path, b.Path) })
 	for _, k := range conflicts {
-		fmt.Fprintf(im.app.stdout, "  ! %s: %s\n", k.Path, k.Text)
+		fmt.Fprintf(im.app.stdout, "  ! %s: %s", k.Path, k.Text)
+		if k.Ours.Scalar() && k.Theirs.Scalar() {
+			fmt.Fprintf(im.app.stdout, " (ours %s, theirs %s)", k.Ours.Compact(), k.Theirs.Compact())
+		}
+		fmt.Fprintln(im.app.stdout)
 	}
 	err = im.finish(ctx, file, out, notes, newest, inputs, entry.Licence)
 	if len(conflicts) > 0 && err == nil {

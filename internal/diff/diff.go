@@ -22,6 +22,9 @@ type Change struct {
 	// Order is set for an array whose items were added, removed or moved: for each new item the pointer of the old item it came from, "" for a new one, whose
 	// value is in a Change of its own. Before is nil then, and After the array if there was none.
 	Order []string
+
+	// spot is where a new member stands among its siblings, if After does not tell.
+	spot *dashboard.Node
 }
 
 // Event is one change of meaning.

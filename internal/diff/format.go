@@ -249,7 +249,7 @@ func (r *Report) Markdown(w io.Writer, opts MarkdownOptions) error {
 		b.WriteString(end)
 	}
 	if left > 0 {
-		fmt.Fprintf(&b, "\n… and %s more in %s; `lookout diff` shows all.\n", plural(left, "change"), plural(leftFiles, "file"))
+		fmt.Fprintf(&b, "\n… and %s in %s; `lookout diff` shows all.\n", plural(left, "more change"), plural(leftFiles, "file"))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -258,14 +258,11 @@ func (r *Report) Markdown(w io.Writer, opts MarkdownOptions) error {
 // inline makes a text harmless in Markdown: titles and queries come from whoever wrote the dashboard.
 func inline(s string) string {
 	var b strings.Builder
-	for _, r := range html.EscapeString(strings.Join(strings.Fields(s), " ")) {
+	for _, r := range strings.Join(strings.Fields(s), " ") {
 		switch r {
+		case '<', '>', '&':
+			b.WriteString(html.EscapeString(string(r)))
 		case '\\', '`', '*', '_', '[', ']', '|', '~', '#', '!', '$':
-			// "&#34;" and the like are ours: a # after & is no heading.
-			if r == '#' && strings.HasSuffix(b.String(), "&") {
-				b.WriteRune(r)
-				continue
-			}
 			b.WriteByte('\\')
 			b.WriteRune(r)
 		case '@':

@@ -180,7 +180,7 @@ var mutations = []mutation{
 	onPanel("panel link", func(r *rand.Rand, p object) told {
 		title := fmt.Sprint("L", r.IntN(1e6))
 		p["links"] = []any{object{"title": title, "url": "https://example.org/" + title}}
-		return told{Kind: LinkKind, After: compact(p["links"])}
+		return told{Kind: LinkAdded, After: compact(title)}
 	}),
 	{"panel added", func(r *rand.Rand, d object, used map[string]bool) (told, bool) {
 		if used["layout"] {

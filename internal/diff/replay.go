@@ -74,18 +74,30 @@ func (r *replayer) build(o *dashboard.Node, path string) *dashboard.Node {
 				out.Set(m.Key(), made)
 			}
 		}
-		for _, ch := range r.added[path] {
-			made := ch.After
-			if ch.Order != nil {
-				made = r.arrange(ch)
-			} else {
-				made = made.Clone()
-			}
-			r.insert(out, unescape(ch.OldPath[strings.LastIndexByte(ch.OldPath, '/')+1:]), made, ch.After)
-		}
+		r.grow(out, path)
 		return out
 	}
 	return o.Clone()
+}
+
+// grow adds the new members of the object that stood, or would have stood, at path in the old file.
+func (r *replayer) grow(out *dashboard.Node, path string) {
+	for _, ch := range r.added[path] {
+		var made *dashboard.Node
+		if ch.Order != nil {
+			made = r.arrange(ch)
+		} else {
+			made = ch.After.Clone()
+			if made.Is(dashboard.Object) {
+				r.grow(made, ch.OldPath)
+			}
+		}
+		spot := ch.After
+		if ch.spot != nil {
+			spot = ch.spot
+		}
+		r.insert(out, unescape(ch.OldPath[strings.LastIndexByte(ch.OldPath, '/')+1:]), made, spot)
+	}
 }
 
 // itemMark begins an entry of an order that names a new item by its place in the new file, where others name an old item by its place in the old file. Merged

@@ -141,9 +141,8 @@ func (c *comparer) objects(o, n *dashboard.Node, e *entity, rel []string) {
 		}
 		switch {
 		case nm == nil:
-			ch := c.record(om, nil, e, sub)
 			// The place that is gone is named in the new file, for replay.
-			ch.Path = n.PointerFrom(c.top.new) + "/" + escape(key)
+			c.went(om, n.PointerFrom(c.top.new)+"/"+escape(key), e, sub)
 		case om.Kind() != nm.Kind() || c.whole(e, sub):
 			if !same(om, nm) {
 				c.record(om, nm, e, sub)
@@ -162,9 +161,74 @@ func (c *comparer) objects(o, n *dashboard.Node, e *entity, rel []string) {
 			c.container(nil, nm, o, n, e, sub)
 			continue
 		}
-		ch := c.record(nil, nm, e, sub)
-		ch.OldPath = o.PointerFrom(c.top.old) + "/" + escape(key)
+		c.came(nm, o.PointerFrom(c.top.old)+"/"+escape(key), e, sub)
 	}
+}
+
+// came records a member that was not there. Objects that only hold other things are taken apart: to set a unit where there was no fieldConfig is to set a
+// unit. oldPath is where the member would have been.
+func (c *comparer) came(n *dashboard.Node, oldPath string, e *entity, rel []string) {
+	kind, named := c.itemKind(e, rel)
+	switch {
+	case n.Is(dashboard.Array) && named && n.Len() > 0:
+		order := make([]string, n.Len())
+		for _, item := range n.Items() {
+			c.record(nil, item, c.itemEntity(kind, e, nil, item), nil)
+		}
+		ch := &change{entity: e, rel: slices.Clone(rel)}
+		ch.Path, ch.OldPath, ch.Order, ch.After = n.PointerFrom(c.top.new), oldPath, order, n
+		c.changes = append(c.changes, ch)
+	case n.Is(dashboard.Object) && n.Len() > 0 && c.holds(e, rel):
+		ch := c.record(nil, n, e, rel)
+		ch.OldPath, ch.After, ch.spot = oldPath, dashboard.NewObject(), n
+		for _, m := range n.Children() {
+			if n.Get(m.Key()) == m {
+				c.came(m, oldPath+"/"+escape(m.Key()), e, append(rel, m.Key()))
+			}
+		}
+	default:
+		c.record(nil, n, e, rel).OldPath = oldPath
+	}
+}
+
+// went is the opposite of came.
+func (c *comparer) went(o *dashboard.Node, newPath string, e *entity, rel []string) {
+	kind, named := c.itemKind(e, rel)
+	switch {
+	case o.Is(dashboard.Array) && named && o.Len() > 0:
+		for _, item := range o.Items() {
+			c.record(item, nil, c.itemEntity(kind, e, item, nil), nil)
+		}
+		ch := c.record(o, nil, e, rel)
+		ch.Path, ch.Before = newPath, dashboard.NewArray()
+	case o.Is(dashboard.Object) && o.Len() > 0 && c.holds(e, rel):
+		ch := c.record(o, nil, e, rel)
+		ch.Path, ch.Before = newPath, dashboard.NewObject()
+		for _, m := range o.Children() {
+			if o.Get(m.Key()) == m {
+				c.went(m, newPath+"/"+escape(m.Key()), e, append(rel, m.Key()))
+			}
+		}
+	default:
+		c.record(o, nil, e, rel).Path = newPath
+	}
+}
+
+// holds tells the objects that mean nothing by themselves.
+func (c *comparer) holds(e *entity, rel []string) bool {
+	if c.rules {
+		return e.kind == ruleEntity && (rel[0] == "labels" || rel[0] == "annotations")
+	}
+	switch e.kind {
+	case dashboardEntity:
+		return len(rel) == 1 && (rel[0] == "templating" || rel[0] == "annotations")
+	case panelEntity:
+		switch strings.Join(rel, ".") {
+		case "fieldConfig", "fieldConfig.defaults", "fieldConfig.defaults.custom", "options", "options.legend", "options.tooltip", "options.reduceOptions":
+			return true
+		}
+	}
+	return false
 }
 
 // whole tells places that are compared as one value: a reader thinks of them as one.
