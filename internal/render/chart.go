@@ -75,10 +75,12 @@ func (a *axis) labels(values []float64) []string {
 	for i, v := range values {
 		if math.Abs(v) <= tiny {
 			values[i] = 0
-			continue
+		}
+		if !scaled || values[i] == 0 {
+			continue // words and dates have no decimals
 		}
 		real := v * s.factor / max(s.pick(v*s.factor).from, math.SmallestNonzeroFloat64)
-		for d := 0; scaled && d <= 6; d++ {
+		for d := 0; d <= 6; d++ {
 			f := write(v, d)
 			decimals[f.suffix] = max(decimals[f.suffix], d)
 			if shown, ok := parseNumber(f.text); ok && math.Abs(shown-real) < 1e-3*math.Abs(real) {
@@ -666,7 +668,7 @@ func (r *renderer) ghost(p *pen, body rect, v *view, f *field) {
 	ax := &axis{log: f.log, field: f, r: r}
 	r.axisRange(ax, math.Inf(1), math.Inf(-1))
 	r.chartAxes(pl, ax, body)
-	known := f.min != nil || f.max != nil || f.thresholds != "off" && len(f.steps) > 0
+	known := f.max != nil || f.thresholds != "off" && len(f.steps) > 0
 	if !known {
 		// Numbers nobody has measured would be made up.
 		ticks := pl.Y.Tick.Marker.Ticks(0, 0)

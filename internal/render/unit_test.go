@@ -1,7 +1,9 @@
 package render
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -100,12 +102,32 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-func TestNoUnitBreaksOnExtremes(t *testing.T) {
-	special := []string{"hex", "hex0x", "sci", "locale", "string", "dateTimeAsIso", "dateTimeAsUS", "dateTimeFromNow", "dtdurations", "dtdurationms", "clocks", "dthms", "bool", "si:", "si:k", "prefix:", "currency:", ":", "time:"}
-	for unit := range scales {
-		special = append(special, unit)
+// allUnits are those of the table, those with rules of their own, and some that make no sense.
+func allUnits() []string {
+	units := []string{
+		"hex", "hex0x", "sci", "locale", "string", "dateTimeAsIso", "dateTimeAsUS", "dateTimeFromNow", "dtdurations", "dtdurationms", "clocks", "dthms",
+		"bool", "bool_yes_no", "bool:a/b", "bool:", "si:", "si:k", "prefix:", "currency:", "currencyUSD", ":", "time:", "time:YYYY", "no such unit", "报警",
 	}
-	for _, unit := range special {
+	return slices.AppendSeq(units, maps.Keys(scales))
+}
+
+func TestEveryUnitOnAnAxis(t *testing.T) {
+	for _, unit := range allUnits() {
+		for _, logBase := range []string{"", `"scaleDistribution":{"type":"log","log":2},`} {
+			d := parse(t, `{"title":"d","panels":[{"type":"timeseries","targets":[{"refId":"A","expr":"x"}],"gridPos":{"x":0,"y":0,"w":12,"h":8},
+				"fieldConfig":{"defaults":{"unit":"`+unit+`","min":0,"max":12,"custom":{`+logBase+`"lineWidth":1}}}}]}`)
+			for _, v := range []float64{0, 0.3, 7, 1e9} {
+				opts := anHour
+				checkSVG(t, mustSVG(t, d, opts))
+				opts.Prometheus = constant{value: v}
+				checkSVG(t, mustSVG(t, d, opts))
+			}
+		}
+	}
+}
+
+func TestNoUnitBreaksOnExtremes(t *testing.T) {
+	for _, unit := range allUnits() {
 		for _, v := range []float64{0, 1, -1, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64, 1e15, 1 << 62, -1e-300} {
 			if got := formatUnit(unit, v, -1, time.UTC, time.Time{}).String(); got == "" && unit != "bool:" {
 				t.Errorf("%v in %q gives nothing", v, unit)
