@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# The review of a change to dashboards and alerts, the same on a laptop (make review BASE=main) and in a pull request:
+# format, lint of what is new, the contract with the exporters, and what changed in words and pictures.
+#
+# usage: .github/review.sh BASE [OUT]
+#
+# OUT (default .cache/review) gets review.md for a comment, review.html for the eye, and pictures/.
+# FORMAT=github writes findings as annotations. PICTURES is the address that the comment will find the pictures at.
+# METRICS lists expositions to check against (files or addresses); by default the exporter is built from this tree and asked.
+# Exit code: 0 nothing to object to (changes are no objection), 1 findings, 2 could not run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+base=${1:?usage: .github/review.sh BASE [OUT]}
+out=${2:-.cache/review}
+format=${FORMAT:-text}
+lookout=.cache/bin/lookout
+paths=(dashboards alerts)
+
+mkdir -p .cache/bin
+go build -o "$lookout" ./cmd/lookout
+rm -rf "$out"
+mkdir -p "$out"
+
+findings=0
+# step TITLE COMMAND…: remembers findings, stops when something could not run.
+step() {
+  local title=$1 code=0
+  shift
+  printf '\n== %s\n' "$title" >&2
+  "$@" || code=$?
+  case $code in
+    0) ;;
+    1) findings=1 ;;
+    *) exit 2 ;;
+  esac
+}
+
+# The comment has the findings, too: annotations are only shown on lines that the change touched.
+sections=()
+section() {
+  local title=$1 file=$2 code=0
+  shift 2
+  "$@" >"$file" 2>/dev/null || code=$?
+  if [ "$code" -gt 1 ]; then exit 2; fi
+  if [ "$code" -eq 1 ]; then sections+=("$title" "$file"); fi
+}
+
+metrics=()
+if [ -n "${METRICS:-}" ]; then
+  for m in $METRICS; do metrics+=(--metrics "$m"); done
+else
+  # What this very tree exposes: a metric that the change drops is missed here, not after the release.
+  go build -o .cache/bin/exporter ./app/exporter
+  log=$out/exporter.log
+  .cache/bin/exporter --listen=127.0.0.1:0 --self-traffic=50 --log-format=json >"$log" 2>&1 &
+  exporter=$!
+  trap 'kill "$exporter" 2>/dev/null || true' EXIT
+  for _ in $(seq 100); do
+    address=$(sed -n 's/.*"msg":"listening".*"address":"\([^"]*\)".*/\1/p' "$log")
+    if [ -n "$address" ] && curl -sf "http://$address/metrics" -o "$out/exporter.prom" &&
+      grep -q '^http_requests_total' "$out/exporter.prom" && grep -q '^orders_created_total' "$out/exporter.prom"; then
+      break
+    fi
+    kill -0 "$exporter" 2>/dev/null || { cat "$log" >&2; exit 2; }
+    sleep 0.1
+  done
+  grep -q '^http_requests_total' "$out/exporter.prom" || { echo "the exporter exposes no http_requests_total" >&2; exit 2; }
+  metrics=(--metrics "$out/exporter.prom" --metrics .github/metrics/prometheus.prom)
+fi
+
+step "format" "$lookout" fmt --check dashboards
+step "lint: what is new since $base" "$lookout" lint --new-since="$base" --format="$format" "${paths[@]}"
+step "check: what dashboards and alerts use, and what is exposed" "$lookout" check "${metrics[@]}" --format="$format" "${paths[@]}"
+
+section "Lint" "$out/lint.md" "$lookout" lint --new-since="$base" --format=markdown "${paths[@]}"
+section "Check" "$out/check.md" "$lookout" check "${metrics[@]}" --format=markdown "${paths[@]}"
+
+# A difference is what the review is about, not a fault: exit code 1 is fine here.
+changes() {
+  local code=0
+  "$@" || code=$?
+  if [ "$code" -gt 1 ]; then exit 2; fi
+}
+printf '\n== diff: what changed since %s\n' "$base" >&2
+changes "$lookout" diff "$base" "${paths[@]}"
+{
+  echo '### What this changes in dashboards and alerts'
+  echo
+  changes "$lookout" diff "$base" --format=markdown --limit=45000 --pictures="$out/pictures" ${PICTURES:+--link="$PICTURES"} "${paths[@]}"
+  for ((i = 0; i < ${#sections[@]}; i += 2)); do
+    printf '\n### %s\n\n' "${sections[i]}"
+    head -c 7000 "${sections[i + 1]}"
+    echo
+  done
+} >"$out/review.md"
+changes "$lookout" diff "$base" --html "${paths[@]}" >"$out/review.html"
+
+printf '\nThe comment is %s, the page with pictures %s.\n' "$out/review.md" "$out/review.html" >&2
+exit "$findings"
