@@ -110,7 +110,6 @@ func Load(name string, data []byte) (File, error) {
 		problems.sort()
 		return File{}, problems
 	}
-	setLines(&file, document.Content[0])
 
 	problems = append(problems, check(file)...)
 	if len(problems) > 0 {
@@ -180,32 +179,18 @@ func unknownFields(name string, node *yaml.Node, typ reflect.Type, what string) 
 // names says what a field holds, for messages.
 var names = map[string]string{"groups": "a group", "rules": "a rule", "threshold": "threshold", "panel": "panel"}
 
-func setLines(file *File, root *yaml.Node) {
-	for i, group := range items(value(root, "groups")) {
-		file.Groups[i].line = group.Line
-		for j, rule := range items(value(group, "rules")) {
-			file.Groups[i].Rules[j].line = rule.Line
-		}
-	}
+// UnmarshalYAML notes the line.
+func (g *Group) UnmarshalYAML(node *yaml.Node) error {
+	type plain Group
+	g.line = node.Line
+	return node.Decode((*plain)(g))
 }
 
-func value(node *yaml.Node, key string) *yaml.Node {
-	if node == nil || node.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == key {
-			return node.Content[i+1]
-		}
-	}
-	return nil
-}
-
-func items(node *yaml.Node) []*yaml.Node {
-	if node == nil || node.Kind != yaml.SequenceNode {
-		return nil
-	}
-	return node.Content
+// UnmarshalYAML notes the line.
+func (r *Rule) UnmarshalYAML(node *yaml.Node) error {
+	type plain Rule
+	r.line = node.Line
+	return node.Decode((*plain)(r))
 }
 
 // Prometheus takes any text as an alert's name; a name without spaces can be a key of Terraform's `overrides`.
