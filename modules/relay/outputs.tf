@@ -1,0 +1,17 @@
+output "relay" {
+  description = "The container's id and name, the address contact points send to inside the network, and the page on the host (null where no port is published)."
+  value = {
+    container_id   = docker_container.relay.id
+    container_name = docker_container.relay.name
+    network_url    = "http://relay:${local.port}"
+    url            = var.publish == null ? null : "http://${local.host}:${var.publish.port}"
+  }
+}
+
+output "target" {
+  description = "The relay as a scrape target, for scrape_jobs of modules/prometheus; the job is called \"relay\" by the dashboard and the rules about it."
+  value = {
+    address = "relay:${local.port}"
+    labels  = { instance = "relay1" }
+  }
+}

@@ -1,0 +1,184 @@
+# What goes in and what it becomes: literals, so a plan is enough.
+
+mock_provider "docker" {
+  mock_resource "docker_container" {
+    defaults = { exit_code = 0 }
+  }
+}
+
+variables {
+  config            = "robots: {ops: {token_file: /secrets/ops}}"
+  image             = "lookout/relay:test"
+  name              = "lookout-test"
+  network           = { id = "0123456789ab", name = "lookout-test" }
+  secrets_directory = "/etc/lookout/secrets"
+}
+
+run "the_command_says_where_everything_is" {
+  command = plan
+
+  variables {
+    reserve_mebibytes = 8
+  }
+
+  assert {
+    condition     = docker_container.relay.command == tolist(["--config=/etc/relay/relay.yaml", "--listen=:8070", "--reserve-mib=8", "--spool=/var/lib/relay/spool.db"])
+    error_message = "the command is ${jsonencode(docker_container.relay.command)}"
+  }
+}
+
+run "templates_are_carried_beside_the_configuration" {
+  command = plan
+
+  variables {
+    templates = { "ours.tmpl" = "{{define \"title\"}}报警{{end}}" }
+  }
+
+  assert {
+    condition     = toset(docker_container.config_writer.upload[*].file) == toset(["/etc/relay/relay.yaml", "/etc/relay/templates/ours.tmpl"]) && toset(docker_container.config_check.upload[*].file) == toset(docker_container.config_writer.upload[*].file)
+    error_message = "the files are ${jsonencode(docker_container.config_writer.upload[*].file)}"
+  }
+}
+
+run "a_group_that_may_read_the_secrets_is_given" {
+  command = plan
+
+  variables {
+    secrets_group_id = 998
+  }
+
+  assert {
+    condition     = docker_container.relay.group_add == toset(["998"]) && docker_container.config_check.group_add == toset(["998"])
+    error_message = "the groups are ${jsonencode(docker_container.relay.group_add)}"
+  }
+}
+
+run "a_configuration_that_is_no_mapping_is_refused" {
+  command = plan
+
+  variables {
+    config = "just words"
+  }
+
+  expect_failures = [var.config]
+}
+
+run "a_configuration_that_is_no_yaml_is_refused" {
+  command = plan
+
+  variables {
+    config = "a: ["
+  }
+
+  expect_failures = [var.config]
+}
+
+run "a_token_in_the_configuration_is_refused" {
+  command = plan
+
+  variables {
+    config = "robots: {ops: {url: 'https://oapi.dingtalk.com/robot/send?access_token=abc'}}"
+  }
+
+  expect_failures = [var.config]
+}
+
+run "a_signing_secret_in_the_configuration_is_refused" {
+  command = plan
+
+  variables {
+    config = "robots: {ops: {secret: SEC0123456789abcdef0123456789abcdef}}"
+  }
+
+  expect_failures = [var.config]
+}
+
+run "an_image_without_a_name_is_refused" {
+  command = plan
+
+  variables {
+    image = ""
+  }
+
+  expect_failures = [var.image]
+}
+
+run "too_little_memory_is_refused" {
+  command = plan
+
+  variables {
+    memory_mebibytes = 16
+  }
+
+  expect_failures = [var.memory_mebibytes]
+}
+
+run "a_name_with_capitals_is_refused" {
+  command = plan
+
+  variables {
+    name = "Lookout"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_port_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    publish = { port = 0 }
+  }
+
+  expect_failures = [var.publish]
+}
+
+run "a_host_name_as_address_is_refused" {
+  command = plan
+
+  variables {
+    publish = { ip = "localhost" }
+  }
+
+  expect_failures = [var.publish]
+}
+
+run "a_reserve_of_nothing_is_refused" {
+  command = plan
+
+  variables {
+    reserve_mebibytes = 0
+  }
+
+  expect_failures = [var.reserve_mebibytes]
+}
+
+run "a_relative_directory_of_secrets_is_refused" {
+  command = plan
+
+  variables {
+    secrets_directory = "secrets"
+  }
+
+  expect_failures = [var.secrets_directory]
+}
+
+run "roots_group_is_refused" {
+  command = plan
+
+  variables {
+    secrets_group_id = 0
+  }
+
+  expect_failures = [var.secrets_group_id]
+}
+
+run "a_template_with_a_path_is_refused" {
+  command = plan
+
+  variables {
+    templates = { "../x.tmpl" = "" }
+  }
+
+  expect_failures = [var.templates]
+}
