@@ -92,8 +92,8 @@ func exposition(reg prometheus.Gatherer) http.Handler {
 		EnableOpenMetrics: true,
 		// zstd allocates about 10 MB per scrape, which would be most of this program's memory.
 		OfferedCompressions: []promhttp.Compression{promhttp.Identity, promhttp.Gzip},
+		// No Timeout: it would keep the whole answer in memory first, and the server has its own.
 		MaxRequestsInFlight: 8,
-		Timeout:             10 * time.Second,
 	})
 }
 
