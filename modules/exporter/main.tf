@@ -29,6 +29,7 @@ resource "docker_container" "exporter" {
   name       = "${var.name}-exporter"
   image      = docker_image.exporter.image_id
   entrypoint = ["/bin/exporter"]
+  env        = ["GOMAXPROCS=${var.max_procs}"]
   command = concat(
     ["--listen=:${local.port}"],
     var.enable_faults ? ["--enable-faults"] : [],

@@ -28,6 +28,18 @@ variable "instance" {
   }
 }
 
+variable "max_procs" {
+  description = "GOMAXPROCS: how many OS threads run Go code at a time. One, since the runtime keeps idle threads for each and the alert on threads has to tell a fault from a host with many cores."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.max_procs >= 1 && floor(var.max_procs) == var.max_procs
+    error_message = "max_procs is ${var.max_procs}; give a whole number, 1 or more."
+  }
+}
+
 variable "memory_mebibytes" {
   description = "Memory limit in MiB, swap included. 256 leaves room for the heap knob to set off a memory alert before the kernel steps in."
   type        = number

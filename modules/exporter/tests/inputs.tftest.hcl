@@ -106,3 +106,26 @@ run "a_host_name_as_address_is_refused" {
 
   expect_failures = [var.publish]
 }
+
+run "a_share_of_a_processor_is_refused" {
+  command = plan
+
+  variables {
+    max_procs = 0.5
+  }
+
+  expect_failures = [var.max_procs]
+}
+
+run "processors_reach_the_runtime" {
+  command = plan
+
+  variables {
+    max_procs = 4
+  }
+
+  assert {
+    condition     = docker_container.exporter.env == toset(["GOMAXPROCS=4"])
+    error_message = "the environment is ${jsonencode(docker_container.exporter.env)}"
+  }
+}
