@@ -21,11 +21,12 @@ import (
 	"github.com/gruntwork-io/terratest/modules/terraform"
 	terratest "github.com/gruntwork-io/terratest/modules/testing"
 
+	"lookout/internal/environment"
 	"lookout/test/internal/checkout"
 )
 
 // services are what publishes a port in the local environment, by the name that its variable ports
-// has for them. The relay's port stays unused where messages go straight to the robot.
+// has for them.
 var services = []string{"exporter", "grafana", "prometheus", "relay", "robot"}
 
 // A stack is the environment local under a name and on ports of its own, made from a copy of the
@@ -67,6 +68,9 @@ func newStack(t *testing.T) *stack {
 		t.Fatal(err)
 	}
 	if err := checkout.CopyFile(filepath.Join(c.Root, images), filepath.Join(s.tree, images)); err != nil {
+		t.Fatal(err)
+	}
+	if err := environment.RelaySecrets(filepath.Join(s.root("platform"), "secrets")); err != nil {
 		t.Fatal(err)
 	}
 	s.set(t, "platform", "stack", map[string]any{"name": s.name, "ports": s.ports, "grafana_admin_password": s.password})

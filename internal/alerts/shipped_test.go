@@ -82,6 +82,10 @@ func TestShippedRulesHaveKeywordRunbookAndPanel(t *testing.T) {
 				t.Errorf("runbook: %v", err)
 			}
 
+			if name == "Watchdog" {
+				// Nobody gets its message, so there is nothing to look at.
+				return
+			}
 			if rule.Panel == nil {
 				t.Fatal("it has no panel to look at")
 			}

@@ -132,6 +132,41 @@ func TestTheLocalPasswordIsGeneratedOnceAndPrivate(t *testing.T) {
 	require.Equal(t, password, strings.TrimSpace(out.String()))
 }
 
+func TestTheRelaysSecretsAreGeneratedOnceAndFitTheRobot(t *testing.T) {
+	e, _ := newEnvironment(t)
+	dir := filepath.Join(e.root("platform"), "secrets")
+	require.NoError(t, e.secrets())
+	content := func() map[string]string {
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		files := map[string]string{}
+		for _, entry := range entries {
+			data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+			require.NoError(t, err)
+			info, err := entry.Info()
+			require.NoError(t, err)
+			require.EqualValues(t, 0o644, info.Mode().Perm(), "%s is not readable by the relay's user", entry.Name())
+			files[entry.Name()] = strings.TrimSpace(string(data))
+		}
+		return files
+	}
+	files := content()
+	require.Len(t, files, 4)
+	for _, name := range []string{"ops.token", "ops.sign", "backup.token"} {
+		require.GreaterOrEqual(t, len(files[name]), 64)
+		require.Contains(t, files["robots.yaml"], files[name], "the robot does not know %s", name)
+	}
+	require.NotEqual(t, files["ops.token"], files["backup.token"])
+
+	require.NoError(t, e.secrets())
+	require.Equal(t, files, content())
+
+	// Interrupted before its end, it begins anew rather than leaving files that don't fit.
+	require.NoError(t, os.Remove(filepath.Join(dir, "robots.yaml")))
+	require.NoError(t, e.secrets())
+	require.Contains(t, content()["robots.yaml"], content()["ops.token"])
+}
+
 func TestOtherEnvironmentsAskBeforeTheyChange(t *testing.T) {
 	e, out := newEnvironment(t)
 	e.Name = "prod"
@@ -144,4 +179,5 @@ func TestOtherEnvironmentsAskBeforeTheyChange(t *testing.T) {
 	require.Contains(t, out.String(), "Apply to platform of prod?")
 	require.NoError(t, e.secrets())
 	require.NoFileExists(t, e.varsPath("platform", "secrets"), "only local has generated secrets")
+	require.NoDirExists(t, filepath.Join(e.root("platform"), "secrets"), "only local has generated secrets")
 }

@@ -220,6 +220,9 @@ func (e *Environment) secrets() error {
 			return err
 		}
 	}
+	if err := RelaySecrets(filepath.Join(e.root("platform"), "secrets")); err != nil {
+		return err
+	}
 	var content contentSecrets
 	err = e.readVars("content", "secrets", &content)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

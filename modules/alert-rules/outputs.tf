@@ -18,11 +18,12 @@ output "panel_thresholds" {
 }
 
 output "rules" {
-  description = "Every rule by alert name: where it comes from, how bad it is, what it says and what it compares with. Read from the files, so known while planning."
+  description = "Every rule by alert name: where it comes from, how bad it is, what it says, whether it is paused and what it compares with. Read from the files, so known while planning."
   value = {
     for name, rule in local.rules : name => {
       file      = rule.file
       group     = rule.group
+      paused    = rule.paused
       severity  = rule.severity
       summary   = rule.summary
       threshold = rule.threshold

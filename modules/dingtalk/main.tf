@@ -5,6 +5,20 @@ locals {
   default_robot = coalesce(var.default_robot, sort(tolist(var.robots))[0])
 }
 
+# Not a robot: what always fires must not reach people, and what is missing is for the relay to tell.
+resource "grafana_contact_point" "heartbeat" {
+  for_each = toset(var.heartbeat[*].name)
+
+  name = "lookout-${var.environment}-heartbeat-${each.key}"
+
+  webhook {
+    url         = "${trimsuffix(var.relay_url, "/")}/v1/heartbeats/${each.key}"
+    http_method = "POST"
+    # The end of an alert that always fires is the relay's to notice, and not a sign of life.
+    disable_resolve_message = true
+  }
+}
+
 resource "grafana_contact_point" "robot" {
   for_each = var.robots
 

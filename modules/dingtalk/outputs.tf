@@ -10,5 +10,5 @@ output "owns_policy" {
 
 output "timing" {
   description = "group_wait, group_interval and repeat_interval in seconds: what a message may wait, for whoever measures."
-  value       = local.seconds
+  value       = { for name in ["group_interval", "group_wait", "repeat_interval"] : name => local.seconds[name] }
 }

@@ -1,8 +1,10 @@
 locals {
   seconds_in = { s = 1, m = 60, h = 3600, d = 86400 }
 
+  durations = merge({ for name, value in var.timing : name => value }, { for heartbeat in var.heartbeat[*] : "heartbeat" => heartbeat.interval })
+
   seconds = {
-    for name, value in var.timing : name => sum([for part in regexall("([0-9]+)(s|m|h|d)", value) : part[0] * local.seconds_in[part[1]]])
+    for name, value in local.durations : name => sum([for part in regexall("([0-9]+)(s|m|h|d)", value) : part[0] * local.seconds_in[part[1]]])
   }
 
   # Grafana answers durations in one spelling ("90s" comes back as "1m30s"); any other would be a difference for ever.
@@ -43,6 +45,28 @@ resource "grafana_notification_policy" "tree" {
       label = "lookout_env"
       match = "="
       value = var.environment
+    }
+
+    # By alertname on purpose: as DatasourceNoData or DatasourceError it is no sign of life but an alert like any other.
+    dynamic "policy" {
+      for_each = var.heartbeat[*]
+
+      content {
+        contact_point = grafana_contact_point.heartbeat[policy.value.name].name
+        group_by      = ["alertname"]
+
+        group_wait     = "1s"
+        group_interval = local.timing.heartbeat
+        # Grafana sends what has not changed with the first group_interval after this; anything near the group_interval
+        # would leave every other one out.
+        repeat_interval = "1s"
+
+        matcher {
+          label = "alertname"
+          match = "="
+          value = policy.value.alert
+        }
+      }
     }
 
     dynamic "policy" {

@@ -44,6 +44,31 @@ variable "environment" {
   }
 }
 
+variable "heartbeat" {
+  description = "An alert that always fires and is sent to the relay every `interval`, as the sign that Prometheus, Grafana and the way between them and the relay work; the relay's configuration has a heartbeat of this `name` and raises the alarm when it stops coming. It reaches no robot. null (the default): none. Only for delivery = \"relay\"."
+  type = object({
+    alert    = optional(string, "Watchdog")
+    interval = optional(string, "1m")
+    name     = optional(string, "chain")
+  })
+  default = null
+
+  validation {
+    condition     = var.heartbeat == null || var.delivery == "relay"
+    error_message = "heartbeat needs delivery = \"relay\": a robot would only repeat that all is well."
+  }
+
+  validation {
+    condition     = var.heartbeat == null ? true : can(regex("^[a-z0-9][a-z0-9_-]{0,62}$", var.heartbeat.name))
+    error_message = "heartbeat.name is \"${try(var.heartbeat.name, "")}\"; write it as in the relay's configuration: small letters, digits, - and _."
+  }
+
+  validation {
+    condition     = var.heartbeat == null ? true : can(regex("^([1-9][0-9]*(s|m|h|d))+$", var.heartbeat.interval))
+    error_message = "heartbeat.interval is \"${try(var.heartbeat.interval, "")}\"; give a duration such as \"1m\", shorter than the timeout in the relay's configuration."
+  }
+}
+
 variable "keyword" {
   description = "Keyword that the robots' security setting asks for. It stands in title and body of every message, and in the summary of every rule."
   type        = string

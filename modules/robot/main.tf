@@ -30,9 +30,10 @@ resource "docker_container" "robot" {
   image      = docker_image.robot.image_id
   entrypoint = ["/bin/robot"]
   command = concat(
-    ["--access-token=${var.access_token}", "--listen=:${local.port}", "--time-zone=${var.time_zone}"],
+    var.robots_directory == null ? ["--access-token=${var.access_token}"] : ["--robots-file=/robots/robots.yaml"],
+    ["--listen=:${local.port}", "--time-zone=${var.time_zone}"],
     # An empty one says that there are none; without the flag the program has its default.
-    [for keyword in coalescelist(var.keywords, [""]) : "--keyword=${keyword}"],
+    [for keyword in coalescelist(var.keywords, [""]) : "--keyword=${keyword}" if var.robots_directory == null],
   )
   restart               = "unless-stopped"
   wait                  = true
@@ -75,6 +76,16 @@ resource "docker_container" "robot" {
       internal = local.port
       external = ports.value.port
       ip       = ports.value.ip
+    }
+  }
+
+  dynamic "volumes" {
+    for_each = var.robots_directory[*]
+
+    content {
+      container_path = "/robots"
+      host_path      = volumes.value
+      read_only      = true
     }
   }
 

@@ -84,6 +84,17 @@ variable "publish" {
   }
 }
 
+variable "robots_directory" {
+  description = "Directory on the Docker host with a robots.yaml that describes several robots, as app/robot/README.md shows it; it takes the place of access_token and keywords, and what is in it does not enter Terraform's state. null: one robot."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.robots_directory == null || startswith(coalesce(var.robots_directory, "-"), "/")
+    error_message = "robots_directory is \"${coalesce(var.robots_directory, "-")}\"; give an absolute path on the Docker host."
+  }
+}
+
 variable "time_zone" {
   description = "IANA name of the zone in which the page gives times."
   type        = string

@@ -5,9 +5,9 @@ variable "default_robot" {
 }
 
 variable "delivery" {
-  description = "\"native\": Grafana's own DingDing contact point; \"relay\": by way of Lookout's relay."
+  description = "\"relay\": by way of Lookout's relay; \"native\": Grafana's own DingDing contact point, without heartbeat."
   type        = string
-  default     = "native"
+  default     = "relay"
   nullable    = false
 }
 
@@ -44,6 +44,13 @@ variable "grafana_url" {
   description = "Address of Grafana; null: GRAFANA_URL."
   type        = string
   default     = null
+}
+
+variable "heartbeat_interval" {
+  description = "How often the relay is shown that the chain works. The timeout in ../platform/relay.yaml is several times that."
+  type        = string
+  default     = "10s"
+  nullable    = false
 }
 
 variable "plain_http_hosts" {
@@ -104,8 +111,10 @@ variable "rule_intervals" {
   description = "How often groups are evaluated here, where it differs from alerts/*.yaml."
   type        = map(string)
   default = {
+    delivery   = "10s"
     go-runtime = "10s"
     service    = "10s"
+    watchdog   = "10s"
   }
   nullable = false
 }

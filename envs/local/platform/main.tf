@@ -2,6 +2,9 @@
 # Grafana holds is the other root module, ../content.
 
 locals {
+  # Both sides of a robot's secrets: what the relay sends, and what the stand-in for DingTalk wants.
+  relay_secrets = coalesce(var.relay_secrets_directory, abspath("${path.root}/secrets"))
+
   network = { id = docker_network.lookout.id, name = docker_network.lookout.name }
 }
 
@@ -47,9 +50,10 @@ module "prometheus" {
   secrets_directory   = var.secrets_directory
   targets_directory   = var.targets_directory
 
-  # A job "go" among the further ones takes the place of this one.
+  # A job of the same name among the further ones takes the place of one of these.
   scrape_jobs = merge({
-    go = { native_histograms = true, targets = [module.exporter.target] }
+    go    = { native_histograms = true, targets = [module.exporter.target] }
+    relay = { targets = [module.relay.target] }
   }, var.scrape_jobs)
 
   depends_on = [terraform_data.free_port]
@@ -71,15 +75,31 @@ module "grafana" {
   depends_on = [terraform_data.free_port]
 }
 
+# The delivery: keeps what Grafana sends until the robot, or the next channel, has taken it.
+module "relay" {
+  source = "../../../modules/relay"
+
+  config            = file("${path.root}/relay.yaml")
+  image             = var.images.relay
+  memory_mebibytes  = var.memory_mebibytes.relay
+  name              = var.name
+  network           = local.network
+  publish           = { ip = var.bind_address, port = var.ports.relay }
+  secrets_directory = local.relay_secrets
+
+  depends_on = [terraform_data.free_port]
+}
+
 # Where the messages end up: a stand-in for DingTalk's robot, with a page that shows them as a chat.
 module "robot" {
   source = "../../../modules/robot"
 
-  image     = var.images.robot
-  name      = var.name
-  network   = local.network
-  publish   = { ip = var.bind_address, port = var.ports.robot }
-  time_zone = var.time_zone
+  image            = var.images.robot
+  name             = var.name
+  network          = local.network
+  publish          = { ip = var.bind_address, port = var.ports.robot }
+  robots_directory = local.relay_secrets
+  time_zone        = var.time_zone
 
   depends_on = [terraform_data.free_port]
 }

@@ -18,6 +18,11 @@ output "prometheus" {
   value       = module.prometheus.server
 }
 
+output "relay" {
+  description = "The relay's container, where contact points send to inside the network, and its page on the host."
+  value       = module.relay.relay
+}
+
 output "robot" {
   description = "The robot's container, where to send inside the network, and its page on the host."
   value       = module.robot.robot

@@ -2,7 +2,7 @@
 # stands. So each port is tried before anything else is made; later it is our own container that
 # holds it, and it is not tried again until it changes.
 resource "terraform_data" "free_port" {
-  for_each = { for service, port in var.ports : service => port if contains(["exporter", "grafana", "prometheus", "robot"], service) }
+  for_each = { for service, port in var.ports : service => port if contains(["exporter", "grafana", "prometheus", "relay", "robot"], service) }
 
   triggers_replace = [var.bind_address, each.value]
 

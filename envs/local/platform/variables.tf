@@ -36,8 +36,8 @@ variable "images" {
   nullable = false
 
   validation {
-    condition     = alltrue([for image in [var.images.exporter, var.images.robot] : image != null])
-    error_message = "images names no image for exporter or robot, of which there is no published one; run `make init ENV=local`, which builds them and writes images.auto.tfvars.json."
+    condition     = alltrue([for image in [var.images.exporter, var.images.relay, var.images.robot] : image != null])
+    error_message = "images names no image for exporter, relay or robot, of which there is no published one; run `make init ENV=local`, which builds them and writes images.auto.tfvars.json."
   }
 }
 
@@ -47,6 +47,7 @@ variable "memory_mebibytes" {
     exporter   = optional(number, 256)
     grafana    = optional(number, 512)
     prometheus = optional(number, 512)
+    relay      = optional(number, 128)
   })
   default  = {}
   nullable = false
@@ -80,6 +81,12 @@ variable "ports" {
     condition     = length(distinct(values(var.ports))) == length(values(var.ports))
     error_message = "ports gives one port to two services: ${jsonencode(var.ports)}; give each its own."
   }
+}
+
+variable "relay_secrets_directory" {
+  description = "Directory on the Docker host with the files that relay.yaml names below /secrets, and the robots.yaml of the stand-in robot. Null: the folder secrets beside this file, which `make init` fills; with docker_host on another machine, a copy of it there."
+  type        = string
+  default     = null
 }
 
 variable "retention" {

@@ -5,9 +5,9 @@ variable "default_robot" {
 }
 
 variable "delivery" {
-  description = "\"native\": Grafana's own DingDing contact point; \"relay\": by way of Lookout's relay."
+  description = "\"relay\": by way of Lookout's relay; \"native\": Grafana's own DingDing contact point, without heartbeat."
   type        = string
-  default     = "native"
+  default     = "relay"
   nullable    = false
 }
 
@@ -44,6 +44,13 @@ variable "grafana_url" {
   description = "Address of Grafana; null: GRAFANA_URL."
   type        = string
   default     = null
+}
+
+variable "heartbeat_interval" {
+  description = "How often the relay is shown that the chain works. The timeout in ../platform/relay.yaml is several times that."
+  type        = string
+  default     = "1m"
+  nullable    = false
 }
 
 variable "plain_http_hosts" {

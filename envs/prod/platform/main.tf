@@ -43,9 +43,10 @@ module "prometheus" {
   secrets_directory = var.secrets_directory
   targets_directory = var.targets_directory
 
-  # A job "go" among the further ones takes the place of this one.
+  # A job of the same name among the further ones takes the place of one of these.
   scrape_jobs = merge({
-    go = { native_histograms = true, targets = [module.exporter.target] }
+    go    = { native_histograms = true, targets = [module.exporter.target] }
+    relay = { targets = [module.relay.target] }
   }, var.scrape_jobs)
 }
 
@@ -61,4 +62,17 @@ module "grafana" {
   publish          = { ip = var.bind_address, port = var.ports.grafana }
   root_url         = var.root_url
   time_zone        = var.time_zone
+}
+
+# The delivery: keeps what Grafana sends until DingTalk, or the next channel, has taken it.
+module "relay" {
+  source = "../../../modules/relay"
+
+  config            = file("${path.root}/relay.yaml")
+  image             = var.images.relay
+  memory_mebibytes  = var.memory_mebibytes.relay
+  name              = var.name
+  network           = local.network
+  publish           = { ip = var.bind_address, port = var.ports.relay }
+  secrets_directory = var.relay_secrets_directory
 }

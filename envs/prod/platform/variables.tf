@@ -35,8 +35,8 @@ variable "images" {
   nullable = false
 
   validation {
-    condition     = alltrue([for image in [var.images.exporter] : image != null])
-    error_message = "images names no image for exporter, of which there is no published one; run `make init ENV=prod`, which builds it and writes images.auto.tfvars.json."
+    condition     = alltrue([for image in [var.images.exporter, var.images.relay] : image != null])
+    error_message = "images names no image for exporter or relay, of which there is no published one; run `make init ENV=prod`, which builds them and writes images.auto.tfvars.json."
   }
 }
 
@@ -46,6 +46,7 @@ variable "memory_mebibytes" {
     exporter   = optional(number, 128)
     grafana    = optional(number, 1024)
     prometheus = optional(number, 4096)
+    relay      = optional(number, 128)
   })
   default  = {}
   nullable = false
@@ -78,6 +79,13 @@ variable "ports" {
     condition     = length(distinct(values(var.ports))) == length(values(var.ports))
     error_message = "ports gives one port to two services: ${jsonencode(var.ports)}; give each its own."
   }
+}
+
+variable "relay_secrets_directory" {
+  description = "Directory on the Docker host with the files that relay.yaml names below /secrets, readable by uid 65534; modules/relay/README.md shows how to make them. No secret in it passes through Terraform."
+  type        = string
+  default     = "/etc/lookout/relay"
+  nullable    = false
 }
 
 variable "retention" {

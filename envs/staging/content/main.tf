@@ -1,6 +1,11 @@
 # scrape ─▶ datasource ─▶ dashboard
 #              └──────▶ rule ─▶ contact point ─▶ message
 
+locals {
+  # Without a relay nobody waits for it, and it would reach people.
+  paused = var.delivery == "native" ? ["Watchdog"] : []
+}
+
 module "datasource" {
   source = "../../../modules/datasource"
 
@@ -27,7 +32,7 @@ module "alert_rules" {
   dashboards       = module.dashboards.dashboards
   grafana_version  = var.grafana_version
   intervals        = var.rule_intervals
-  overrides        = var.rule_overrides
+  overrides        = merge(var.rule_overrides, { for alert in local.paused : alert => { paused = true } })
   runbook_base_url = var.runbook_base_url
 }
 
@@ -43,6 +48,7 @@ module "dingtalk" {
   webhooks         = var.robot_webhooks
   plain_http_hosts = var.plain_http_hosts
   relay_url        = var.relay_url
+  heartbeat        = var.delivery == "relay" ? { interval = var.heartbeat_interval } : null
   email            = var.email
   timing           = var.timing
 }

@@ -17,3 +17,8 @@ output "prometheus" {
   description = "Prometheus' container and its URLs inside the network and on the host."
   value       = module.prometheus.server
 }
+
+output "relay" {
+  description = "The relay's container, where contact points send to inside the network, and its page on the host."
+  value       = module.relay.relay
+}

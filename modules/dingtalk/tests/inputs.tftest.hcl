@@ -296,3 +296,37 @@ run "an_address_that_is_no_mail_address_is_refused" {
 
   expect_failures = [var.email]
 }
+
+run "a_heartbeat_without_a_relay_is_refused" {
+  command = plan
+
+  variables {
+    heartbeat = {}
+  }
+
+  expect_failures = [var.heartbeat]
+}
+
+run "a_heartbeat_that_never_beats_is_refused" {
+  command = plan
+
+  variables {
+    delivery  = "relay"
+    webhooks  = {}
+    heartbeat = { interval = "0s" }
+  }
+
+  expect_failures = [var.heartbeat]
+}
+
+run "a_heartbeat_whose_name_the_relay_would_refuse_is_refused" {
+  command = plan
+
+  variables {
+    delivery  = "relay"
+    webhooks  = {}
+    heartbeat = { name = "The Chain" }
+  }
+
+  expect_failures = [var.heartbeat]
+}

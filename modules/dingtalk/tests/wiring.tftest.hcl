@@ -93,3 +93,39 @@ run "somebody_elses_policy_is_left_alone" {
     error_message = "the policy would be overwritten"
   }
 }
+
+run "the_heartbeat_goes_to_the_relay_and_to_nobody_else" {
+  command = apply
+
+  variables {
+    delivery  = "relay"
+    webhooks  = {}
+    heartbeat = { interval = "60s" }
+  }
+
+  assert {
+    condition     = one(grafana_contact_point.heartbeat["chain"].webhook).url == "http://relay:8070/v1/heartbeats/chain" && one(grafana_contact_point.heartbeat["chain"].webhook).disable_resolve_message
+    error_message = "the contact point is not the relay's for heartbeats, or its end would count as a sign of life"
+  }
+
+  # The first that fits wins, so it stands before every route of the user's.
+  assert {
+    condition     = grafana_notification_policy.tree[0].policy[0].policy[0].contact_point == "lookout-prod-heartbeat-chain" && one(grafana_notification_policy.tree[0].policy[0].policy[0].matcher) == { label = "alertname", match = "=", value = "Watchdog" }
+    error_message = "the first route is ${jsonencode(grafana_notification_policy.tree[0].policy[0].policy[0])}"
+  }
+
+  assert {
+    condition     = grafana_notification_policy.tree[0].policy[0].policy[0].group_interval == "1m" && grafana_notification_policy.tree[0].policy[0].policy[0].repeat_interval == "1s" && grafana_notification_policy.tree[0].policy[0].policy[0].continue != true
+    error_message = "it is not sent every minute, or to others as well"
+  }
+
+  assert {
+    condition     = grafana_notification_policy.tree[0].policy[0].policy[1].contact_point == "lookout-prod-oncall"
+    error_message = "the user's route is gone"
+  }
+
+  assert {
+    condition     = output.timing == { group_interval = 300, group_wait = 30, repeat_interval = 14400 }
+    error_message = "timing is ${jsonencode(output.timing)}"
+  }
+}

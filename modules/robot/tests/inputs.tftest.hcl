@@ -115,3 +115,32 @@ run "a_host_name_as_address_is_refused" {
 
   expect_failures = [var.publish]
 }
+
+run "several_robots_come_from_a_file_and_no_token_is_in_the_state" {
+  command = plan
+
+  variables {
+    access_token     = "abc"
+    robots_directory = "/srv/robots"
+  }
+
+  assert {
+    condition     = docker_container.robot.command == tolist(["--robots-file=/robots/robots.yaml", "--listen=:8060", "--time-zone=Asia/Shanghai"])
+    error_message = "the command is ${jsonencode(docker_container.robot.command)}"
+  }
+
+  assert {
+    condition     = one(docker_container.robot.volumes).host_path == "/srv/robots" && one(docker_container.robot.volumes).container_path == "/robots" && one(docker_container.robot.volumes).read_only
+    error_message = "the file is not where it is looked for, or can be written"
+  }
+}
+
+run "a_relative_directory_of_robots_is_refused" {
+  command = plan
+
+  variables {
+    robots_directory = "robots"
+  }
+
+  expect_failures = [var.robots_directory]
+}

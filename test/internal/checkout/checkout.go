@@ -81,7 +81,7 @@ func (c Checkout) Copy(to string, folders ...string) error {
 				return err
 			}
 			switch {
-			case entry.IsDir() && name == ".terraform":
+			case entry.IsDir() && (name == ".terraform" || name == "secrets"):
 				return fs.SkipDir
 			case entry.IsDir():
 				return os.MkdirAll(filepath.Join(to, rel), 0o755)

@@ -24,16 +24,28 @@ run "the_robot_of_the_environment_may_be_reached_without_https" {
   }
 }
 
-run "the_relay_can_be_switched_to" {
+run "the_relay_waits_for_the_watchdog_and_needs_no_address" {
   command = plan
 
   variables {
-    delivery       = "relay"
     robot_webhooks = {}
   }
 
   assert {
-    condition     = output.contact_points == { ops = "lookout-local-ops" }
+    condition     = output.contact_points == { ops = "lookout-local-ops" } && !module.alert_rules.rules["Watchdog"].paused
     error_message = "contact points are ${jsonencode(output.contact_points)}"
+  }
+}
+
+run "native_delivery_can_be_switched_to_and_has_no_watchdog" {
+  command = plan
+
+  variables {
+    delivery = "native"
+  }
+
+  assert {
+    condition     = output.contact_points == { ops = "lookout-local-ops" } && module.alert_rules.rules["Watchdog"].paused
+    error_message = "an alert that always fires would reach people"
   }
 }

@@ -4,7 +4,7 @@ mock_provider "docker" {}
 
 variables {
   grafana_admin_password = "correct horse battery"
-  images                 = { exporter = "lookout/exporter:test", robot = "lookout/robot:test" }
+  images                 = { exporter = "lookout/exporter:test", relay = "lookout/relay:test", robot = "lookout/robot:test" }
 }
 
 run "names_ports_and_addresses_are_its_own" {
@@ -21,8 +21,8 @@ run "names_ports_and_addresses_are_its_own" {
   }
 
   assert {
-    condition     = output.robot.url == "http://127.0.0.1:8060"
-    error_message = "the robot is at ${output.robot.url}"
+    condition     = [output.relay.url, output.robot.url] == ["http://127.0.0.1:8070", "http://127.0.0.1:8060"]
+    error_message = "relay and robot are at ${jsonencode([output.relay.url, output.robot.url])}"
   }
 }
 
@@ -30,7 +30,7 @@ run "the_exporter_is_scraped_as_job_go" {
   command = plan
 
   assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "prometheus"]
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "relay", "prometheus"]
     error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
   }
 
@@ -71,7 +71,7 @@ run "further_jobs_stand_beside_its_own" {
   }
 
   assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "mysql", "redis", "prometheus"]
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "mysql", "redis", "relay", "prometheus"]
     error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
   }
 }
@@ -127,4 +127,18 @@ run "a_zone_that_is_an_offset_is_refused_once" {
 
   # Anything beside this failure, such as the same complaint of a module, would be an error.
   expect_failures = [var.time_zone]
+}
+
+run "the_relay_delivers_to_the_stand_in_robot_with_secrets_that_terraform_never_sees" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for robot in values(yamldecode(file("${path.root}/relay.yaml")).robots) : robot.url == "http://robot:8060/robot/send" && startswith(robot.token_file, "/secrets/")])
+    error_message = "a robot of the local environment is somebody's real one"
+  }
+
+  assert {
+    condition     = endswith(local.relay_secrets, "/envs/local/platform/secrets") && startswith(local.relay_secrets, "/")
+    error_message = "the secrets are looked for in ${local.relay_secrets}"
+  }
 }

@@ -36,12 +36,39 @@ run "pending_periods_are_minutes_and_not_the_demos_seconds" {
   }
 }
 
-run "it_does_not_start_without_the_robots_addresses" {
+run "native_delivery_does_not_start_without_the_robots_addresses" {
+  command = plan
+
+  variables {
+    delivery       = "native"
+    robot_webhooks = {}
+  }
+
+  expect_failures = [var.robot_webhooks]
+}
+
+run "the_relay_needs_no_address_and_waits_for_the_watchdog" {
   command = plan
 
   variables {
     robot_webhooks = {}
   }
 
-  expect_failures = [var.robot_webhooks]
+  assert {
+    condition     = !module.alert_rules.rules["Watchdog"].paused
+    error_message = "the relay would raise the alarm for ever"
+  }
+}
+
+run "without_the_relay_the_watchdog_is_paused" {
+  command = plan
+
+  variables {
+    delivery = "native"
+  }
+
+  assert {
+    condition     = module.alert_rules.rules["Watchdog"].paused
+    error_message = "an alert that always fires would reach people"
+  }
 }

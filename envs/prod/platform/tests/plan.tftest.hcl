@@ -4,7 +4,7 @@ mock_provider "docker" {}
 
 variables {
   grafana_admin_password = "correct horse battery"
-  images                 = { exporter = "lookout/exporter:test" }
+  images                 = { exporter = "lookout/exporter:test", relay = "lookout/relay:test" }
   root_url               = "https://grafana.example.com/"
 }
 
@@ -26,7 +26,7 @@ run "the_exporter_is_scraped_as_job_go" {
   command = plan
 
   assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "prometheus"]
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "relay", "prometheus"]
     error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
   }
 
@@ -67,7 +67,7 @@ run "further_jobs_stand_beside_its_own" {
   }
 
   assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "mysql", "redis", "prometheus"]
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "mysql", "redis", "relay", "prometheus"]
     error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
   }
 }
@@ -133,4 +133,18 @@ run "a_zone_that_is_an_offset_is_refused_once" {
 
   # Anything beside this failure, such as the same complaint of a module, would be an error.
   expect_failures = [var.time_zone]
+}
+
+run "the_relay_knows_the_robots_and_its_secrets_are_files_of_the_host" {
+  command = plan
+
+  assert {
+    condition     = output.relay.url == "http://127.0.0.1:8072" && keys(yamldecode(file("${path.root}/relay.yaml")).robots) == ["oncall", "team"]
+    error_message = "the relay is at ${output.relay.url}"
+  }
+
+  assert {
+    condition     = alltrue([for robot in values(yamldecode(file("${path.root}/relay.yaml")).robots) : startswith(robot.token_file, "/secrets/") && !can(robot.url)])
+    error_message = "a robot's token is no file, or it is not DingTalk's"
+  }
 }

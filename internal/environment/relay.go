@@ -1,0 +1,57 @@
+package environment
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"lookout/internal/toolchain"
+)
+
+// robotsFile tells the stand-in robot what the relay's secrets are.
+const robotsFile = "robots.yaml"
+
+// RelaySecrets fills a local environment's folder of secrets, once: the token and signing secret of
+// each robot that envs/local/platform/relay.yaml names, and robots.yaml, by which the stand-in for
+// DingTalk wants the same ones. They open nothing but that stand-in. The programs run as nobody and
+// may not be given files by whoever runs `make init`, so everybody on this machine can read them.
+func RelaySecrets(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, robotsFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	ops, backup := hexSecret(), hexSecret()
+	sign := "SEC" + hexSecret()
+	files := []struct{ name, text string }{
+		{"ops.token", ops + "\n"},
+		{"ops.sign", sign + "\n"},
+		{"backup.token", backup + "\n"},
+		// Last, since it says that all of them are there. The robot "lookout" is for trying things out
+		// by hand, and for native delivery: it has the token that stands in the documentation.
+		{robotsFile, strings.Join([]string{
+			"robots:",
+			fmt.Sprintf("  - {access_token: %s, name: ops, keywords: [报警], secret: %s}", ops, sign),
+			fmt.Sprintf("  - {access_token: %s, name: backup, keywords: [报警]}", backup),
+			"  - {access_token: lookout, name: lookout, keywords: [报警]}",
+			"",
+		}, "\n")},
+	}
+	for _, file := range files {
+		if err := toolchain.WriteFile(filepath.Join(dir, file.name), []byte(file.text), 0o644); err != nil {
+			return err
+		}
+	}
+	// Whatever the umask is, since an engine's user has to get in.
+	return os.Chmod(dir, 0o755)
+}
+
+// hexSecret looks like what DingTalk gives.
+func hexSecret() string {
+	b := make([]byte, 32)
+	rand.Read(b) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b)
+}
