@@ -82,7 +82,7 @@ func list(containers []container) string {
 	return b.String()
 }
 
-var token = regexp.MustCompile(`((?:access_token|secret|sign)(?:=|%3[Dd]))[^&"\\\s]+`)
+var token = regexp.MustCompile(`((?:access[_-]token|secret|sign)(?:=|%3[Dd]))[^&"\\\s]+`)
 
 // redacted takes the secrets that this stack has out of a text.
 func (s *stack) redacted(text string) string {

@@ -177,7 +177,7 @@ func (s *stack) wrongInputs(t *testing.T) {
 		{
 			"a threshold variable that is no number", "content",
 			variable("content", "rule_overrides", map[string]any{"GoThreadsHigh": map[string]any{"threshold": "many"}}),
-			[]string{"rule_overrides", `"GoThreadsHigh"`, "threshold", "a number is required"},
+			[]string{"overrides", `threshold of GoThreadsHigh is "many", which is no number`},
 		},
 		{
 			"a threshold in a rule file that is no number", "content",

@@ -32,6 +32,7 @@ type Checker struct {
 
 	regexps map[string]*regexp.Regexp
 	near    map[string]string
+	index   *nameIndex
 	// use notes who asks for a name in vain.
 	use map[string][]string
 }

@@ -272,7 +272,7 @@ func once(name string, f func(*rand.Rand, object) told) mutation {
 
 // Of known random mutations at least 99 % are told exactly as what they were: the kind, the panel, the value before and after, nothing more and nothing less.
 func TestMutationsAreToldAsWhatTheyWere(t *testing.T) {
-	const rounds = 1500
+	const rounds = 700
 	total, exact := 0, 0
 	missed := map[string]int{}
 	for seed := range uint64(rounds) {

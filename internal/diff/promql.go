@@ -57,7 +57,8 @@ func (q *queries) compareTrees(before, after string, defined func(string) bool) 
 	if best.edits == nil {
 		return queryEdit{} // the keys differ in what no edit has a word for
 	}
-	return queryEdit{edits: best.edits(nil)}
+	// The same edit in several places of one query is told once.
+	return queryEdit{edits: unique(best.edits(nil))}
 }
 
 // tree is nil if the text is not PromQL.
@@ -428,9 +429,6 @@ func (m *treeMatcher) best(a, b *queryNode) outcome {
 }
 
 func replaceCost(a, b *queryNode) int {
-	if a.size == 1 && b.size == 1 && a.kind == b.kind && a.kind == literalNode {
-		return costEdit
-	}
 	return costReplace + 3*min(a.size, b.size)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
+	gmhtml "github.com/yuin/goldmark/renderer/html"
 
 	"lookout/internal/dashboard"
 )
@@ -138,7 +139,8 @@ func (r *renderer) pagePanel(v *view, policy *bluemonday.Policy) pagePanel {
 	}
 	if text := v.scope.text(v.panel.Description); strings.TrimSpace(text) != "" {
 		var b bytes.Buffer
-		if goldmark.Convert([]byte(text), &b) == nil {
+		// What HTML a description holds is let through here, since the policy then takes out all that could run or load anything.
+		if goldmark.New(goldmark.WithRendererOptions(gmhtml.WithUnsafe())).Convert([]byte(text), &b) == nil {
 			out.Description = template.HTML(policy.SanitizeBytes(b.Bytes()))
 		}
 	}

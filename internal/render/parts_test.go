@@ -245,3 +245,11 @@ func TestHistogramBucketsAreTakenApart(t *testing.T) {
 		t.Errorf("counts %v", got)
 	}
 }
+
+func TestMarkdownBecomesParagraphs(t *testing.T) {
+	got := markdownBlocks([]byte("# Head *x*\n\ntext `code` &amp;\nmore\n\n- item\n\n<div>in <b>HTML</b><script>no()</script></div>\n\n    indented\n"))
+	want := []block{{text: "Head x", level: 1}, {text: "text code & more"}, {text: "item", bullet: true}, {text: "in HTML"}, {text: "indented\n", code: true}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

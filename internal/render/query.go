@@ -181,8 +181,11 @@ func (r *renderer) fetch(ctx context.Context, q *query) ([]answerSeries, error) 
 	if q.instant {
 		res, _, _, err = r.opts.Prometheus.Query(ctx, q.expr, r.end)
 	} else {
-		// Aligned to the step, so that the same data give the same curve a second later.
+		// Aligned to the step, so that the same data give the same curve a second later; within the range, unless no point would be.
 		start := r.start.Truncate(q.step)
+		if next := start.Add(q.step); start.Before(r.start) && !next.After(r.end) {
+			start = next
+		}
 		res, _, _, err = r.opts.Prometheus.QueryRange(ctx, q.expr, v1.Range{Start: start, End: r.end, Step: q.step})
 	}
 	if err != nil {

@@ -9,12 +9,14 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -319,6 +321,34 @@ func TestPrometheusThatIsNotThere(t *testing.T) {
 	}
 }
 
+// away is a Prometheus that no connection reaches.
+type away struct {
+	constant
+	calls atomic.Int32
+}
+
+func (a *away) QueryRange(context.Context, string, v1.Range, ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
+	a.calls.Add(1)
+	return nil, nil, nil, &net.OpError{Op: "dial", Err: errors.New("refused")}
+}
+
+func TestAPrometheusThatIsGoneIsNotAskedAgainAndAgain(t *testing.T) {
+	var panels []string
+	for i := range 200 {
+		panels = append(panels, fmt.Sprintf(`{"type":"timeseries","targets":[{"refId":"A","expr":"x%d"}]}`, i))
+	}
+	a := &away{}
+	opts := anHour
+	opts.Prometheus = a
+	if _, err := SVG(context.Background(), parse(t, `{"title":"d","panels":[`+strings.Join(panels, ",")+`]}`), opts); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("error %v", err)
+	}
+	// Those already under way may finish.
+	if n := a.calls.Load(); n > 2*parallelQueries {
+		t.Errorf("%d queries were sent", n)
+	}
+}
+
 func TestWrongOptions(t *testing.T) {
 	d := parse(t, `{"title":"d","panels":[]}`)
 	for want, opts := range map[string]Options{
@@ -402,7 +432,7 @@ func TestPNG(t *testing.T) {
 
 func TestHTML(t *testing.T) {
 	d := parse(t, `{"title":"<b>d</b>","schemaVersion":39,"panels":[
-		{"type":"stat","title":"one","description":"**bold** <script>alert(1)</script> [x](javascript:alert(2))","gridPos":{"x":0,"y":0,"w":6,"h":4},"targets":[{"refId":"A","expr":"a < 1","legendFormat":"l"}]},
+		{"type":"stat","title":"one","description":"**bold** <em onclick='alert(3)'>kept</em> <script>alert(1)</script> [x](javascript:alert(2))","gridPos":{"x":0,"y":0,"w":6,"h":4},"targets":[{"refId":"A","expr":"a < 1","legendFormat":"l"}]},
 		{"type":"row","title":"folded","collapsed":true,"gridPos":{"x":0,"y":4,"w":24,"h":1},"panels":[{"type":"stat","title":"two","gridPos":{"x":0,"y":5,"w":6,"h":4}}]},
 		{"type":"row","title":"open","gridPos":{"x":0,"y":6,"w":24,"h":1}},
 		{"type":"stat","title":"three","gridPos":{"x":0,"y":7,"w":6,"h":4}}]}`)
@@ -411,7 +441,7 @@ func TestHTML(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(out)
-	contains(t, page, "&lt;b&gt;d&lt;/b&gt;", "<strong>bold</strong>", "a &lt; 1", `<details class="row"><summary>folded`, `<details class="row" open><summary>open`, ">two<", ">three<")
+	contains(t, page, "&lt;b&gt;d&lt;/b&gt;", "<strong>bold</strong>", "<em>kept</em>", "a &lt; 1", `<details class="row"><summary>folded`, `<details class="row" open><summary>open`, ">two<", ">three<")
 	for _, bad := range []string{"<script", `href="javascript:`, "<b>d</b>"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("%q is in the page", bad)

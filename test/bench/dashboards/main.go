@@ -1,5 +1,5 @@
 // Command dashboards measures how long Terraform takes for many dashboards against a real Grafana: the first apply, a
-// plan that finds nothing to do, and an apply after one edit. The bars are in docs; it prints figures and judges nothing.
+// plan that finds nothing to do, and an apply after one edit. It prints figures and judges nothing.
 //
 //	go run ./test/bench/dashboards --image lookout/grafana:dev
 //
@@ -220,7 +220,12 @@ func (t terraform) run(ctx context.Context, args ...string) (string, time.Durati
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = 30 * time.Second
 	if err := command.Run(); err != nil {
-		return "", 0, fmt.Errorf("%s %s: %w\n%s", t.binary, args[0], err, out.String())
+		// A thousand resources say a lot; what went wrong comes last.
+		said := out.Bytes()
+		if len(said) > 4000 {
+			said = said[len(said)-4000:]
+		}
+		return "", 0, fmt.Errorf("%s %s: %w\n%s", t.binary, args[0], err, said)
 	}
 	return out.String(), command.ProcessState.UserTime() + command.ProcessState.SystemTime(), nil
 }

@@ -266,6 +266,7 @@ func (e *Engine) startLanes(ctx context.Context, wg *sync.WaitGroup) {
 			for _, id := range memberIDs(ch) {
 				l.members = append(l.members, members[id])
 			}
+			e.Metrics.begin(name, ch.Label(), l.members)
 			lanes[laneKey{name, i}] = l
 		}
 	}

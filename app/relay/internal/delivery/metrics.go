@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"lookout/app/relay/internal/robot"
 	"lookout/app/relay/internal/spool"
 )
 
@@ -70,6 +71,33 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Reloads:     counter("relay_config_reloads_total", "Configurations read, by outcome.", "outcome"),
 	}
 	return m
+}
+
+// rejectReasons are the values of the label reason of Rejected.
+var rejectReasons = []string{"cut_off", "full", "malformed", "no_target", "stopping", "store", "too_large", "unauthorised"}
+
+// begin makes the series that alert rules watch start at 0: Prometheus sees no increase in a counter
+// that appears with a 1, so the first refusal of a robot would go unnoticed.
+func (m *Metrics) begin(target, channel string, members []*member) {
+	m.Accepted.WithLabelValues(target)
+	m.Duplicates.WithLabelValues(target)
+	m.Digests.WithLabelValues(target)
+	m.Digested.WithLabelValues(target)
+	m.Latency.WithLabelValues(target)
+	for _, cause := range []string{"refused", "timeout"} {
+		m.Escalations.WithLabelValues(target, channel, cause)
+		m.DeadLetters.WithLabelValues(target, cause)
+	}
+	for _, reason := range rejectReasons {
+		m.Rejected.WithLabelValues(reason)
+	}
+	for _, mem := range members {
+		m.Retries.WithLabelValues(target, mem.id)
+		m.Deliveries.WithLabelValues(target, mem.id, string(robot.Delivered), "0")
+		for _, code := range robot.RefusalCodes() {
+			m.Deliveries.WithLabelValues(target, mem.id, string(robot.Refused), code)
+		}
+	}
 }
 
 // collector reads what lies in the spool when somebody asks.

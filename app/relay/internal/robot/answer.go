@@ -197,6 +197,18 @@ func oneLine(s string) string {
 	return s
 }
 
+// RefusalCodes lists the values of Answer.Code that an answer of outcome Refused can have.
+func RefusalCodes() []string {
+	out := []string{CodeOther, CodeHTTP4xx, CodeSMTP, CodeConfig}
+	for code, known := range codes {
+		if known.outcome == Refused {
+			out = append(out, strconv.Itoa(code))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // CodeClasses lists every value that Answer.Code can have.
 func CodeClasses() []string {
 	out := []string{CodeNotJSON, CodeNoErrcode, CodeFlood, CodeRedirect, CodeTimeout, CodeNetwork, CodeCutOff, CodeOther,
