@@ -67,7 +67,7 @@ func TestAnInterruptedUpEndsInTheSameStack(t *testing.T) {
 	s.must(t, "up")
 	again := s.must(t, "up")
 	require.Equal(t, 2, strings.Count(again, "no changes"), "a second run changes neither root:\n%s", again)
-	for _, container := range []string{"exporter", "grafana", "prometheus", "robot"} {
+	for _, container := range []string{"exporter", "grafana", "prometheus", "relay", "robot"} {
 		out, err := exec.CommandContext(t.Context(), "docker", "inspect", "--format", "{{.State.Health.Status}}", s.name+"-"+container).CombinedOutput()
 		require.NoError(t, err, string(out))
 		require.Equal(t, "healthy", strings.TrimSpace(string(out)), container)
