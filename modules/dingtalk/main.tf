@@ -17,6 +17,11 @@ resource "grafana_contact_point" "heartbeat" {
     # The end of an alert that always fires is the relay's to notice, and not a sign of life.
     disable_resolve_message = true
   }
+
+  lifecycle {
+    # Grafana refuses to delete what the policy still names; this way the policy is changed first.
+    create_before_destroy = true
+  }
 }
 
 resource "grafana_contact_point" "robot" {
@@ -57,6 +62,9 @@ resource "grafana_contact_point" "robot" {
   }
 
   lifecycle {
+    # As above: a robot that is taken away is still named by the policy until that is changed.
+    create_before_destroy = true
+
     precondition {
       condition     = length(local.without_keyword) == 0
       error_message = "The message template ${join(" and ", local.without_keyword)} would lose the keyword ${var.keyword}, and DingTalk the message: write $${keyword} at its beginning, before the first {{."

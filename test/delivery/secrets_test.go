@@ -73,17 +73,21 @@ func (s *stack) secretsStay(t *testing.T) {
 	if err != nil || status != http.StatusAccepted {
 		t.Fatalf("%d %s %v", status, text, err)
 	}
-	status, text, err = s.ask(t.Context(), http.MethodPost, s.url("relay")+"/v1/robots/ops", bearer, storm(901, began))
-	if err != nil || status != http.StatusAccepted {
-		t.Fatalf("%d %s %v", status, text, err)
+	for i, target := range []string{"ops", "backup"} {
+		status, text, err = s.ask(t.Context(), http.MethodPost, s.url("relay")+"/v1/robots/"+target, bearer, storm(901+i, began))
+		if err != nil || status != http.StatusAccepted {
+			t.Fatalf("%d %s %v", status, text, err)
+		}
 	}
-	eventually(t, time.Minute, "one alert is in the chat, the other a dead letter", func(ctx context.Context) error {
+	eventually(t, time.Minute, "two alerts are in the chats, the third is a dead letter", func(ctx context.Context) error {
 		messages, err := s.messages(ctx)
 		if err != nil {
 			return err
 		}
-		if !shown(messages, where(901)) {
-			return fmt.Errorf("%s is not in the chat", where(901))
+		for _, i := range []int{901, 902} {
+			if !shown(messages, where(i)) {
+				return fmt.Errorf("%s is not in the chat", where(i))
+			}
 		}
 		_, dead, err := s.ask(ctx, http.MethodGet, s.url("relay")+"/api/dead", bearer, nil)
 		if err == nil && !strings.Contains(dead, "Storm") {
