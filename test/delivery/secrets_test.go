@@ -193,6 +193,8 @@ func (s *stack) everywhere(t *testing.T, bearer http.Header, secrets map[string]
 		return v
 	}
 
+	// Before the plans below, which are made to be read by programs and are printed here as well.
+	look("terraform's output", s.log.String())
 	for _, root := range []*terraform.Options{s.platform, s.content} {
 		name := filepath.Base(root.TerraformDir)
 		state := document(read(t, filepath.Join(root.TerraformDir, "terraform.tfstate")))
@@ -216,7 +218,6 @@ func (s *stack) everywhere(t *testing.T, bearer http.Header, secrets map[string]
 		planned(document(text), func(where string, v any) { leaves("plan "+name+": "+where, v) })
 	}
 	s.files(t, look)
-	look("terraform's output", s.log.String())
 
 	ids, err := docker(t.Context(), "ps", "--all", "--format", "{{.Names}}", "--filter", "name="+s.name)
 	if err != nil {
