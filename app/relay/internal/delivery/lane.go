@@ -19,8 +19,8 @@ import (
 
 const (
 	// maxMerge and maxMergeBytes bound what one digest is made of, and with it the memory.
-	maxMerge      = 2000
-	maxMergeBytes = 4 << 20
+	maxMerge      = 1000
+	maxMergeBytes = 2 << 20
 	// maxStuck is how many messages of a lane may wait for one certain robot while others go on.
 	maxStuck = 4
 	// maxUnknown is how often an answer that nothing is known about is worth another try.
