@@ -470,6 +470,11 @@ func unreadable(r spool.Record) notification.Notification {
 // without reading the queue comes first.
 func (l *lane) form(ctx context.Context, now time.Duration, stuck int) (time.Duration, error) {
 	mem, in := l.pick(nil, now)
+	if stuck >= maxStuck {
+		// What is stuck waits for a certain robot, and step knows for how long; that another one is free
+		// is no reason to look again at once.
+		in = idle
+	}
 	if mem != nil && stuck < maxStuck {
 		if wait := l.hold(now, mem); wait > 0 {
 			return wait, nil
