@@ -9,8 +9,11 @@ ENV ?= local
 # Where images and providers come from: auto, registry or modules.
 ORIGIN ?= auto
 export ORIGIN
+# What `make review` compares with.
+BASE ?= main
 
-TOOLCHAIN := go build -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
+TOOLCHAIN := { [ -x .cache/bin/toolchain ] || echo "Compiling what make calls, once …"; } && \
+  go build -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
 TERRAFORM := .cache/bin/terraform
 # Providers that were built from modules are found through this file; where they are pulled it is absent.
 ifneq ($(wildcard .cache/terraform.rc),)
@@ -76,6 +79,7 @@ lock: ## Record the checksums of published providers in tools/locks (needs the T
 fmt: ## Format Go, Terraform and dashboards
 	gofmt -w $$(git ls-files '*.go')
 	$(TERRAFORM) fmt -recursive
+	go run ./cmd/lookout fmt dashboards
 
 .PHONY: lint
 lint: ## Formatting, static checks, tests of the recording rules
@@ -83,7 +87,17 @@ lint: ## Formatting, static checks, tests of the recording rules
 	  [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; }
 	go vet ./...
 	$(TERRAFORM) fmt -check -recursive
+	go run ./cmd/lookout fmt --check dashboards
+	go run ./cmd/lookout lint dashboards alerts
 	.cache/bin/promtool test rules modules/prometheus/rules/*_test.yaml
+
+.PHONY: review
+review: ## What a change means for dashboards and alerts, in words and pictures (BASE=main)
+	@.github/review.sh $(BASE)
+
+.PHONY: bench-dashboards
+bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folders, against a Grafana of its own
+	go run ./test/bench/dashboards --image "$$(sed -n 's/.*"grafana": "\(.*\)",/\1/p' envs/local/platform/images.auto.tfvars.json)"
 
 .PHONY: bench
 bench: ## Benchmarks of the Go programs

@@ -11,8 +11,7 @@ terraform {
 
 # Address and credentials: GRAFANA_URL and GRAFANA_AUTH.
 provider "grafana" {
-  retries                = 5
-  retry_status_codes     = ["409", "429", "5xx"]
-  retry_wait             = 1
-  store_dashboard_sha256 = true
+  retries            = 5
+  retry_status_codes = ["409", "429", "5xx"]
+  retry_wait         = 1
 }

@@ -1,6 +1,8 @@
 package diff
 
 import (
+	"strings"
+
 	"lookout/internal/dashboard"
 )
 
@@ -19,7 +21,7 @@ func (d *Differ) Apply(old, new *dashboard.Dashboard, keep func(Event) bool) ([]
 		taken.Events = append(taken.Events, e)
 		changes = append(changes, e.Changes...)
 	}
-	root, err := Replay(old.Root, changes)
+	root, err := Replay(old.Root, withContainers(changes, res.Ignored))
 	if err != nil {
 		return nil, taken, err
 	}
@@ -35,4 +37,20 @@ func (d *Differ) Apply(old, new *dashboard.Dashboard, keep func(Event) bool) ([]
 	}
 	// What came in may hold noise.
 	return made.Canonical(), taken, nil
+}
+
+// withContainers adds the empty objects that new members among the changes stand in: they mean nothing by themselves and so were ignored.
+func withContainers(changes []Change, ignored []Ignored) []Change {
+	for _, i := range ignored {
+		if i.spot == nil || i.Before != nil {
+			continue
+		}
+		for _, ch := range changes {
+			if strings.HasPrefix(ch.OldPath, i.OldPath+"/") {
+				changes = append(changes, i.Change)
+				break
+			}
+		}
+	}
+	return changes
 }

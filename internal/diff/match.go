@@ -126,8 +126,8 @@ func matchItems(o, n *dashboard.Node, identity func(*dashboard.Node) string, clo
 			left = append(left, j)
 		}
 	}
-	if closeness == nil {
-		// Items without a name, such as the steps of thresholds: place decides.
+	if closeness == nil || len(left)*len(right) > maxWeighed {
+		// Items without a name, such as the steps of thresholds, or very many: place decides.
 		for len(left) > 0 && len(right) > 0 {
 			take(right[0], left[0])
 			left, right = left[1:], right[1:]
@@ -417,8 +417,8 @@ func suffix(key, s string) string {
 	return key + s
 }
 
-// maxWeighed bounds the table of the last step. Beyond it panels pair up by title and row alone.
-const maxWeighed = 150_000
+// maxWeighed bounds the tables of what is weighed against each other, so that a hostile file costs no minutes. Beyond it panels pair up by title and row alone.
+const maxWeighed = 40_000
 
 func (c *comparer) weigh(left, right []*dashboard.Panel, pair func(o, n *dashboard.Panel)) {
 	if len(left) == 0 || len(right) == 0 {

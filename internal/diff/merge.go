@@ -26,6 +26,7 @@ func (d *Differ) Merge(base, ours, theirs *dashboard.Dashboard) ([]byte, Result,
 	for _, e := range news.Events {
 		others = append(others, e.Changes...)
 	}
+	others = withContainers(others, news.Ignored)
 	m := merger{base: base.Root, byPath: map[string]int{}}
 	for _, ch := range mine.Changes() {
 		m.take(ch)
@@ -100,8 +101,9 @@ func prefixed(ch Change) Change {
 }
 
 type merger struct {
-	base      *dashboard.Node
-	out       []Change
+	base *dashboard.Node
+	out  []Change
+	// byPath are our changes by their place, as indices of out.
 	byPath    map[string]int
 	removed   []string
 	kept      []string
@@ -134,6 +136,9 @@ func (m *merger) bring(ch Change) {
 	}
 	for _, gone := range m.removed {
 		if strings.HasPrefix(ch.OldPath, gone+"/") {
+			if ch.spot != nil {
+				return
+			}
 			m.conflict(ch.OldPath, nil, ch.After, "they changed what was removed here; it stays away")
 			return
 		}
@@ -149,14 +154,16 @@ func (m *merger) bring(ch Change) {
 		}
 		return
 	}
-	for path := range m.byPath {
+	for path, at := range m.byPath {
+		if ch.spot != nil || m.out[at].spot != nil {
+			continue // empty objects contradict nothing
+		}
 		inside, outside := strings.HasPrefix(ch.OldPath, path+"/"), strings.HasPrefix(path, ch.OldPath+"/")
 		if inside && m.out[m.byPath[path]].Order == nil || outside && ch.Order == nil {
 			m.conflict(ch.OldPath, m.out[m.byPath[path]].After, ch.After, "changed on both sides; the local value was kept")
 			return
 		}
 	}
-	m.byPath[ch.OldPath] = len(m.out)
 	m.out = append(m.out, ch)
 }
 

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
 // adoptContent takes over what an interrupted apply has created in Grafana without recording it:
-// folders and datasources whose uid is taken could neither be created again nor are they anybody
-// else's. Everything else of the content is written over by its name when it is applied again.
+// what is taken could not be created again, and in local it is nobody else's. Everything else of the
+// content is written over by its name when it is applied again.
 func (e *Environment) adoptContent(ctx context.Context, plan Plan) (bool, error) {
 	if !e.interrupted || e.Name != Local {
 		return false, nil
@@ -21,18 +20,14 @@ func (e *Environment) adoptContent(ctx context.Context, plan Plan) (bool, error)
 	if err := e.readVars("content", "secrets", &secrets); err != nil {
 		return false, err
 	}
+	g := grafana{client: e.Client, secrets: secrets}
 	adopted := false
 	for _, c := range plan.ResourceChanges {
-		path, ok := lookups[c.Type]
+		find, ok := finders[c.Type]
 		if !ok || !c.creates() || c.Change.Before != nil {
 			continue
 		}
-		uid, _ := c.Change.After["uid"].(string)
-		name, _ := c.Change.After["name"].(string)
-		if uid == "" && name == "" {
-			continue
-		}
-		id, err := find(ctx, e.Client, secrets, path, uid, name)
+		id, err := find(ctx, g, c.Change.After)
 		if err != nil {
 			return false, err
 		}
@@ -48,54 +43,95 @@ func (e *Environment) adoptContent(ctx context.Context, plan Plan) (bool, error)
 	return adopted, nil
 }
 
-// lookups are the types whose creation fails when the object is there already, and where Grafana
-// lists them.
-var lookups = map[string]string{
-	"grafana_folder":        "/api/folders?limit=1000",
-	"grafana_data_source":   "/api/datasources",
-	"grafana_contact_point": "/api/v1/provisioning/contact-points",
+// finders look for the object that a planned resource would be, for the types whose creation fails when
+// it is there already. They return the provider's import id, or "".
+var finders = map[string]func(ctx context.Context, g grafana, planned map[string]any) (id string, err error){
+	"grafana_folder":        byUID("/api/folders?limit=1000"),
+	"grafana_data_source":   byUID("/api/datasources"),
+	"grafana_contact_point": findContactPoint,
+	"grafana_rule_group":    findRuleGroup,
 }
 
-// find returns the provider's import id of an object, or "" if Grafana has none with that uid, or of
-// that name where Grafana chooses the uid.
-func find(ctx context.Context, client *http.Client, secrets contentSecrets, path, uid, name string) (string, error) {
-	base, err := url.Parse(secrets.URL)
-	if err != nil {
-		return "", err
+func byUID(path string) func(context.Context, grafana, map[string]any) (string, error) {
+	return func(ctx context.Context, g grafana, planned map[string]any) (string, error) {
+		uid, _ := planned["uid"].(string)
+		if uid == "" {
+			return "", nil
+		}
+		var objects []struct {
+			UID string `json:"uid"`
+		}
+		if err := g.get(ctx, path, &objects); err != nil {
+			return "", err
+		}
+		for _, o := range objects {
+			if o.UID == uid {
+				return uid, nil
+			}
+		}
+		return "", nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String()+path, nil)
-	if err != nil {
-		return "", err
-	}
-	user, password, _ := strings.Cut(secrets.Auth, ":")
-	req.SetBasicAuth(user, password)
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
-	if err != nil {
-		return "", err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("asking Grafana for %s: it answers %s", path, resp.Status)
-	}
-	var objects []struct {
-		UID  string `json:"uid"`
+}
+
+// findContactPoint goes by the name: Grafana chooses the uid.
+func findContactPoint(ctx context.Context, g grafana, planned map[string]any) (string, error) {
+	name, _ := planned["name"].(string)
+	var points []struct {
 		Name string `json:"name"`
 	}
-	if err := json.Unmarshal(body, &objects); err != nil {
+	if err := g.get(ctx, "/api/v1/provisioning/contact-points", &points); err != nil {
 		return "", err
 	}
-	for _, o := range objects {
-		if uid != "" && o.UID == uid {
-			return o.UID, nil
-		}
-		if uid == "" && name != "" && o.Name == name {
-			// Contact points are imported by their name.
-			return o.Name, nil
+	for _, p := range points {
+		if p.Name == name {
+			return name, nil
 		}
 	}
 	return "", nil
+}
+
+func findRuleGroup(ctx context.Context, g grafana, planned map[string]any) (string, error) {
+	name, _ := planned["name"].(string)
+	// Not known while the folder itself is yet to be created or taken over.
+	folder, _ := planned["folder_uid"].(string)
+	if folder == "" {
+		return "", nil
+	}
+	var rules []struct {
+		Folder string `json:"folderUID"`
+		Group  string `json:"ruleGroup"`
+	}
+	if err := g.get(ctx, "/api/v1/provisioning/alert-rules", &rules); err != nil {
+		return "", err
+	}
+	for _, r := range rules {
+		if r.Folder == folder && r.Group == name {
+			return folder + ":" + name, nil
+		}
+	}
+	return "", nil
+}
+
+// grafana asks the local environment's Grafana.
+type grafana struct {
+	client  *http.Client
+	secrets contentSecrets
+}
+
+func (g grafana) get(ctx context.Context, path string, v any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(g.secrets.URL, "/")+path, nil)
+	if err != nil {
+		return err
+	}
+	user, password, _ := strings.Cut(g.secrets.Auth, ":")
+	req.SetBasicAuth(user, password)
+	resp, err := g.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("asking Grafana for %s: it answers %s", path, resp.Status)
+	}
+	return json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(v)
 }

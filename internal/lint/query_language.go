@@ -13,7 +13,7 @@ var queryLanguage = &Rule{
 	Summary: "The query is LogQL or MetricsQL, but its datasource is said to be a Prometheus.",
 	Query: func(p *Pass, q *queries.Query) {
 		if evidence, ok := relaxed(p, q); ok {
-			p.Query(q, q.Err.Offset, "this is MetricsQL (%s, as elsewhere in this dashboard); Prometheus refuses it: %s", evidence, q.Err.Msg)
+			p.Query(q, q.Err.Offset, "this is MetricsQL (by its dashboard: %s); Prometheus refuses it: %s", evidence, q.Err.Msg)
 			return
 		}
 		if q.Language == promql.PromQL || q.Family != dashboard.FamilyPrometheus {
@@ -29,7 +29,7 @@ func relaxed(p *Pass, q *queries.Query) (evidence string, ok bool) {
 	if q.Err == nil || p.Dashboard == nil {
 		return "", false
 	}
-	for _, msg := range []string{"expected type range vector", "ranges only allowed for vector selectors", "not allowed in binary scalar expression", "must contain only scalar and instant vector"} {
+	for _, msg := range []string{"expected type range vector", "ranges only allowed for vector selectors", "not allowed in binary scalar expression", "must contain only scalar and instant vector", "expected type instant vector in aggregation"} {
 		if !strings.Contains(q.Err.Msg, msg) {
 			continue
 		}
@@ -42,6 +42,10 @@ func relaxed(p *Pass, q *queries.Query) (evidence string, ok bool) {
 			if v.Type == "datasource" && strings.Contains(v.Query, "victoriametrics") {
 				return "datasource variable " + v.Name, true
 			}
+		}
+		// Their own dashboards call the datasource a prometheus, but speak of it in titles, links and descriptions.
+		if strings.Contains(strings.ToLower(p.Dashboard.Doc.Source), "victoriametrics") {
+			return "the dashboard names VictoriaMetrics", true
 		}
 	}
 	return "", false

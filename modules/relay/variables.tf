@@ -26,7 +26,7 @@ variable "image" {
 }
 
 variable "memory_mebibytes" {
-  description = "Memory limit in MiB, swap included. It uses some 30 MiB; the rest is for storms, since a digest of 2,000 notifications is made in memory."
+  description = "Memory limit in MiB, swap included. It uses some 30 MiB; the rest is for storms, since a digest of 1,000 notifications is made in memory."
   type        = number
   default     = 128
   nullable    = false

@@ -65,6 +65,12 @@ func TestAnInterruptedUpEndsInTheSameStack(t *testing.T) {
 		}
 	}
 	s.must(t, "up")
+
+	// The worst that an interruption can leave in Grafana: everything created, nothing recorded.
+	require.NoError(t, os.Remove(filepath.Join(s.repo, "envs/local/content/terraform.tfstate")))
+	require.NoError(t, os.WriteFile(filepath.Join(s.repo, ".cache/apply/local"), []byte(time.Now().UTC().Format(time.RFC3339Nano)), 0o644))
+	require.Contains(t, s.must(t, "up"), "took over")
+
 	again := s.must(t, "up")
 	require.Equal(t, 2, strings.Count(again, "no changes"), "a second run changes neither root:\n%s", again)
 	for _, container := range []string{"exporter", "grafana", "prometheus", "relay", "robot"} {

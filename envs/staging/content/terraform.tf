@@ -29,8 +29,7 @@ provider "grafana" {
   retry_status_codes = ["409", "429", "5xx"]
   retry_wait         = 1
 
-  # Only a checksum of each dashboard goes into state, so that many dashboards stay quick; `lookout diff` shows changes
-  # better than a plan could. The price: provider 4.25 replaces an edited dashboard (it looks for the old uid in the
-  # checksum), so Grafana's own version history and stars of it start anew. Git has the history.
-  store_dashboard_sha256 = true
+  # A checksum in place of each dashboard keeps the state of hundreds quick to plan, but provider 4.25 then replaces an
+  # edited dashboard, which loses its stars and Grafana's own history of it. For some dozens, edits in place are better.
+  store_dashboard_sha256 = false
 }

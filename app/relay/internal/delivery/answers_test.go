@@ -229,7 +229,7 @@ func TestAnAnswerThatNeverChanges(t *testing.T) {
 				}
 				// Mended, it can be sent again, and is meant to be shown: another msgUuid.
 				old := rec.got()[0].uuid
-				rec.answer = nil
+				rec.reply(nil)
 				if err := g.engine.Resend(t.Context(), dead[0].ID, ""); err != nil {
 					t.Fatal(err)
 				}

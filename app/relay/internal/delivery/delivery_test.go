@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,15 +133,21 @@ func TestNeverMoreThanTwentyAMinute(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, 1))
 				var ends []time.Time
 				rec := &recorder{t: t}
+				luck := rand.New(rand.NewPCG(seed, 2))
+				dice := func(n int) int {
+					rec.mu.Lock()
+					defer rec.mu.Unlock()
+					return luck.IntN(n)
+				}
 				rec.answer = func(p posted, n int) (*http.Response, error) {
 					// The request arrives at some moment of the call.
-					before := time.Duration(random.IntN(900)) * time.Millisecond
+					before := time.Duration(dice(900)) * time.Millisecond
 					time.Sleep(before)
 					rec.mu.Lock()
 					ends = append(ends, time.Now())
 					rec.mu.Unlock()
 					time.Sleep(900*time.Millisecond - before)
-					if random.IntN(4) == 0 {
+					if dice(4) == 0 {
 						return answer(200, `{"errcode":-1}`), nil
 					}
 					return answer(200, `{"errcode":0}`), nil
@@ -185,10 +193,10 @@ func TestNeverMoreThanTwentyAMinute(t *testing.T) {
 
 func TestAnAlertThatFiredAndResolvedWhileWaitingIsOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		blocked := true
+		var free atomic.Bool
 		rec := &recorder{t: t}
 		rec.answer = func(posted, int) (*http.Response, error) {
-			if blocked {
+			if !free.Load() {
 				return answer(200, `{"errcode":130101,"errmsg":"send too fast"}`), nil
 			}
 			return answer(200, `{"errcode":0}`), nil
@@ -196,7 +204,7 @@ func TestAnAlertThatFiredAndResolvedWhileWaitingIsOneLine(t *testing.T) {
 		g := newRig(t, strings.Replace(oneRobot, "keywords", "block: 2m, keywords", 1), rec)
 		g.accept("ops", alert("firing", "Disk", "instance", "db1"))
 		time.Sleep(10 * time.Second)
-		blocked = false
+		free.Store(true)
 		g.accept("ops", alert("resolved", "Disk", "instance", "db1"))
 		g.accept("ops", alert("firing", "Cpu", "instance", "web1"))
 		time.Sleep(10 * time.Minute)
@@ -310,6 +318,7 @@ targets: {ops: {channels: [{robots: [a, b, c]}]}}
 
 func TestEscalationGoesThroughAllChannels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var hooks []string
 		g := newRig(t, `
 robots:
@@ -328,7 +337,9 @@ targets:
 				if r.Header.Get("Authorization") != "token-c" || r.Header.Get("Idempotency-Key") == "" {
 					t.Errorf("the gateway's headers are %v", r.Header)
 				}
+				mu.Lock()
 				hooks = append(hooks, string(body))
+				mu.Unlock()
 				return answer(201, ""), nil
 			}
 			return answer(503, "down"), nil
@@ -337,11 +348,16 @@ targets:
 		g.accept("ops", alert("firing", "Disk", "instance", "db1"))
 		time.Sleep(5*time.Minute - time.Second)
 		synctest.Wait()
-		if len(hooks) != 0 {
+		mu.Lock()
+		early := len(hooks)
+		mu.Unlock()
+		if early != 0 {
 			t.Fatalf("the gateway was asked after %s already", time.Since(began))
 		}
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if len(hooks) != 1 {
 			t.Fatalf("the gateway was asked %d times, want once\n%s", len(hooks), g.log)
 		}
@@ -586,7 +602,7 @@ func TestANewConfigurationTakesOverWhatWaits(t *testing.T) {
 			t.Errorf("by the new token came only %q", text)
 		}
 		// A target that is gone leaves dead letters behind, not nothing.
-		rec.answer = func(posted, int) (*http.Response, error) { return answer(200, `{"errcode":-1}`), nil }
+		rec.reply(func(posted, int) (*http.Response, error) { return answer(200, `{"errcode":-1}`), nil })
 		for i := range 5 {
 			g.accept("ops", alert("firing", "Gone", "instance", fmt.Sprint(i)))
 		}
@@ -603,7 +619,7 @@ func TestANewConfigurationTakesOverWhatWaits(t *testing.T) {
 		if err != nil || alerts != 5 {
 			t.Fatalf("%d alerts are dead letters, want 5 (%v)\n%s", alerts, err, g.log)
 		}
-		rec.answer = nil
+		rec.reply(nil)
 		for _, d := range dead {
 			if err := g.engine.Resend(t.Context(), d.ID, "ops"); err == nil {
 				t.Error("re-sent to a target that is gone")

@@ -262,13 +262,20 @@ func (rec *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 		p := readPosted(rec.t, r, body)
 		rec.mu.Lock()
 		rec.calls = append(rec.calls, p)
-		n := len(rec.calls)
+		n, reply := len(rec.calls), rec.answer
 		rec.mu.Unlock()
-		if rec.answer == nil {
+		if reply == nil {
 			return answer(200, `{"errcode":0,"errmsg":"ok"}`), nil
 		}
-		return rec.answer(p, n)
+		return reply(p, n)
 	}).RoundTrip(r)
+}
+
+// reply changes how calls are answered from now on; nil is success.
+func (rec *recorder) reply(f func(posted, int) (*http.Response, error)) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.answer = f
 }
 
 func (rec *recorder) got() []posted {

@@ -19,8 +19,8 @@ import (
 
 const (
 	// maxMerge and maxMergeBytes bound what one digest is made of, and with it the memory.
-	maxMerge      = 2000
-	maxMergeBytes = 4 << 20
+	maxMerge      = 1000
+	maxMergeBytes = 2 << 20
 	// maxStuck is how many messages of a lane may wait for one certain robot while others go on.
 	maxStuck = 4
 	// maxUnknown is how often an answer that nothing is known about is worth another try.
@@ -470,6 +470,11 @@ func unreadable(r spool.Record) notification.Notification {
 // without reading the queue comes first.
 func (l *lane) form(ctx context.Context, now time.Duration, stuck int) (time.Duration, error) {
 	mem, in := l.pick(nil, now)
+	if stuck >= maxStuck {
+		// What is stuck waits for a certain robot, and step knows for how long; that another one is free
+		// is no reason to look again at once.
+		in = idle
+	}
 	if mem != nil && stuck < maxStuck {
 		if wait := l.hold(now, mem); wait > 0 {
 			return wait, nil
