@@ -51,4 +51,8 @@ module "dingtalk" {
   heartbeat        = var.delivery == "relay" ? { interval = var.heartbeat_interval } : null
   email            = var.email
   timing           = var.timing
+
+  # Grafana makes its key of the day when it first has something to encrypt. Two that ask for it at once
+  # lock its SQLite against each other for half a minute, and the provider crashes on the answer.
+  depends_on = [module.datasource]
 }
