@@ -12,8 +12,9 @@ export ORIGIN
 # What `make review` compares with.
 BASE ?= main
 
+# Compiled the way of everything that it builds, so that both share Go's build cache.
 TOOLCHAIN := { [ -x .cache/bin/toolchain ] || echo "Compiling what make calls, once …"; } && \
-  go build -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
+  CGO_ENABLED=0 go build -trimpath -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
 TERRAFORM := .cache/bin/terraform
 # Providers that were built from modules are found through this file; where they are pulled it is absent.
 ifneq ($(wildcard .cache/terraform.rc),)
