@@ -9,6 +9,9 @@ ENV ?= local
 # Where images and providers come from: auto, registry or modules.
 ORIGIN ?= auto
 export ORIGIN
+# For how long each fuzz target runs, and where they are looked for.
+FUZZTIME ?= 5s
+FUZZPATHS ?= app/relay
 # What `make review` compares with.
 BASE ?= main
 
@@ -31,7 +34,7 @@ up: ## Bring the environment up and say where everything is (ENV=local)
 test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end story
 	@$(TOOLCHAIN) init
 	@$(TOOLCHAIN) test-deps
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory lint fuzz
 	go test -count=1 -timeout=40m $(GOTESTFLAGS) ./...
 
 .PHONY: down
@@ -99,6 +102,12 @@ review: ## What a change means for dashboards and alerts, in words and pictures 
 .PHONY: bench-dashboards
 bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folders, against a Grafana of its own
 	go run ./test/bench/dashboards --image "$$(sed -n 's/.*"grafana": "\(.*\)",/\1/p' envs/local/platform/images.auto.tfvars.json)"
+
+.PHONY: fuzz
+fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)
+	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | while IFS=: read -r file func; do \
+	  echo "fuzzing $${func#func } of $${file%/*} for $(FUZZTIME)"; \
+	  out=$$(go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "./$${file%/*}") || { echo "$$out"; exit 1; }; done
 
 .PHONY: bench
 bench: ## Benchmarks of the Go programs
