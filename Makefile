@@ -9,11 +9,15 @@ ENV ?= local
 # Where images and providers come from: auto, registry or modules.
 ORIGIN ?= auto
 export ORIGIN
+# For how long each fuzz target runs, and where they are looked for.
+FUZZTIME ?= 5s
+FUZZPATHS ?= app/relay
 # What `make review` compares with.
 BASE ?= main
 
+# Compiled the way of everything that it builds, so that both share Go's build cache.
 TOOLCHAIN := { [ -x .cache/bin/toolchain ] || echo "Compiling what make calls, once …"; } && \
-  go build -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
+  CGO_ENABLED=0 go build -trimpath -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
 TERRAFORM := .cache/bin/terraform
 # Providers that were built from modules are found through this file; where they are pulled it is absent.
 ifneq ($(wildcard .cache/terraform.rc),)
@@ -30,7 +34,7 @@ up: ## Bring the environment up and say where everything is (ENV=local)
 test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end story
 	@$(TOOLCHAIN) init
 	@$(TOOLCHAIN) test-deps
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory lint fuzz
 	go test -count=1 -timeout=40m $(GOTESTFLAGS) ./...
 
 .PHONY: down
@@ -98,6 +102,12 @@ review: ## What a change means for dashboards and alerts, in words and pictures 
 .PHONY: bench-dashboards
 bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folders, against a Grafana of its own
 	go run ./test/bench/dashboards --image "$$(sed -n 's/.*"grafana": "\(.*\)",/\1/p' envs/local/platform/images.auto.tfvars.json)"
+
+.PHONY: fuzz
+fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)
+	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | while IFS=: read -r file func; do \
+	  echo "fuzzing $${func#func } of $${file%/*} for $(FUZZTIME)"; \
+	  out=$$(go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "./$${file%/*}") || { echo "$$out"; exit 1; }; done
 
 .PHONY: bench
 bench: ## Benchmarks of the Go programs

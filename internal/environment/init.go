@@ -83,13 +83,9 @@ func (e *Environment) build(ctx context.Context, origins toolchain.Origins) (map
 	cache := &toolchain.Cache{Root: root, Tools: filepath.Join(e.Repo, "tools"), Progress: e.Progress}
 	start := time.Now()
 	e.Progress.Step("Toolchain", fmt.Sprintf("%d parts in %s", len(parts), root))
-	built := map[string]string{}
-	for i, p := range parts {
-		dir, err := cache.Get(ctx, p, i+1, len(parts))
-		if err != nil {
-			return nil, err
-		}
-		built[p.Name] = dir
+	built, err := cache.GetAll(ctx, parts)
+	if err != nil {
+		return nil, err
 	}
 	if d := time.Since(start); d > 30*time.Second {
 		e.Progress.Note("toolchain complete after " + d.Round(time.Second).String())

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Cache holds what was built, one folder per part and content: <root>/<part>/<key>. A folder appears
@@ -87,6 +89,31 @@ func (c *Cache) Get(ctx context.Context, p Part, step, steps int) (dir string, e
 		return dir, nil
 	}
 	return dir, c.build(ctx, p, dir, step, steps)
+}
+
+// atOnce is how many parts are built at the same time: the compiler keeps every processor busy by
+// itself, except while it downloads and links.
+const atOnce = 2
+
+// GetAll returns the folder of each part by its name. The first failure stops what has not finished.
+func (c *Cache) GetAll(ctx context.Context, parts []Part) (map[string]string, error) {
+	dirs := make([]string, len(parts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, p := range parts {
+		group.Go(func() (err error) {
+			dirs[i], err = c.Get(ctx, p, i+1, len(parts))
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	built := map[string]string{}
+	for i, p := range parts {
+		built[p.Name] = dirs[i]
+	}
+	return built, nil
 }
 
 func (c *Cache) build(ctx context.Context, p Part, dir string, step, steps int) error {

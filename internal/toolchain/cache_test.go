@@ -78,6 +78,21 @@ func TestAFailedBuildShowsTheEndOfItsLog(t *testing.T) {
 	require.ErrorContains(t, err, "build.log")
 }
 
+func TestTheFirstFailureIsToldAndStopsTheRest(t *testing.T) {
+	c, good := newCache(t, func(ctx context.Context, _ *job) error {
+		<-ctx.Done() // would go on for ever
+		return ctx.Err()
+	})
+	bad := Part{Name: "bad", Version: "1", Dir: good.Dir, build: func(context.Context, *job) error { return errors.New("no such module") }}
+	_, err := c.GetAll(t.Context(), []Part{good, bad})
+	require.ErrorContains(t, err, "building bad from its module failed: no such module")
+
+	good.build = func(context.Context, *job) error { return nil }
+	built, err := c.GetAll(t.Context(), []Part{good})
+	require.NoError(t, err)
+	require.True(t, complete(built["demo"]))
+}
+
 func TestTwoProcessesDoNotBuildTheSamePartAtOnce(t *testing.T) {
 	var mu sync.Mutex
 	inside, most := 0, 0

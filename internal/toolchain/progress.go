@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,19 @@ type Progress struct {
 	Terminal bool
 
 	mu sync.Mutex
+	// active is what is being worked on, oldest first; ticking says that somebody tells of it.
+	active  []*work
+	ticking bool
+}
+
+// work is something long.
+type work struct {
+	what, logPath string
+	begin         time.Time
+}
+
+func (w *work) String() string {
+	return fmt.Sprintf("%s, %s%s", w.what, time.Since(w.begin).Round(time.Second), doing(w.logPath))
 }
 
 // IsTerminal reports whether a file is a terminal.
@@ -45,27 +59,52 @@ func (p *Progress) Start(step, steps int, what, logPath string) (stop func()) {
 	return p.Working(what, logPath)
 }
 
-// Working shows that something is being done until the returned function is called.
+// Working shows that something is being done until the returned function is called. Several things may
+// be done at once.
 func (p *Progress) Working(what, logPath string) (stop func()) {
-	begin, done := time.Now(), make(chan struct{})
+	w := &work{what: what, logPath: logPath, begin: time.Now()}
+	p.mu.Lock()
+	p.active = append(p.active, w)
+	start := !p.ticking
+	p.ticking = true
+	p.mu.Unlock()
+	if start {
+		go p.tick()
+	}
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.active = slices.DeleteFunc(p.active, func(other *work) bool { return other == w })
+	}
+}
+
+// tick tells of what is active until nothing is.
+func (p *Progress) tick() {
 	every := 30 * time.Second
 	if p.Terminal {
 		every = time.Second
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				p.transient(fmt.Sprintf("%s, %s%s", what, time.Since(begin).Round(time.Second), doing(logPath)))
-			}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for range ticker.C {
+		p.mu.Lock()
+		if len(p.active) == 0 {
+			p.ticking = false
+			p.mu.Unlock()
+			return
 		}
-	})
-	return func() { close(done); wg.Wait() }
+		lines := make([]string, len(p.active))
+		for i, w := range p.active {
+			lines[i] = w.String()
+		}
+		p.mu.Unlock()
+		if p.Terminal {
+			lines = []string{strings.Join(lines, " · ")}
+		}
+		for _, line := range lines {
+			p.transient(line)
+		}
+	}
 }
 
 // doing says what a build is at, by its log: its last command, and how many packages `go build -v` has
