@@ -25,7 +25,7 @@ import (
 
 const (
 	// rounds is how often the stack is interrupted before it must come up.
-	rounds = 4
+	rounds = 3
 	// longest is the latest moment of an interruption, counted from the moment from which things are
 	// created; creating them all takes about as long.
 	longest = 18 * time.Second
