@@ -30,13 +30,12 @@ endif
 up: ## Bring the environment up and say where everything is (ENV=local)
 	@$(TOOLCHAIN) up
 
-# Three packages at a time: those of test/ mostly wait for alerts to fire.
 .PHONY: test
 test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end story
 	@$(TOOLCHAIN) init
 	@$(TOOLCHAIN) test-deps
 	@$(MAKE) --no-print-directory lint fuzz
-	go test -count=1 -p=3 -timeout=40m $(GOTESTFLAGS) ./...
+	go test -count=1 -timeout=40m $(GOTESTFLAGS) ./...
 
 .PHONY: down
 down: ## Remove every container, network and volume of the environment
