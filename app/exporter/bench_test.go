@@ -84,11 +84,11 @@ func BenchmarkInstrumentation(b *testing.B) {
 	s := newTestService(b)
 	rounds := roundsFor(50 * time.Microsecond)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /work/{id}", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /jobs/{id}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, work(rounds))
 	})
 	instrumented := s.metrics.instrument(mux)
-	r := httptest.NewRequestWithContext(b.Context(), "GET", "/work/1", nil)
+	r := httptest.NewRequestWithContext(b.Context(), "GET", "/jobs/1", nil)
 
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
