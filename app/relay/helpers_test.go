@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -179,6 +181,32 @@ func (p *process) rss() (now, peak float64) {
 		}
 	}
 	return now, peak
+}
+
+// cpu is the processor time that the relay has used so far, its own and the kernel's for it.
+func (p *process) cpu() time.Duration {
+	p.t.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	// Fields 14 and 15 of proc(5), counted from behind the name, which may hold anything.
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	if err := errors.Join(err1, err2); err != nil {
+		p.t.Fatal(err)
+	}
+	return time.Duration(user+system) * tick
+}
+
+// tick is the kernel's unit of processor time in /proc, the same on every Linux that Go runs on.
+const tick = 10 * time.Millisecond
+
+// lastWords are the ends of the relay's log: enough to see why something failed.
+func (p *process) lastWords() string {
+	lines := strings.SplitAfter(p.log.String(), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "")
 }
 
 func (p *process) get(path string) string {
