@@ -5,6 +5,54 @@ locals {
   default_robot = coalesce(var.default_robot, sort(tolist(var.robots))[0])
 }
 
+# Beside the relay: whoever tells that it is down must not need it.
+resource "grafana_contact_point" "about_delivery" {
+  count = var.about_delivery == null ? 0 : 1
+
+  name = "lookout-${var.environment}-about-delivery"
+
+  dynamic "dingding" {
+    for_each = var.about_delivery.robot[*]
+
+    content {
+      url          = var.webhooks[dingding.value]
+      message_type = "actionCard"
+      title        = local.templates.title
+      message      = local.templates.body
+    }
+  }
+
+  dynamic "email" {
+    for_each = length(var.about_delivery.email) == 0 ? [] : [var.about_delivery.email]
+
+    content {
+      addresses    = email.value
+      single_email = true
+      subject      = local.templates.title
+      message      = local.templates.body
+    }
+  }
+
+  dynamic "webhook" {
+    for_each = var.about_delivery.webhook[*]
+
+    content {
+      url         = webhook.value
+      http_method = "POST"
+    }
+  }
+
+  lifecycle {
+    # As below.
+    create_before_destroy = true
+
+    precondition {
+      condition     = var.about_delivery.robot == null ? true : contains(nonsensitive(keys(var.webhooks)), var.about_delivery.robot)
+      error_message = "about_delivery.robot is \"${coalesce(var.about_delivery.robot, "null")}\", of which webhooks has no address; add it there."
+    }
+  }
+}
+
 # Not a robot: what always fires must not reach people, and what is missing is for the relay to tell.
 resource "grafana_contact_point" "heartbeat" {
   for_each = toset(var.heartbeat[*].name)

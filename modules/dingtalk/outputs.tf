@@ -1,3 +1,8 @@
+output "about_delivery" {
+  description = "Name of the contact point beside the relay for alerts about delivery, null without one. Where the notification policy is not Lookout's, lead lookout_about = \"delivery\" there."
+  value       = one(grafana_contact_point.about_delivery[*].name)
+}
+
 output "contact_points" {
   description = "Name of each robot's contact point in Grafana."
   value       = { for robot, point in grafana_contact_point.robot : robot => point.name }

@@ -16,6 +16,9 @@ locals {
     )
   }
 
+  # Set by alerts/delivery.yaml. The relay itself tells these by the second channel of a target.
+  about_delivery = { label = "lookout_about", value = "delivery" }
+
   # NoData and Error rename alertname, so these groups hold the broken queries of all rules: one message, not one each.
   group_by = ["grafana_folder", "alertname"]
 }
@@ -69,6 +72,23 @@ resource "grafana_notification_policy" "tree" {
       }
     }
 
+    # Twice, here and by the relay below: what is wrong with delivery may be wrong with either.
+    dynamic "policy" {
+      for_each = grafana_contact_point.about_delivery
+
+      content {
+        contact_point = policy.value.name
+        continue      = true
+        group_by      = local.group_by
+
+        matcher {
+          label = local.about_delivery.label
+          match = "="
+          value = local.about_delivery.value
+        }
+      }
+    }
+
     dynamic "policy" {
       for_each = var.routes
 
@@ -85,6 +105,22 @@ resource "grafana_notification_policy" "tree" {
             match = "="
             value = matcher.value
           }
+        }
+      }
+    }
+
+    # A policy that fits keeps its alerts from the default above, so what was told beside the relay needs its own way back.
+    dynamic "policy" {
+      for_each = grafana_contact_point.about_delivery
+
+      content {
+        contact_point = grafana_contact_point.robot[local.default_robot].name
+        group_by      = local.group_by
+
+        matcher {
+          label = local.about_delivery.label
+          match = "="
+          value = local.about_delivery.value
         }
       }
     }

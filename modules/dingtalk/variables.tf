@@ -1,3 +1,33 @@
+variable "about_delivery" {
+  description = "The channel for alerts about delivery itself (label lookout_about = \"delivery\"), such as RelayDown, that does not go through the relay. At least one of: `email`, addresses (Grafana needs an SMTP server for it); `webhook`, a gateway that takes Grafana's JSON, whose address is no secret; `robot`, the name of a robot in `webhooks`, reached by Grafana's own DingDing contact point. They go by the relay as well: twice is better than not at all. null (the default): by the relay only, whose end then nobody hears of."
+  type = object({
+    email   = optional(list(string), [])
+    robot   = optional(string)
+    webhook = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.about_delivery == null ? true : length(var.about_delivery.email) > 0 || var.about_delivery.robot != null || var.about_delivery.webhook != null
+    error_message = "about_delivery names no channel; give it email, webhook or robot, or say null."
+  }
+
+  validation {
+    condition     = var.about_delivery == null ? true : alltrue([for address in var.about_delivery.email : can(regex("^[^@[:space:]]+@[^@[:space:]]+$", address))])
+    error_message = "about_delivery.email has ${join(", ", [for address in try(var.about_delivery.email, []) : "\"${address}\"" if !can(regex("^[^@[:space:]]+@[^@[:space:]]+$", address))])}; write addresses such as \"oncall@example.com\"."
+  }
+
+  # This address is not sensitive to the provider: it stands in every plan.
+  validation {
+    condition = try(var.about_delivery.webhook, null) == null ? true : (
+      can(regex("^https://[^/[:space:]@]+(/[^[:space:]]*)?$", var.about_delivery.webhook)) ||
+      can(regex("^http://[^/[:space:]@]+(/[^[:space:]]*)?$", var.about_delivery.webhook)) &&
+      contains(concat(["127.0.0.1", "localhost"], tolist(var.plain_http_hosts)), try(regex("^http://([^/:]+)", var.about_delivery.webhook)[0], ""))
+    ) && !can(regex("access_token=", var.about_delivery.webhook))
+    error_message = "about_delivery.webhook is not an address that may be seen: give https://<host>/<path> (http:// only for hosts in plain_http_hosts) without user, password or token; a DingTalk robot belongs into about_delivery.robot."
+  }
+}
+
 variable "default_robot" {
   description = "Robot that gets what no route sends elsewhere; null (the default): the only one, or the first by name."
   type        = string
@@ -186,7 +216,7 @@ variable "timing" {
 }
 
 variable "webhooks" {
-  description = "Webhook address of each robot by name, token included (delivery = \"native\"). The provider keeps it in state, marked sensitive; only the relay avoids that."
+  description = "Webhook address of each robot by name, token included (delivery = \"native\", and about_delivery's robot). The provider keeps it in state, marked sensitive; only the relay avoids that."
   type        = map(string)
   default     = {}
   sensitive   = true
@@ -208,8 +238,8 @@ variable "webhooks" {
   }
 
   validation {
-    condition     = length(setsubtract(nonsensitive(keys(var.webhooks)), var.robots)) == 0
-    error_message = "webhooks has ${join(", ", setsubtract(nonsensitive(keys(var.webhooks)), var.robots))}, which is not one of robots (${join(", ", var.robots)})."
+    condition     = length(setsubtract(nonsensitive(keys(var.webhooks)), concat(tolist(var.robots), compact([try(var.about_delivery.robot, null)])))) == 0
+    error_message = "webhooks has ${join(", ", setsubtract(nonsensitive(keys(var.webhooks)), concat(tolist(var.robots), compact([try(var.about_delivery.robot, null)]))))}, which is neither one of robots (${join(", ", var.robots)}) nor about_delivery's."
   }
 
   validation {

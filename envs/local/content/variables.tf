@@ -1,3 +1,13 @@
+variable "about_delivery" {
+  description = "The way beside the relay for alerts about delivery itself, such as RelayDown: see modules/dingtalk. Here the robot \"lookout\" of the stand-in, which Grafana reaches by itself; its token stands in the documentation and opens nothing else."
+  type = object({
+    email   = optional(list(string), [])
+    robot   = optional(string)
+    webhook = optional(string)
+  })
+  default = { robot = "watch" }
+}
+
 variable "default_robot" {
   description = "Robot that gets what no route sends elsewhere; null: the first by name."
   type        = string
@@ -132,6 +142,7 @@ variable "rule_overrides" {
     ErrorRatioHigh    = { pending = "10s", window = "30s" }
     GoThreadsHigh     = { pending = "10s", window = "30s" }
     ProcessMemoryHigh = { pending = "10s" }
+    RelayDown         = { pending = "10s" }
     TargetDown        = { pending = "10s" }
   }
   nullable = false

@@ -41,6 +41,7 @@ module "dingtalk" {
 
   environment      = var.environment
   rules            = module.alert_rules.rules
+  about_delivery   = var.about_delivery
   delivery         = var.delivery
   robots           = var.robots
   default_robot    = var.default_robot

@@ -1,3 +1,18 @@
+variable "about_delivery" {
+  description = "The way beside the relay for alerts about delivery itself, such as RelayDown: {email = [\"oncall@example.com\"]} where Grafana has an SMTP server, {webhook = \"https://…\"} for a gateway, or {robot = \"<name in robot_webhooks>\"}, whose token then is in the state. See modules/dingtalk."
+  type = object({
+    email   = optional(list(string), [])
+    robot   = optional(string)
+    webhook = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.delivery == "native" || var.about_delivery != null
+    error_message = "about_delivery is not set, so that the relay is down would be told by the relay; set TF_VAR_about_delivery to {email = [\"oncall@example.com\"]}, {webhook = \"https://sms.example.com/alert\"} or {robot = \"watch\"} with its address in robot_webhooks."
+  }
+}
+
 variable "default_robot" {
   description = "Robot that gets what no route sends elsewhere; null: the first by name."
   type        = string

@@ -330,3 +330,53 @@ run "a_heartbeat_whose_name_the_relay_would_refuse_is_refused" {
 
   expect_failures = [var.heartbeat]
 }
+
+run "a_way_beside_the_relay_that_leads_nowhere_is_refused" {
+  command = plan
+
+  variables {
+    about_delivery = {}
+  }
+
+  expect_failures = [var.about_delivery]
+}
+
+run "a_robot_beside_the_relay_needs_its_address" {
+  command = plan
+
+  variables {
+    about_delivery = { robot = "watch" }
+  }
+
+  expect_failures = [grafana_contact_point.about_delivery]
+}
+
+run "a_wrong_mail_address_beside_the_relay_is_refused" {
+  command = plan
+
+  variables {
+    about_delivery = { email = ["oncall"] }
+  }
+
+  expect_failures = [var.about_delivery]
+}
+
+run "a_gateway_whose_address_travels_in_clear_is_refused" {
+  command = plan
+
+  variables {
+    about_delivery = { webhook = "http://sms.example.com/alert" }
+  }
+
+  expect_failures = [var.about_delivery]
+}
+
+run "a_robots_token_in_an_address_that_everybody_sees_is_refused" {
+  command = plan
+
+  variables {
+    about_delivery = { webhook = "https://oapi.dingtalk.com/robot/send?access_token=89abcdef" }
+  }
+
+  expect_failures = [var.about_delivery]
+}

@@ -129,3 +129,44 @@ run "the_heartbeat_goes_to_the_relay_and_to_nobody_else" {
     error_message = "timing is ${jsonencode(output.timing)}"
   }
 }
+
+run "alerts_about_delivery_go_beside_the_relay_and_by_it" {
+  command = apply
+
+  variables {
+    delivery       = "relay"
+    webhooks       = { watch = "https://oapi.dingtalk.com/robot/send?access_token=89abcdef" }
+    about_delivery = { email = ["oncall@example.com"], robot = "watch", webhook = "https://sms.example.com/alert" }
+    heartbeat      = {}
+  }
+
+  assert {
+    condition     = one(one(grafana_contact_point.about_delivery).dingding).url == "https://oapi.dingtalk.com/robot/send?access_token=89abcdef" && one(one(grafana_contact_point.about_delivery).webhook).url == "https://sms.example.com/alert" && one(one(grafana_contact_point.about_delivery).email).addresses == tolist(["oncall@example.com"])
+    error_message = "the contact point is ${nonsensitive(jsonencode(grafana_contact_point.about_delivery))}"
+  }
+
+  # Heartbeat, beside the relay, the user's routes, and the relay for what none of those took.
+  assert {
+    condition     = [for policy in grafana_notification_policy.tree[0].policy[0].policy : policy.contact_point] == ["lookout-prod-heartbeat-chain", "lookout-prod-about-delivery", "lookout-prod-oncall", "lookout-prod-team"]
+    error_message = "the policies are ${jsonencode(grafana_notification_policy.tree[0].policy[0].policy)}"
+  }
+
+  assert {
+    condition     = grafana_notification_policy.tree[0].policy[0].policy[1].continue && alltrue([for i in [1, 3] : one(grafana_notification_policy.tree[0].policy[0].policy[i].matcher) == { label = "lookout_about", match = "=", value = "delivery" }])
+    error_message = "the policies are ${jsonencode(grafana_notification_policy.tree[0].policy[0].policy)}"
+  }
+
+  assert {
+    condition     = length(one(grafana_contact_point.robot["oncall"].webhook).url) > 0 && length(grafana_contact_point.robot) == 2
+    error_message = "the robot beside the relay became one of the others"
+  }
+}
+
+run "without_a_way_beside_the_relay_there_is_no_route_to_it" {
+  command = apply
+
+  assert {
+    condition     = length(grafana_contact_point.about_delivery) == 0 && length(grafana_notification_policy.tree[0].policy[0].policy) == 1 && output.about_delivery == null
+    error_message = "the policies are ${jsonencode(grafana_notification_policy.tree[0].policy[0].policy)}"
+  }
+}

@@ -17,7 +17,7 @@ run "a_demo_takes_less_than_a_minute" {
   }
 
   assert {
-    condition     = length(setsubtract(["ErrorRatioHigh", "GoThreadsHigh", "ProcessMemoryHigh", "TargetDown"], keys(var.rule_overrides))) == 0
+    condition     = length(setsubtract(["ErrorRatioHigh", "GoThreadsHigh", "ProcessMemoryHigh", "RelayDown", "TargetDown"], keys(var.rule_overrides))) == 0
     error_message = "only ${join(", ", keys(var.rule_overrides))} are quick"
   }
 }
@@ -54,5 +54,14 @@ run "native_delivery_can_be_switched_to_and_has_no_watchdog" {
   assert {
     condition     = output.contact_points == { ops = "lookout-local-ops" } && module.alert_rules.rules["Watchdog"].paused
     error_message = "an alert that always fires would reach people"
+  }
+}
+
+run "that_the_relay_is_down_is_told_without_the_relay" {
+  command = plan
+
+  assert {
+    condition     = output.about_delivery == "lookout-local-about-delivery"
+    error_message = "the contact point is ${jsonencode(output.about_delivery)}"
   }
 }

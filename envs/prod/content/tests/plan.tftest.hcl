@@ -3,6 +3,7 @@
 mock_provider "grafana" {}
 
 variables {
+  about_delivery = { email = ["oncall@example.com"] }
   robot_webhooks = {
     oncall = "https://oapi.dingtalk.com/robot/send?access_token=0123abcd"
     team   = "https://oapi.dingtalk.com/robot/send?access_token=4567efab"
@@ -75,5 +76,43 @@ run "without_the_relay_the_watchdog_is_paused" {
   assert {
     condition     = module.alert_rules.rules["Watchdog"].paused
     error_message = "an alert that always fires would reach people"
+  }
+}
+
+run "who_tells_that_the_relay_is_down_has_to_be_said" {
+  command = plan
+
+  variables {
+    about_delivery = null
+  }
+
+  expect_failures = [var.about_delivery]
+}
+
+run "without_a_relay_nobody_has_to" {
+  command = plan
+
+  variables {
+    about_delivery = null
+    delivery       = "native"
+  }
+
+  assert {
+    condition     = output.about_delivery == null
+    error_message = "the contact point is ${jsonencode(output.about_delivery)}"
+  }
+}
+
+run "a_robot_of_its_own_is_a_way_beside_the_relay" {
+  command = plan
+
+  variables {
+    about_delivery = { robot = "watch" }
+    robot_webhooks = { watch = "https://oapi.dingtalk.com/robot/send?access_token=89abcdef" }
+  }
+
+  assert {
+    condition     = output.about_delivery == "lookout-prod-about-delivery"
+    error_message = "the contact point is ${jsonencode(output.about_delivery)}"
   }
 }
