@@ -181,7 +181,11 @@ func merged(a, b map[string]value) map[string]value {
 
 func (r *renderer) draw(c vg.Canvas, height float64) {
 	p := newPen(c, height, r.m)
-	p.fill(rect{0, 0, r.width, height}, 0, r.pal.page)
+	if image, ok := c.(*imageCanvas); ok {
+		image.background(r.pal.page)
+	} else {
+		p.fill(rect{0, 0, r.width, height}, 0, r.pal.page)
+	}
 	r.head(p)
 	for _, s := range r.layout.sections {
 		r.drawSection(p, s)

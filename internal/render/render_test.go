@@ -473,7 +473,7 @@ func TestPanel(t *testing.T) {
 func TestCharactersThatNoFontHas(t *testing.T) {
 	c := &imageCanvas{fallback: &fallback{found: nil}, report: &Report{}}
 	c.fallback.found = map[rune]*opentype.Font{}
-	c.Canvas = newImage(200, 50, 72)
+	c.rasterCanvas = newRasterCanvas(200, 50, 1)
 	newPen(c, 50, newMetrics()).text(10, 20, "a 报警 b报", textStyle{size: 12, color: rgb(0xffffff)})
 	if got := string(c.report.Missing); got != "报警" {
 		t.Errorf("missing %q, want 报警", got)
@@ -541,6 +541,15 @@ func BenchmarkHTML(b *testing.B) {
 func BenchmarkPNG(b *testing.B) {
 	benchmark(b, func(d *dashboard.Dashboard) error {
 		_, err := PNG(context.Background(), d, Options{Expand: true})
+		return err
+	})
+}
+
+func BenchmarkPNGWithData(b *testing.B) {
+	opts := anHour
+	opts.Expand, opts.Prometheus = true, constant{value: 5}
+	benchmark(b, func(d *dashboard.Dashboard) error {
+		_, err := PNG(context.Background(), d, opts)
 		return err
 	})
 }

@@ -21,67 +21,17 @@ const (
 // svgCanvas is gonum/plot's canvas as SVG. The library's own writes points in a mirrored coordinate system and one font family per text, which leaves Chinese
 // to chance; this one writes pixels, no ids, and about a third of the bytes.
 type svgCanvas struct {
-	w, h  float64
-	buf   []byte
-	state svgState
-	stack []svgState
-}
-
-type svgState struct {
-	color color.NRGBA
-	width float64
-	dash  []vg.Length
-	off   vg.Length
-	// A point of the canvas is (a·x + c·y + e, b·x + d·y + f).
-	a, b, c, d, e, f float64
+	canvasState
+	w, h float64
+	buf  []byte
 }
 
 var _ vg.Canvas = (*svgCanvas)(nil)
 
 func newSVGCanvas(w, h float64) *svgCanvas {
-	c := &svgCanvas{w: w, h: h, buf: make([]byte, 0, 1<<16), state: svgState{a: 1, d: 1}}
+	c := &svgCanvas{w: w, h: h, buf: make([]byte, 0, 1<<16), canvasState: newCanvasState()}
 	vg.Initialize(c)
 	return c
-}
-
-func (c *svgCanvas) SetLineWidth(w vg.Length) { c.state.width = float64(w) }
-
-func (c *svgCanvas) SetLineDash(pattern []vg.Length, offset vg.Length) {
-	c.state.dash, c.state.off = pattern, offset
-}
-
-func (c *svgCanvas) SetColor(col color.Color) {
-	if col == nil {
-		col = color.Black
-	}
-	c.state.color = color.NRGBAModel.Convert(col).(color.NRGBA)
-}
-
-func (c *svgCanvas) Rotate(rad float64) {
-	sin, cos := math.Sincos(rad)
-	s := &c.state
-	s.a, s.b, s.c, s.d = s.a*cos+s.c*sin, s.b*cos+s.d*sin, s.c*cos-s.a*sin, s.d*cos-s.b*sin
-}
-
-func (c *svgCanvas) Translate(p vg.Point) {
-	c.state.e, c.state.f = c.state.apply(p)
-}
-
-func (c *svgCanvas) Scale(x, y float64) {
-	s := &c.state
-	s.a, s.b, s.c, s.d = s.a*x, s.b*x, s.c*y, s.d*y
-}
-
-func (s *svgState) apply(p vg.Point) (x, y float64) {
-	px, py := float64(p.X), float64(p.Y)
-	return s.a*px + s.c*py + s.e, s.b*px + s.d*py + s.f
-}
-
-func (c *svgCanvas) Push() { c.stack = append(c.stack, c.state) }
-
-func (c *svgCanvas) Pop() {
-	c.state = c.stack[len(c.stack)-1]
-	c.stack = c.stack[:len(c.stack)-1]
 }
 
 func (c *svgCanvas) Stroke(p vg.Path) {
