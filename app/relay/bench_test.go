@@ -48,8 +48,9 @@ const acceptRate = 2500
 // one waits for it.
 //
 // Beside the rate and the times it prints the processor time that one accept costs the relay, its resident
-// memory, how many processors other programs kept busy meanwhile, and what a bare write and fsync of 4 KiB
-// takes on the same disk just before (a commit has two of those): a machine that is not quiet shows in both.
+// memory, how many processors other programs kept busy meanwhile and the host took away, and what a bare
+// write and fsync of 4 KiB takes on the same disk just before (a commit has two of those): a machine that is
+// not quiet shows in these.
 // Sender and relay share the machine's processors.
 //
 //	go test ./app/relay -run '^$' -bench DurableAccepts -benchtime 20000x -count 5
@@ -110,7 +111,8 @@ func durableAccepts(b *testing.B, load func(send func(due time.Time) bool)) {
 	took := make([]time.Duration, b.N)
 	var number atomic.Int64
 	refused := make(chan error, 1)
-	relayBefore, machineBefore, mineBefore := p.cpu(), machineCPU(b), ownCPU(b)
+	relayBefore, mineBefore := p.cpu(), ownCPU(b)
+	busyBefore, stolenBefore := machineCPU(b)
 	b.ResetTimer()
 	load(func(due time.Time) bool {
 		i := number.Add(1)
@@ -132,7 +134,8 @@ func durableAccepts(b *testing.B, load func(send func(due time.Time) bool)) {
 	default:
 	}
 	relay := p.cpu() - relayBefore
-	others := machineCPU(b) - machineBefore - relay - (ownCPU(b) - mineBefore)
+	busy, stolen := machineCPU(b)
+	others := busy - busyBefore - relay - (ownCPU(b) - mineBefore)
 	slices.Sort(took)
 	now, peak := p.rss()
 	milliseconds := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -142,6 +145,7 @@ func durableAccepts(b *testing.B, load func(send func(due time.Time) bool)) {
 	b.ReportMetric(milliseconds(took[len(took)-1]), "max-ms")
 	b.ReportMetric(milliseconds(relay)/float64(b.N), "relay-cpu-ms/op")
 	b.ReportMetric(max(0, others.Seconds()/b.Elapsed().Seconds()), "others-cpus")
+	b.ReportMetric((stolen-stolenBefore).Seconds()/b.Elapsed().Seconds(), "stolen-cpus")
 	b.ReportMetric(milliseconds(bare[len(bare)/2]), "bare-fsync-p50-ms")
 	b.ReportMetric(milliseconds(bare[len(bare)*99/100]), "bare-fsync-p99-ms")
 	b.ReportMetric(now, "rss-MiB")
@@ -165,26 +169,29 @@ func post(client *http.Client, url string, body []byte) error {
 	return nil
 }
 
-// machineCPU is how long all processors together have been at work for anybody.
-func machineCPU(b *testing.B) time.Duration {
+// machineCPU is how long all processors together have been at work for anybody, and how long they could
+// not because the host of this virtual machine had other plans.
+func machineCPU(b *testing.B) (busy, stolen time.Duration) {
 	b.Helper()
 	raw, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		b.Fatal(err)
 	}
-	// cpu user nice system idle iowait irq softirq …
-	fields := strings.Fields(string(raw))[1:8]
-	var busy time.Duration
-	for i, field := range fields {
+	// cpu user nice system idle iowait irq softirq steal, see proc(5)
+	for i, field := range strings.Fields(string(raw))[1:9] {
 		ticks, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if idle := i == 3 || i == 4; !idle {
+		switch i {
+		case 3, 4:
+		case 7:
+			stolen += time.Duration(ticks) * tick
+		default:
 			busy += time.Duration(ticks) * tick
 		}
 	}
-	return busy
+	return busy, stolen
 }
 
 // ownCPU is the processor time of this process, the sender.

@@ -1,22 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,11 +15,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"lookout/app/relay/mailtest"
 	"lookout/app/robot/robot"
 )
 
@@ -68,6 +60,17 @@ func TestSecretsStayInTheirFiles(t *testing.T) {
 		fmt.Fprintf(w, `{"errcode":300005,"errmsg":%q}`, r.URL.String()+" "+canaries["sign"])
 	}))
 	defer echo.Close()
+	// As rude: it refuses the login, and repeats the password.
+	mail, err := mailtest.Listen("127.0.0.1:0", func(verb, password string) string {
+		if verb == "AUTH" {
+			return "535 5.7.8 no such user with " + password
+		}
+		return ""
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mail.Close()
 	p := newProcess(t, fmt.Sprintf(`
 bearer_token_file: secrets/bearer
 retry: {initial: 10ms, max: 50ms}
@@ -75,12 +78,13 @@ robots:
   ops: {url: %q, token_file: secrets/token, secret_file: secrets/sign}
   down: {url: "http://127.0.0.1:1/robot/send", token_file: secrets/token, secret_file: secrets/sign}
 emails:
-  duty: {smarthost: "127.0.0.1:1", from: relay@example.com, to: [duty@example.com], username: relay, password_file: secrets/smtp, timeout: 1s}
+  duty: {smarthost: %q, from: relay@example.com, to: [duty@example.com], username: relay, password_file: secrets/smtp, ca_file: mail.pem, timeout: 2s}
 webhooks:
   sms: {url_file: secrets/smsurl, header_files: {Authorization: secrets/sms}}
 targets:
   all: {channels: [{robots: [ops], escalate_after: 1s}, {robots: [down], escalate_after: 1s}, {email: duty, escalate_after: 1s}, {webhook: sms, escalate_after: 1s}]}
-`, echo.URL), canaries)
+`, echo.URL, mail.Address()), canaries)
+	p.write("mail.pem", string(mail.CA()))
 	p.start()
 	eventually(t, 20*time.Second, func() error {
 		_, err := http.Get(p.url("/-/ready"))
@@ -168,6 +172,9 @@ targets:
 	}
 	if !strings.Contains(p.log.String(), "[secret]") {
 		t.Error("the echo was never heard: the test tests nothing")
+	}
+	if logins := mail.Passwords(); len(logins) == 0 || logins[0] != canaries["smtp"] || !strings.Contains(p.log.String(), "no such user with [secret]") {
+		t.Errorf("the mail server was sent the passwords %q, and its refusal is not in the log: the test tests nothing", logins)
 	}
 }
 
@@ -373,112 +380,18 @@ func TestRenderCommand(t *testing.T) {
 	}
 }
 
-// mailbox is an SMTP server with STARTTLS and AUTH, as far as a client needs it.
-type mailbox struct {
-	mu    sync.Mutex
-	mails []string
-	// fail is answered to DATA in place of taking the mail, once.
-	fail string
-}
-
-func (m *mailbox) serve(l net.Listener, conf *tls.Config) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go m.talk(conn, conf)
-	}
-}
-
-func (m *mailbox) talk(conn net.Conn, conf *tls.Config) {
-	defer func() { conn.Close() }()
-	r := bufio.NewReader(conn)
-	secure := false
-	say := func(s string) { io.WriteString(conn, s+"\r\n") }
-	say("220 test ESMTP")
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return
-		}
-		verb := strings.ToUpper(strings.Fields(line + " x")[0])
-		switch verb {
-		case "EHLO", "HELO":
-			if secure {
-				say("250-test\r\n250 AUTH PLAIN")
-			} else {
-				say("250-test\r\n250 STARTTLS")
-			}
-		case "STARTTLS":
-			say("220 go")
-			tc := tls.Server(conn, conf)
-			if tc.Handshake() != nil {
-				return
-			}
-			conn, r, secure = tc, bufio.NewReader(tc), true
-		case "AUTH":
-			if !secure || !strings.Contains(line, base64.StdEncoding.EncodeToString([]byte("\x00relay\x00mail-password"))) {
-				say("535 no")
-			} else {
-				say("235 ok")
-			}
-		case "DATA":
-			m.mu.Lock()
-			fail := m.fail
-			m.fail = ""
-			m.mu.Unlock()
-			if fail != "" {
-				say(fail)
-				continue
-			}
-			say("354 go")
-			var b strings.Builder
-			for {
-				line, err := r.ReadString('\n')
-				if err != nil || line == ".\r\n" {
-					break
-				}
-				b.WriteString(line)
-			}
-			m.mu.Lock()
-			m.mails = append(m.mails, b.String())
-			m.mu.Unlock()
-			say("250 taken")
-		case "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("250 ok")
-		}
-	}
-}
-
-// certificate is a self-signed one for 127.0.0.1.
-func certificate(t *testing.T) (tls.Certificate, []byte) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mail"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
 func TestEscalationByMail(t *testing.T) {
-	cert, ca := certificate(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var tries atomic.Int64
+	box, err := mailtest.Listen("127.0.0.1:0", func(verb, _ string) string {
+		if verb == "DATA" && tries.Add(1) == 1 {
+			return "451 later"
+		}
+		return ""
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	box := &mailbox{fail: "451 later"}
-	go box.serve(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	defer box.Close()
 	server, _ := newGroup(t, robot.Robot{AccessToken: "ops", Name: "ops", Keywords: []string{"别的"}})
 	conf := fmt.Sprintf(`
 keyword: 报警
@@ -487,20 +400,19 @@ robots: {ops: {url: %q, token_file: secrets/ops}}
 emails:
   duty: {smarthost: %q, from: relay@example.com, to: [duty@example.com], username: relay, password_file: secrets/smtp, ca_file: ca.pem, timeout: 5s}
 targets: {ops: {channels: [{robots: [ops]}, {email: duty}]}}
-`, server.URL+"/robot/send", l.Addr())
+`, server.URL+"/robot/send", box.Address())
 	p := newProcess(t, conf, map[string]string{"ops": "ops", "smtp": "mail-password"})
-	p.write("ca.pem", string(ca))
+	p.write("ca.pem", string(box.CA()))
 	p.start()
 	p.ready()
 	p.post("/v1/robots/ops", webhook("firing", "instance", "db1"))
 	var got string
 	eventually(t, 15*time.Second, func() error {
-		box.mu.Lock()
-		defer box.mu.Unlock()
-		if len(box.mails) != 1 {
-			return fmt.Errorf("%d mails:\n%s", len(box.mails), p.log)
+		mails := box.Mails()
+		if len(mails) != 1 {
+			return fmt.Errorf("%d mails:\n%s", len(mails), p.log)
 		}
-		got = box.mails[0]
+		got = mails[0]
 		return nil
 	})
 	for _, want := range []string{"To: <duty@example.com>", "Message-ID: <", "text/plain", "text/html"} {
@@ -510,6 +422,10 @@ targets: {ops: {channels: [{robots: [ops]}, {email: duty}]}}
 	}
 	if !strings.Contains(p.log.String(), "451") {
 		t.Errorf("the first try wasn't put off:\n%s", p.log)
+	}
+	logins := box.Passwords()
+	if len(logins) != 2 || logins[0] != "mail-password" || logins[1] != "mail-password" {
+		t.Errorf("logged in with %q", logins)
 	}
 	// The certificate counts: without the authority nothing is sent, neither is the password.
 	p.write("relay.yaml", strings.Replace(conf, "ca_file: ca.pem, ", "", 1))
@@ -526,9 +442,7 @@ targets: {ops: {channels: [{robots: [ops]}, {email: duty}]}}
 		}
 		return nil
 	})
-	box.mu.Lock()
-	defer box.mu.Unlock()
-	if len(box.mails) != 1 {
-		t.Errorf("a mail went to a server nobody knows")
+	if len(box.Mails()) != 1 || len(box.Passwords()) != len(logins) {
+		t.Errorf("a mail or the password went to a server nobody knows")
 	}
 }
