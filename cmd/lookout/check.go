@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ type checkCmd struct {
 	Since       time.Duration `default:"1h" help:"How far back to ask the Prometheus for series."`
 	Was         []string      `placeholder:"FILE" sep:"none" help:"What the exporter exposed before: tells what was dropped, and what that breaks."`
 	TargetLabel []string      `name:"target-label" placeholder:"NAME" help:"Labels that the scrape puts on besides job and instance, so that an exposition lacks them."`
+	Lint        bool          `help:"Judge by the rules of docs/lint, too: every file is read once for both."`
 	Format      string        `enum:"text,json,markdown,sarif,github" default:"text" help:"text, json, markdown, sarif or github."`
 	Config      string        `placeholder:"FILE" help:"Configuration with silences; default .lookout.yaml, if there is one."`
 	Paths       []string      `arg:"" name:"path" help:"Dashboards and rule files, or directories that are walked for them."`
@@ -32,7 +34,7 @@ func (c *checkCmd) Help() string {
 	return "Holds every metric, label and type that dashboards and alert rules use against what is exposed."
 }
 
-// checked is a file that was read, waiting for the inventory.
+// checked is what was read of a file.
 type checked struct {
 	dash    *dashboard.Dashboard
 	queries []*queries.Query
@@ -51,49 +53,6 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	parser := promql.NewParser()
-	var all []checked
-	var recorded []string
-	result := lint.Result{Findings: []lint.Finding{}, Languages: map[promql.Language]int{}}
-	var wrong []error
-	result.PassedOver, err = visit(files, visitor{
-		dashboard: func(d *dashboard.Dashboard) {
-			all = append(all, checked{d, queries.Of(d, parser)})
-			result.Summary.Dashboards++
-			for _, p := range d.Panels {
-				if !p.IsRow() {
-					result.Summary.Panels++
-				}
-			}
-		},
-		rules: func(_ string, _ []byte, rules []*queries.Rule) {
-			var qs []*queries.Query
-			for _, r := range rules {
-				if r.Record != "" {
-					recorded = append(recorded, r.Record)
-				} else {
-					result.Summary.Alerts++
-				}
-				qs = append(qs, queries.ForAlert(r.Name(), r.Expr, parser, r.Position))
-			}
-			all = append(all, checked{nil, qs})
-		},
-		broken: func(e *dashboard.SyntaxError) { wrong = append(wrong, e) },
-	})
-	if err = errors.Join(append(wrong, err)...); err != nil {
-		return err
-	}
-	if len(all) == 0 {
-		a.note("there is no dashboard and no rule file in %s", strings.Join(c.Paths, ", "))
-	}
-
-	inv, err := c.inventory(ctx, a, all)
-	if err != nil {
-		return err
-	}
-	for _, name := range recorded {
-		inv.AddRecorded(name)
-	}
 	var before *contract.Inventory
 	if len(c.Was) > 0 {
 		before = contract.NewInventory(strings.Join(c.Was, ", "))
@@ -104,12 +63,16 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 		}
 	}
 
-	checker := contract.New(inv, before)
+	parser := promql.NewParser()
+	result := lint.Result{Findings: []lint.Finding{}, Languages: map[promql.Language]int{}}
+	var inv *contract.Inventory
+	var checker *contract.Checker
 	type fit struct {
-		d *dashboard.Dashboard
+		file string
 		contract.Fit
 	}
 	var fits []fit
+	linter := lint.New(cfg, parser)
 	add := func(findings []contract.Finding, uid string) {
 		for _, f := range findings {
 			if lint.Silenced(cfg, f.Finding, uid, f.Text, f.Node) {
@@ -119,22 +82,122 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 			result.Findings = append(result.Findings, f.Finding)
 		}
 	}
-	for _, item := range all {
+	check := func(item checked) {
+		if item.dash == nil {
+			for _, q := range item.queries {
+				add(checker.Alert(q), "")
+			}
+			return
+		}
+		f, findings := checker.Dashboard(item.dash, item.queries)
+		add(findings, item.dash.UID)
+		fits = append(fits, fit{item.dash.File(), f})
+	}
+	count := func(item checked) {
 		result.Summary.Expressions += len(item.queries)
 		for _, q := range item.queries {
 			if q.Language != promql.PromQL {
 				result.Languages[q.Language]++
 			}
 		}
-		if item.dash == nil {
-			for _, q := range item.queries {
-				add(checker.Alert(q), "")
-			}
-			continue
+	}
+
+	// Rules come first: what they record, dashboards may use.
+	var rules, boards []source
+	for _, f := range files {
+		if strings.EqualFold(filepath.Ext(f.name), ".json") {
+			boards = append(boards, f)
+		} else {
+			rules = append(rules, f)
 		}
-		f, findings := checker.Dashboard(item.dash, item.queries)
-		add(findings, item.dash.UID)
-		fits = append(fits, fit{item.dash, f})
+	}
+	var waiting []checked
+	var recorded []string
+	passedOver, err := visit(rules, visitor{rules: func(file string, data []byte, rules []*queries.Rule) {
+		if c.Lint {
+			lintRules(linter, file, data, rules)
+		}
+		var qs []*queries.Query
+		for _, r := range rules {
+			if r.Record != "" {
+				recorded = append(recorded, r.Record)
+			} else {
+				result.Summary.Alerts++
+			}
+			qs = append(qs, queries.ForAlert(r.Name(), r.Expr, parser, r.Position))
+		}
+		item := checked{nil, qs}
+		count(item)
+		waiting = append(waiting, item)
+	}})
+	if err != nil {
+		return err
+	}
+	// begin reads what is exposed and checks what waited for it.
+	begin := func() (err error) {
+		if inv, err = c.inventory(ctx, a, waiting); err != nil {
+			return err
+		}
+		for _, name := range recorded {
+			inv.AddRecorded(name)
+		}
+		checker = contract.New(inv, before)
+		for _, item := range waiting {
+			check(item)
+		}
+		waiting = nil
+		return nil
+	}
+	// A Prometheus is asked for the names that are used, so all must be read before. Otherwise one dashboard at a time is in memory.
+	if c.Prometheus == "" {
+		if err := begin(); err != nil {
+			return err
+		}
+	}
+	var wrong []error
+	passed, err := visit(boards, visitor{
+		dashboard: func(d *dashboard.Dashboard) {
+			item := checked{d, queries.Of(d, parser)}
+			result.Summary.Dashboards++
+			for _, p := range d.Panels {
+				if !p.IsRow() {
+					result.Summary.Panels++
+				}
+			}
+			count(item)
+			if c.Lint {
+				linter.Dashboard(d, item.queries)
+			}
+			if checker == nil {
+				waiting = append(waiting, item)
+			} else {
+				check(item)
+			}
+		},
+		broken: func(e *dashboard.SyntaxError) {
+			if c.Lint {
+				linter.Broken(e)
+			} else {
+				wrong = append(wrong, e)
+			}
+		},
+	})
+	if err = errors.Join(append(wrong, err)...); err != nil {
+		return err
+	}
+	result.PassedOver = passedOver + passed
+	if result.Summary.Dashboards == 0 && result.PassedOver == len(files) {
+		a.note("there is no dashboard and no rule file in %s", strings.Join(c.Paths, ", "))
+	}
+	if checker == nil {
+		if err := begin(); err != nil {
+			return err
+		}
+	}
+	if c.Lint {
+		l := linter.Result()
+		result.Findings = append(result.Findings, l.Findings...)
+		result.Silenced += l.Silenced
 	}
 	result.Sort()
 	if err := result.Write(a.stdout, c.Format, a.colored(a.stdout)); err != nil {
@@ -144,7 +207,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	// How each dashboard fits belongs to the result where a person reads it, and is a diagnostic where a program does.
 	var tail bytes.Buffer
 	for _, f := range fits {
-		fmt.Fprintf(&tail, "%s: %s\n", f.d.File(), f.Fit)
+		fmt.Fprintf(&tail, "%s: %s\n", f.file, f.Fit)
 	}
 	if before != nil {
 		for _, name := range inv.Dropped(before) {
