@@ -23,9 +23,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// beatTimeout is short enough for three outages in a test, and more than two of the ten seconds after
-// which Grafana repeats the Watchdog.
-const beatTimeout = 21 * time.Second
+// Local's heartbeat, quicker: short enough for three outages in a test, and four beats until one counts as
+// missed, as elsewhere.
+const (
+	beatInterval = 3 * time.Second
+	beatTimeout  = 4 * beatInterval
+)
+
+// relayDownWithin bounds how late it is told that the relay is down, and that it is back: a scrape (2 s),
+// an evaluation, the pending period and the evaluation after it (10 s each), group_wait or group_interval
+// (1 s, 10 s), and some seconds for a machine that is busy.
+const relayDownWithin = 55 * time.Second
 
 func TestDelivery(t *testing.T) {
 	s := newStack(t)
@@ -38,7 +46,9 @@ func TestDelivery(t *testing.T) {
 		name string
 		run  func(*testing.T)
 	}{
+		{"that_the_relay_is_down_is_told_without_it", s.relayDown},
 		{"nothing_is_lost_when_the_relay_is_killed", s.relayKilled},
+		{"and_that_it_is_back", s.relayBack},
 		{"the_watchdog_reaches_nobody", s.watchdogReachesNobody},
 		{"prometheus_killed", s.outage("kill "+s.name+"-prometheus", "start "+s.name+"-prometheus")},
 		{"grafana_killed", s.outage("kill "+s.name+"-grafana", "start "+s.name+"-grafana")},
@@ -51,8 +61,8 @@ func TestDelivery(t *testing.T) {
 	}
 }
 
-// configure changes what the local environment ships only where a test needs it: a heartbeat that is
-// missed sooner, and channels for the secrets that local has no use for.
+// configure changes what the local environment ships only where a test needs it: a heartbeat that comes
+// more often and is missed sooner, and channels for the secrets that local has no use for.
 func (s *stack) configure(t *testing.T) {
 	t.Helper()
 	file := filepath.Join(s.root("platform"), "relay.yaml")
@@ -79,6 +89,45 @@ targets:
 	for name, secret := range planted {
 		write(t, filepath.Join(s.secrets(), name), secret+"\n")
 	}
+}
+
+// besideTheRelay is the robot of the stand-in that the relay has no token of: only Grafana reaches it.
+const besideTheRelay = "lookout"
+
+// aboutRelay looks for what Grafana says by itself about the relay, by the colour of its state.
+func (s *stack) aboutRelay(since time.Time, colour string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		messages, err := s.messages(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if m.Accepted && m.Robot == besideTheRelay && m.Time.After(since) && strings.Contains(m.Title, colour) && strings.Contains(m.Text, "The alert relay does not answer") {
+				return nil
+			}
+		}
+		return fmt.Errorf("no %s about the relay by the robot %s among %d messages", colour, besideTheRelay, len(messages))
+	}
+}
+
+// relayDown stops the relay and waits for the alert about it, which can't come by the relay: that is not
+// there.
+func (s *stack) relayDown(t *testing.T) {
+	if text := read(t, filepath.Join(s.root("platform"), "relay.yaml")); strings.Contains(text, besideTheRelay) {
+		t.Fatalf("the relay knows the robot %s, so a message there proves nothing:\n%s", besideTheRelay, text)
+	}
+	s.engine(t, "stop", s.name+"-relay")
+	s.downSince = time.Now()
+	eventually(t, relayDownWithin, "somebody hears that the relay is down", s.aboutRelay(s.downSince, "🔴"))
+	s.measured(t, "that the relay is down is told beside it after %.1f s", time.Since(s.downSince).Seconds())
+	s.engine(t, "start", s.name+"-relay")
+	s.upSince = time.Now()
+}
+
+// relayBack waits for the recovery, which takes its time while others go on.
+func (s *stack) relayBack(t *testing.T) {
+	eventually(t, relayDownWithin, "somebody hears that the relay is back", s.aboutRelay(s.upSince, "🟢"))
+	s.measured(t, "and that it is back at most %.1f s after its start", time.Since(s.upSince).Seconds())
 }
 
 // relayKilled kills the relay while alerts come in, and sends again only what it has not said to have.

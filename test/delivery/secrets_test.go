@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"github.com/gruntwork-io/terratest/modules/terraform"
+
+	"lookout/app/relay/mailtest"
 )
 
 // planted are secrets beside those that `make init` writes, by the file in the secrets folder. The
@@ -29,8 +32,11 @@ var planted = map[string]string{
 	"sms.url": "http://robot:8060/gateway/canary-gateway-address-c93d",
 }
 
-// nativeToken is the exception that native delivery is: it stands in a variable.
-const nativeToken = "canary-native-token-4410de"
+// These are the exceptions that Grafana's own contact point makes: they stand in a variable.
+const (
+	nativeToken = "canary-native-token-4410de"
+	besideToken = "canary-token-beside-the-relay-61d7"
+)
 
 // An exception is a place where a secret is known to be, and why. Each has to be there, or the list
 // lies.
@@ -44,6 +50,10 @@ var exceptions = []exception{
 	{"native token", `^file content/test\.auto\.tfvars\.json$`, "written there for Terraform"},
 	{"native token", `^state content: grafana_contact_point\.robot .*dingding.*url$`, "Grafana's own contact point needs the whole address; marked sensitive"},
 	{"native token", `^plan content: .*(dingding.*url|variables.*robot_webhooks)`, "the same"},
+	{"token beside the relay", `^file content/test\.auto\.tfvars\.json$`, "written there for Terraform"},
+	{"token beside the relay", `^state content: grafana_contact_point\.about_delivery .*dingding.*url$`, "where a robot is the way beside the relay, Grafana needs its whole address; marked sensitive"},
+	{"token beside the relay", `^plan content: .*(dingding.*url|variables.*robot_webhooks)`, "the same"},
+	{"token beside the relay", `^page grafana/contact-points$|^page grafana/alertmanager-configuration$`, "Grafana 10.1 shows the address to administrators"},
 	{"native token", `^page grafana/contact-points$|^page grafana/alertmanager-configuration$`, "Grafana 10.1 shows the address to administrators"},
 }
 
@@ -51,13 +61,24 @@ var exceptions = []exception{
 func (s *stack) secretsStay(t *testing.T) {
 	// Native delivery once, for its exception; and a relay that wants a bearer token. Grafana can't
 	// have one without its being in the state, so it comes when Grafana is not needed any more.
+	mail := s.mailServer(t)
 	file := filepath.Join(s.root("platform"), "relay.yaml")
-	write(t, file, "bearer_token_file: /secrets/bearer\n"+read(t, file))
-	s.set(t, "content", map[string]any{
-		"grafana_url": s.url("grafana"), "grafana_auth": "admin:" + s.password,
-		"delivery":       "native",
-		"robot_webhooks": map[string]string{"ops": "http://robot:8060/robot/send?access_token=" + nativeToken},
-	})
+	write(t, filepath.Join(s.secrets(), "mail-ca.pem"), string(mail.CA()))
+	const nowhere = `smarthost: "robot:8060"`
+	text := read(t, file)
+	if strings.Count(text, nowhere) != 1 {
+		t.Fatalf("relay.yaml has %q not once", nowhere)
+	}
+	write(t, file, "bearer_token_file: /secrets/bearer\n"+
+		strings.Replace(text, nowhere, fmt.Sprintf("smarthost: %q, ca_file: /secrets/mail-ca.pem", mail.Address()), 1))
+	vars := s.contentVars()
+	vars["delivery"] = "native"
+	vars["about_delivery"] = map[string]string{"robot": "beside"}
+	vars["robot_webhooks"] = map[string]string{
+		"beside": "http://robot:8060/robot/send?access_token=" + besideToken,
+		"ops":    "http://robot:8060/robot/send?access_token=" + nativeToken,
+	}
+	s.set(t, "content", vars)
 	s.apply(t)
 	bearer := http.Header{"Authorization": {"Bearer " + planted["bearer"]}}
 	eventually(t, 30*time.Second, "the relay wants the bearer token", func(ctx context.Context) error {
@@ -67,7 +88,8 @@ func (s *stack) secretsStay(t *testing.T) {
 		}
 		return err
 	})
-	// What fails is what gets into logs: a mail server that speaks no SMTP, a gateway that has no such page.
+	// What fails is what gets into logs: a mail server that refuses the login and repeats the password, a
+	// gateway that has no such page.
 	began := time.Now()
 	status, text, err := s.ask(t.Context(), http.MethodPost, s.url("relay")+"/v1/robots/unreachable", bearer, storm(900, began))
 	if err != nil || status != http.StatusAccepted {
@@ -96,17 +118,20 @@ func (s *stack) secretsStay(t *testing.T) {
 		return err
 	})
 
-	secrets := map[string]string{"admin password": s.password, "native token": nativeToken}
+	secrets := map[string]string{"admin password": s.password, "native token": nativeToken, "token beside the relay": besideToken}
 	for _, name := range []string{"ops.token", "ops.sign", "backup.token"} {
 		secrets[name] = strings.TrimSpace(read(t, filepath.Join(s.secrets(), name)))
 	}
 	for name, secret := range planted {
 		secrets[name] = secret[strings.Index(secret, "canary"):]
 	}
-	if len(secrets) != 9 {
-		t.Fatalf("%d secrets, want 9", len(secrets))
+	if len(secrets) != 10 {
+		t.Fatalf("%d secrets, want 10", len(secrets))
 	}
 	s.requireUsed(t, secrets)
+	if logins := mail.Passwords(); len(logins) == 0 || logins[0] != planted["smtp"] {
+		t.Errorf("the relay logged in at the mail server with %q", logins)
+	}
 
 	found, looked := s.everywhere(t, bearer, secrets)
 	used := map[string]bool{}
@@ -126,6 +151,26 @@ func (s *stack) secretsStay(t *testing.T) {
 		}
 	}
 	s.measured(t, "%d secrets looked for in %d places: in none but %d known ones", len(secrets), looked, len(found))
+}
+
+// mailServer is one that the relay can reach from its container: on this machine's side of the network.
+func (s *stack) mailServer(t *testing.T) *mailtest.Server {
+	t.Helper()
+	gateway, err := docker(t.Context(), "network", "inspect", "--format={{(index .IPAM.Config 0).Gateway}}", s.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := mailtest.Listen(net.JoinHostPort(gateway, "0"), func(verb, password string) string {
+		if verb == "AUTH" {
+			return "535 5.7.8 no such user with " + password
+		}
+		return ""
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	return server
 }
 
 // requireUsed makes sure that looking for them means something: the robot took messages that only they

@@ -40,6 +40,9 @@ type stack struct {
 
 	platform, content *terraform.Options
 	log               *lockedBuffer
+
+	// When the relay was stopped and started again; its recovery is told while another step runs.
+	downSince, upSince time.Time
 }
 
 func newStack(t *testing.T) *stack {
@@ -69,7 +72,7 @@ func newStack(t *testing.T) *stack {
 		t.Fatal(err)
 	}
 	s.set(t, "platform", map[string]any{"name": s.name, "ports": s.ports, "grafana_admin_password": s.password})
-	s.set(t, "content", map[string]any{"grafana_url": s.url("grafana"), "grafana_auth": "admin:" + s.password})
+	s.set(t, "content", s.contentVars())
 	s.platform, s.content = s.options("platform"), s.options("content")
 	t.Cleanup(func() { s.remove(t) })
 	t.Cleanup(func() { s.explain(t) })
@@ -96,6 +99,14 @@ func (s *stack) secrets() string { return filepath.Join(s.root("platform"), "sec
 
 func (s *stack) url(service string) string {
 	return fmt.Sprintf("http://127.0.0.1:%d", s.ports[service])
+}
+
+// contentVars are what every apply of the content needs here.
+func (s *stack) contentVars() map[string]any {
+	return map[string]any{
+		"grafana_url": s.url("grafana"), "grafana_auth": "admin:" + s.password,
+		"heartbeat_interval": beatInterval.String(),
+	}
 }
 
 // testVars is the file with what a test sets in a root.
