@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -49,52 +52,35 @@ const acceptRate = 2500
 //
 // Beside the rate and the times it prints the processor time that one accept costs the relay, its resident
 // memory, how many processors other programs kept busy meanwhile and the host took away, and what a bare
-// write and fsync of 4 KiB takes on the same disk just before (a commit has two of those): a machine that is
-// not quiet shows in these.
+// write and fsync of 4 KiB takes on the same disk meanwhile (a commit has two of those, and an accept may have
+// to wait for the commit before its own): a machine or a disk that is not quiet shows in these.
 // Sender and relay share the machine's processors.
 //
 //	go test ./app/relay -run '^$' -bench DurableAccepts -benchtime 20000x -count 5
 func BenchmarkDurableAccepts(b *testing.B) {
 	b.Run("steady", func(b *testing.B) {
-		durableAccepts(b, func(send func(due time.Time) bool) {
+		durableAccepts(b, 64, func(due chan<- time.Time) {
 			gaps := mathrand.New(mathrand.NewPCG(1, 2))
-			var senders sync.WaitGroup
-			defer senders.Wait()
-			var failed atomic.Bool
-			due := time.Now()
+			at := time.Now()
 			for range b.N {
-				due = due.Add(time.Duration(gaps.ExpFloat64() * float64(time.Second/acceptRate)))
-				time.Sleep(time.Until(due))
-				if failed.Load() {
-					return
-				}
-				senders.Go(func() {
-					if !send(due) {
-						failed.Store(true)
-					}
-				})
+				at = at.Add(time.Duration(gaps.ExpFloat64() * float64(time.Second/acceptRate)))
+				time.Sleep(time.Until(at))
+				due <- at
 			}
 		})
 	})
 	b.Run("saturated", func(b *testing.B) {
-		durableAccepts(b, func(send func(due time.Time) bool) {
-			var left atomic.Int64
-			left.Store(int64(b.N))
-			var senders sync.WaitGroup
-			defer senders.Wait()
-			for range 32 {
-				senders.Go(func() {
-					for left.Add(-1) >= 0 && send(time.Now()) {
-					}
-				})
+		durableAccepts(b, 32, func(due chan<- time.Time) {
+			for range b.N {
+				due <- time.Time{} // as soon as a sender is free
 			}
 		})
 	})
 }
 
-// durableAccepts starts a relay and measures b.N notifications. The load calls send for each, with the
-// moment at which it was due, and stops when one was not taken.
-func durableAccepts(b *testing.B, load func(send func(due time.Time) bool)) {
+// durableAccepts starts a relay and measures b.N notifications that are sent over a number of connections.
+// The load says when each is due; one that finds every connection taken waits for it, and its time runs.
+func durableAccepts(b *testing.B, connections int, load func(due chan<- time.Time)) {
 	b.Helper()
 	robot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -104,34 +90,52 @@ func durableAccepts(b *testing.B, load func(send func(due time.Time) bool)) {
 	p := newProcess(b, quietConf(robot.URL), map[string]string{"ops": "token-of-benchmark"})
 	p.start()
 	p.ready()
-	bare := bareSyncs(b, p.dir)
-	// Senders keep their connections. What finds all of them taken waits here, and its time runs.
-	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 64, MaxIdleConnsPerHost: 64}, Timeout: 30 * time.Second}
-	defer client.CloseIdleConnections()
-	took := make([]time.Duration, b.N)
 	var number atomic.Int64
-	refused := make(chan error, 1)
-	relayBefore, mineBefore := p.cpu(), ownCPU(b)
-	busyBefore, stolenBefore := machineCPU(b)
-	b.ResetTimer()
-	load(func(due time.Time) bool {
+	var failure atomic.Pointer[error]
+	took := make([]time.Duration, b.N)
+	send := func(c *sender, due time.Time) error {
 		i := number.Add(1)
-		err := post(client, p.url("/v1/robots/ops"), body1k(i))
-		if err != nil {
-			select {
-			case refused <- fmt.Errorf("notification %d of %d was not taken: %w", i, b.N, err):
-			default:
-			}
-			return false
+		if due.IsZero() {
+			due = time.Now()
+		}
+		if err := c.post("/v1/robots/ops", body1k(i)); err != nil {
+			return fmt.Errorf("notification %d of %d was not taken: %w", i, b.N, err)
 		}
 		took[i-1] = time.Since(due)
-		return true
-	})
+		return nil
+	}
+	// Room for all: whoever says when does not wait for whoever sends.
+	queue := make(chan time.Time, b.N)
+	var senders sync.WaitGroup
+	for range connections {
+		c, err := dialSender(p.address)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer c.conn.Close()
+		senders.Go(func() {
+			for due := range queue {
+				// After a failure the rest is not worth sending.
+				if failure.Load() != nil {
+					continue
+				}
+				if err := send(c, due); err != nil {
+					failure.CompareAndSwap(nil, &err)
+				}
+			}
+		})
+	}
+	relayBefore, mineBefore := p.cpu(), ownCPU(b)
+	busyBefore, stolenBefore := machineCPU(b)
+	bareSyncs := probeDisk(b, p.dir)
+	b.ResetTimer()
+	load(queue)
+	close(queue)
+	senders.Wait()
 	b.StopTimer()
-	select {
-	case err := <-refused:
-		b.Fatalf("%v\nthe relay's last words:\n%s", err, p.lastWords())
-	default:
+	bare := bareSyncs()
+	if err := failure.Load(); err != nil {
+		b.Fatalf("%v\nthe relay's last words:\n%s", *err, p.lastWords())
 	}
 	relay := p.cpu() - relayBefore
 	busy, stolen := machineCPU(b)
@@ -152,9 +156,31 @@ func durableAccepts(b *testing.B, load func(send func(due time.Time) bool)) {
 	b.ReportMetric(peak, "peak-rss-MiB")
 }
 
+// A sender is a kept connection. It is leaner than net/http's client, since what it uses of the processors
+// is missing to the relay.
+type sender struct {
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func dialSender(address string) (*sender, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &sender{conn, bufio.NewReader(conn)}, nil
+}
+
 // post sends a notification; anything but 202 is an error with the answer in it.
-func post(client *http.Client, url string, body []byte) error {
-	resp, err := client.Post(url, "application/json", bytes.NewReader(body))
+func (s *sender) post(path string, body []byte) error {
+	if err := s.conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return err
+	}
+	request := fmt.Appendf(make([]byte, 0, len(body)+256), "POST %s HTTP/1.1\r\nHost: relay\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, len(body))
+	if _, err := s.conn.Write(append(request, body...)); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(s.r, nil)
 	if err != nil {
 		return err
 	}
@@ -164,7 +190,7 @@ func post(client *http.Client, url string, body []byte) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("HTTP %d %s", resp.StatusCode, bytes.TrimSpace(answer))
+		return fmt.Errorf("%s %s", resp.Status, bytes.TrimSpace(answer))
 	}
 	return nil
 }
@@ -204,28 +230,43 @@ func ownCPU(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// bareSyncs measures the disk itself: sorted times of a 4 KiB write with fsync.
-func bareSyncs(b *testing.B, dir string) []time.Duration {
+// probeDisk writes 4 KiB to the same disk and syncs it, fifty times a second, until the function that it
+// returns is called, which answers the sorted times.
+func probeDisk(b *testing.B, dir string) func() []time.Duration {
 	b.Helper()
 	f, err := os.Create(filepath.Join(dir, "bare"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer f.Close()
-	var took []time.Duration
-	page := make([]byte, 4096)
-	for range 500 {
-		began := time.Now()
-		if _, err := f.Write(page); err != nil {
-			b.Fatal(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan []time.Duration)
+	go func() {
+		defer f.Close()
+		page := make([]byte, 4096)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		var took []time.Duration
+		for {
+			began := time.Now()
+			_, err := f.Write(page)
+			if err := errors.Join(err, f.Sync()); err != nil {
+				b.Errorf("probing the disk: %v", err)
+			}
+			took = append(took, time.Since(began))
+			select {
+			case <-ctx.Done():
+				done <- took
+				return
+			case <-tick.C:
+			}
 		}
-		if err := f.Sync(); err != nil {
-			b.Fatal(err)
-		}
-		took = append(took, time.Since(began))
+	}()
+	return func() []time.Duration {
+		cancel()
+		took := <-done
+		slices.Sort(took)
+		return took
 	}
-	slices.Sort(took)
-	return took
 }
 
 // BenchmarkRestartWithBacklog measures how long a relay with 100,000 notifications in its spool takes
