@@ -32,7 +32,7 @@ const (
 
 // relayDownWithin bounds how late it is told that the relay is down, and that it is back: a scrape (2 s),
 // an evaluation, the pending period and the evaluation after it (10 s each), group_wait or group_interval
-// (1 s, 10 s), and some seconds for a machine that is busy.
+// (1 s, 3 s), and the rest for a machine that is busy.
 const relayDownWithin = 55 * time.Second
 
 func TestDelivery(t *testing.T) {

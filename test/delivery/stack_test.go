@@ -106,6 +106,7 @@ func (s *stack) contentVars() map[string]any {
 	return map[string]any{
 		"grafana_url": s.url("grafana"), "grafana_auth": "admin:" + s.password,
 		"heartbeat_interval": beatInterval.String(),
+		"timing":             map[string]string{"group_interval": "3s", "group_wait": "1s", "repeat_interval": "1h"},
 	}
 }
 
