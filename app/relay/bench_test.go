@@ -152,6 +152,7 @@ func durableAccepts(b *testing.B, connections int, load func(due chan<- time.Tim
 	b.ReportMetric((stolen-stolenBefore).Seconds()/b.Elapsed().Seconds(), "stolen-cpus")
 	b.ReportMetric(milliseconds(bare[len(bare)/2]), "bare-fsync-p50-ms")
 	b.ReportMetric(milliseconds(bare[len(bare)*99/100]), "bare-fsync-p99-ms")
+	b.ReportMetric(milliseconds(bare[len(bare)-1]), "bare-fsync-max-ms")
 	b.ReportMetric(now, "rss-MiB")
 	b.ReportMetric(peak, "peak-rss-MiB")
 }

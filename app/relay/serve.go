@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/delivery"
@@ -35,6 +36,9 @@ type serveCmd struct {
 	LogFormat   string `help:"text or json." enum:"text,json" default:"text"`
 	Healthcheck bool   `help:"Ask the relay that runs on this machine whether it is healthy, and exit 0 or 1."`
 }
+
+// maxConnections is far more than senders keep open; each may take some 30 KiB.
+const maxConnections = 512
 
 // shutdownGrace is more than the longest send takes, so that its answer is still written down.
 const shutdownGrace = 25 * time.Second
@@ -106,6 +110,8 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 		WriteTimeout: 40 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	// Bounds what a crowd of senders costs in memory; the others wait their turn in the kernel's queue.
+	limited := netutil.LimitListener(listener, maxConnections)
 	log.Info("listening", "address", listener.Addr().String(), "spool", cmd.Spool, "config", cfg.Digest, "targets", len(cfg.Targets))
 
 	// Deliveries go on until no request is left that could bring more.
@@ -115,7 +121,7 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 	go func() { delivered <- engine.Run(delivering) }()
 	go cmd.reload(delivering, log, engine, cfg)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(limited) }()
 
 	select {
 	case <-ctx.Done():

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -282,6 +283,50 @@ func TestWhatIsNotTaken(t *testing.T) {
 	p.post("/v1/robots/ops", body)
 	if status, answer := p.post("/v1/robots/ops", body); status != 202 || !strings.Contains(answer, `"duplicate":true`) {
 		t.Errorf("HTTP %d %s", status, answer)
+	}
+}
+
+// TestACrowdOfSenders has three thousand at once, each of which is slow to say what it has to: what they
+// cost must stay within a container's memory, and all of them are heard.
+func TestACrowdOfSenders(t *testing.T) {
+	const crowd = 3000
+	p := newProcess(t, "robots: {ops: {url: \"http://127.0.0.1:1/robot/send\", token_file: secrets/ops}}\n", map[string]string{"ops": "token"})
+	p.start()
+	p.ready()
+	body := webhook("firing", "instance", "crowd")
+	half := len(body) / 2
+	var conns []net.Conn
+	for i := range crowd {
+		conn, err := net.Dial("tcp", p.address)
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		defer conn.Close()
+		if _, err := fmt.Fprintf(conn, "POST /v1/robots/ops HTTP/1.1\r\nHost: relay\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:half]); err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	for i, conn := range conns {
+		if _, err := conn.Write(body[half:]); err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+	}
+	for i, conn := range conns {
+		conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusAccepted {
+			t.Fatalf("connection %d: %s", i, resp.Status)
+		}
+	}
+	_, peak := p.rss()
+	t.Logf("%d connections: at most %.0f MiB", crowd, peak)
+	if peak > 64 {
+		t.Errorf("%d connections took %.0f MiB", crowd, peak)
 	}
 }
 
