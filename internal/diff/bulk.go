@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/promql"
 )
 
 // many is the number of events of one kind beyond which a reader wants them as one: a bulk edit.
@@ -26,6 +27,14 @@ func bulk(events []Event) []Event {
 		return e.what + " in " + where(names)
 	})
 	events = rework(events)
+	events = variableUses(events)
+	// What a removed panel was is in its picture; the names of several are what a reader asks for.
+	events = joinBy(events, 3, func(e *Event) string {
+		if e.Kind != PanelRemoved {
+			return ""
+		}
+		return e.Dashboard
+	}, func(e *Event, names []string) string { return manyText(e.Kind) + " " + where(names) })
 	// Three shifts in different directions are one new arrangement.
 	events = joinBy(events, 3, func(e *Event) string {
 		if e.Kind != PanelsShifted {
@@ -80,6 +89,72 @@ func rework(events []Event) []Event {
 		into.Before, into.After = e.old.Node, e.new.Node
 	}
 	return out
+}
+
+// mostUses is the number of events that a variable's own may take in before it becomes unreadable.
+const mostUses = 3
+
+// variableUses joins the event of a variable that came or went with those that put it into queries or took it out: nobody adds a variable for its own sake.
+func variableUses(events []Event) []Event {
+	used := make([]bool, len(events))
+	for i := range events {
+		e := &events[i]
+		if e.Kind != VariableAdded && e.Kind != VariableRemoved || used[i] {
+			continue
+		}
+		value := e.After
+		if e.Kind == VariableRemoved {
+			value = e.Before
+		}
+		name := value.Text()
+		if name == "" {
+			continue
+		}
+		var uses []int
+		for k := range events {
+			if o := &events[k]; !used[k] && o.Dashboard == e.Dashboard && (o.Kind == Query || o.Kind == Legend || o.Kind == Datasource || o.Kind == Repeat || o.Kind == PanelRetitled) &&
+				mentions(o, name, e.Kind == VariableAdded) {
+				uses = append(uses, k)
+			}
+		}
+		if len(uses) > mostUses {
+			continue
+		}
+		for _, k := range uses {
+			o := &events[k]
+			used[k] = true
+			e.Changes = append(slices.Clip(e.Changes), o.Changes...)
+			e.Old, e.New = append(slices.Clip(e.Old), o.Old...), append(slices.Clip(e.New), o.New...)
+			e.Panels = unique(append(slices.Clip(e.Panels), o.Panels...))
+			e.Panel = joinNames(e.Panels)
+			e.Text += "; " + o.Text
+		}
+	}
+	out := events[:0]
+	for i := range events {
+		if !used[i] {
+			out = append(out, events[i])
+		}
+	}
+	return out
+}
+
+// mentions tells whether each change of the event puts the variable in, or takes it out.
+func mentions(e *Event, name string, in bool) bool {
+	has := func(n *dashboard.Node) bool {
+		if n == nil {
+			return false
+		}
+		found := false
+		promql.EachVariable(n.Compact(), func(u promql.Use) { found = found || u.Name == name })
+		return found
+	}
+	for _, ch := range e.Changes {
+		if has(ch.After) != in || has(ch.Before) == in {
+			return false
+		}
+	}
+	return len(e.Changes) > 0
 }
 
 // where counts the panels that names stand for, and names them.

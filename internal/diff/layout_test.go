@@ -202,3 +202,48 @@ func FuzzReplay(f *testing.F) {
 		}
 	})
 }
+
+// A variable and the matchers that use it are one edit; a query that changed otherwise as well is another.
+func TestVariableIsToldWithItsUses(t *testing.T) {
+	query := func(title, expr string, y int) object {
+		p := box(title, 0, y, 12, 8)
+		p["targets"] = []any{object{"refId": "A", "expr": expr}}
+		return p
+	}
+	before := board(query("one", "a", 0), query("two", "sum(b)", 8), query("three", "c", 16))
+	after := board(query("one", `a{instance="$instance"}`, 0), query("two", `sum(b{instance="$instance"})`, 8), query("three", "d", 16))
+	after["templating"] = object{"list": []any{object{"name": "instance", "type": "query", "query": "label_values(up, instance)"}}}
+	for _, way := range []struct {
+		name     string
+		from, to object
+		kind     Kind
+	}{{"added", before, after, VariableAdded}, {"removed", after, before, VariableRemoved}} {
+		res := New().Dashboards(load(t, way.from), load(t, way.to))
+		if len(res.Events) != 2 {
+			t.Fatalf("%s: told %s", way.name, texts(res))
+		}
+		for _, e := range res.Events {
+			switch e.Kind {
+			case way.kind:
+				if !slices.Equal(e.Panels, []string{"one", "two"}) || !strings.Contains(e.Text, `matcher instance="${instance}" `+way.name) {
+					t.Errorf("%s: %q about %q", way.name, e.Text, e.Panels)
+				}
+			case Query:
+				if e.Panel != "three" {
+					t.Errorf("%s: %q", way.name, e.Text)
+				}
+			default:
+				t.Errorf("%s: told %s", way.name, e.Text)
+			}
+		}
+	}
+}
+
+func TestSeveralRemovedPanelsAreOneEvent(t *testing.T) {
+	before := board(box("a", 0, 0, 12, 8), box("b", 12, 0, 12, 8), box("c", 0, 8, 12, 8), box("d", 12, 8, 12, 8))
+	after := board(box("d", 12, 8, 12, 8))
+	res := New().Dashboards(load(t, before), load(t, after))
+	if len(res.Events) != 1 || res.Events[0].Kind != PanelRemoved || res.Events[0].Text != `removed 3 panels: "a", "b", "c"` {
+		t.Errorf("told %s", texts(res))
+	}
+}
