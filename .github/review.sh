@@ -6,7 +6,7 @@
 #
 # OUT (default .cache/review) gets review.md for a comment, review.html for the eye, and pictures/.
 # FORMAT=github writes findings as annotations. PICTURES is the address that the comment will find the pictures at.
-# METRICS lists expositions to check against (files or addresses); by default the exporter is built from this tree and asked.
+# METRICS lists expositions to check against (files or addresses); by default exporter and relay are built from this tree and asked.
 # Exit code: 0 nothing to object to (changes are no objection), 1 findings, 2 could not run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,26 +47,49 @@ section() {
 }
 
 metrics=()
+running=()
+trap 'for pid in "${running[@]}"; do kill "$pid" 2>/dev/null || true; done' EXIT
+
+# expose NAME METRIC FLAGS…: builds app/NAME, runs it and adds what it exposes, as soon as METRIC is there.
+# What this very tree exposes: a metric that the change drops is missed here, not after the release.
+expose() {
+  local name=$1 metric=$2 log=$out/$1.log address=""
+  shift 2
+  go build -o ".cache/bin/$name" "./app/$name"
+  ".cache/bin/$name" "$@" --listen=127.0.0.1:0 --log-format=json >"$log" 2>&1 &
+  local pid=$!
+  running+=("$pid")
+  for _ in $(seq 100); do
+    address=$(sed -n 's/.*"msg":"listening".*"address":"\([^"]*\)".*/\1/p' "$log")
+    if [ -n "$address" ] && curl -sf "http://$address/metrics" -o "$out/$name.prom" && grep -q "^$metric" "$out/$name.prom"; then
+      kill "$pid"
+      metrics+=(--metrics "$out/$name.prom")
+      return
+    fi
+    kill -0 "$pid" 2>/dev/null || { cat "$log" >&2; exit 2; }
+    sleep 0.1
+  done
+  echo "the $name exposes no $metric" >&2
+  exit 2
+}
+
 if [ -n "${METRICS:-}" ]; then
   for m in $METRICS; do metrics+=(--metrics "$m"); done
 else
-  # What this very tree exposes: a metric that the change drops is missed here, not after the release.
-  go build -o .cache/bin/exporter ./app/exporter
-  log=$out/exporter.log
-  .cache/bin/exporter --listen=127.0.0.1:0 --self-traffic=50 --log-format=json >"$log" 2>&1 &
-  exporter=$!
-  trap 'kill "$exporter" 2>/dev/null || true' EXIT
-  for _ in $(seq 100); do
-    address=$(sed -n 's/.*"msg":"listening".*"address":"\([^"]*\)".*/\1/p' "$log")
-    if [ -n "$address" ] && curl -sf "http://$address/metrics" -o "$out/exporter.prom" &&
-      grep -q '^http_requests_total' "$out/exporter.prom" && grep -q '^orders_created_total' "$out/exporter.prom"; then
-      break
-    fi
-    kill -0 "$exporter" 2>/dev/null || { cat "$log" >&2; exit 2; }
-    sleep 0.1
-  done
-  grep -q '^http_requests_total' "$out/exporter.prom" || { echo "the exporter exposes no http_requests_total" >&2; exit 2; }
-  metrics=(--metrics "$out/exporter.prom")
+  expose exporter orders_created_total --self-traffic=50
+  # Two channels and a heartbeat, so that every series is there; nothing is sent.
+  mkdir -p "$out/relay"
+  echo none >"$out/relay/token"
+  cat >"$out/relay/relay.yaml" <<'YAML'
+robots:
+  ops: {url: "http://127.0.0.1:1/", token_file: token}
+  backup: {url: "http://127.0.0.1:1/", token_file: token}
+targets:
+  ops: {channels: [{robots: [ops], escalate_after: 1m}, {robots: [backup]}]}
+heartbeats:
+  chain: {timeout: 1h, target: ops}
+YAML
+  expose relay relay_heartbeat_age_seconds serve --config="$out/relay/relay.yaml" --spool="$out/relay/spool.db"
   # What the others expose was captured once (see .github/metrics/README.md).
   for m in .github/metrics/*.prom; do metrics+=(--metrics "$m"); done
 fi

@@ -219,9 +219,10 @@ func TestAPrometheus(t *testing.T) {
 		data := "[]"
 		switch r.URL.Path {
 		case "/api/v1/metadata":
-			data = `{"http_requests": [{"type": "unknown", "help": "", "unit": ""}], "x_total": [{"type": "counter", "help": "", "unit": ""}], "g": [{"type": "gauge", "help": "", "unit": ""}]}`
+			data = `{"http_requests": [{"type": "unknown", "help": "", "unit": ""}], "x_total": [{"type": "counter", "help": "", "unit": ""}], "g": [{"type": "gauge", "help": "", "unit": ""}],
+				"letters": [{"type": "counter", "help": "", "unit": ""}], "torn": [{"type": "gauge", "help": "", "unit": ""}, {"type": "counter", "help": "", "unit": ""}]}`
 		case "/api/v1/label/__name__/values":
-			data = `["x_total", "g", "other"]`
+			data = `["x_total", "g", "other", "letters", "letters_total", "torn"]`
 		case "/api/v1/rules":
 			data = `{"groups": [{"name": "g", "file": "f", "interval": 60, "rules": [{"type": "recording", "name": "a:b", "query": "up", "health": "ok"}]}]}`
 		case "/api/v1/series":
@@ -240,6 +241,10 @@ func TestAPrometheus(t *testing.T) {
 	require.Empty(t, problems(c, `a:b{anything="x"} + other{unknown="x"}`))
 	require.Equal(t, []string{`check-value: no series of x_total has job="web"; its values are go`}, problems(c, `rate(x_total{job="web"}[5m])`), "a Prometheus knows the labels of targets")
 	require.Equal(t, []string{"check-type: rate() on g, which is a gauge; use delta() or deriv()"}, problems(c, `rate(g[5m])`))
+
+	require.Empty(t, problems(c, `letters + rate(letters_total[5m])`), "a gauge beside a counter of the same name, as OpenMetrics mixes them up")
+	require.NotEmpty(t, problems(c, `letters_total`))
+	require.Empty(t, problems(c, `torn + rate(torn[5m])`), "targets disagree about the type")
 
 	srv.Close()
 	require.ErrorContains(t, inv.ReadPrometheus(t.Context(), srv.Client(), srv.URL, now, now, nil), "ask the Prometheus at")

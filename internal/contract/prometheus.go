@@ -58,8 +58,12 @@ func (inv *Inventory) ReadPrometheus(ctx context.Context, client *http.Client, a
 	metadata, metaErr := prom.Metadata(ctx, "", "")
 	types := map[string]model.MetricType{}
 	for family, list := range metadata {
-		for _, m := range list {
+		for i, m := range list {
 			types[family] = model.MetricType(m.Type)
+			if i > 0 && list[i-1].Type != m.Type {
+				types[family] = model.MetricTypeUnknown // two targets disagree
+				break
+			}
 		}
 	}
 	values, _, _, err := prom.LabelValues(ctx, labels.MetricName, nil, since, now)
@@ -70,8 +74,20 @@ func (inv *Inventory) ReadPrometheus(ctx context.Context, client *http.Client, a
 		return fmt.Errorf("ask the Prometheus at %s for its metrics: %w", redact(address), err)
 	}
 	inv.TargetLabels = map[string]bool{}
+	known := make(map[string]bool, len(values))
 	for _, v := range values {
-		family, typ := familyOf(string(v), types)
+		known[string(v)] = true
+	}
+	typeOf := func(name string) (string, model.MetricType) {
+		family, typ := familyOf(name, types)
+		if typ == model.MetricTypeCounter && family == name && known[name+"_total"] {
+			// In OpenMetrics the counter x_total is of the family x. So that is the type of x_total, and the one of the series x got lost.
+			typ = model.MetricTypeUnknown
+		}
+		return family, typ
+	}
+	for _, v := range values {
+		family, typ := typeOf(string(v))
 		inv.metric(string(v), family, typ)
 	}
 	if rules, err := prom.Rules(ctx, nil); err == nil {
@@ -100,7 +116,7 @@ func (inv *Inventory) ReadPrometheus(ctx context.Context, client *http.Client, a
 			}
 			b.Sort()
 			name := string(s[labels.MetricName])
-			family, typ := familyOf(name, types)
+			family, typ := typeOf(name)
 			inv.add(name, family, typ, b.Labels())
 		}
 		if len(series) >= seriesLimit {
