@@ -188,7 +188,7 @@ func TestPullOfNewAndLostDashboards(t *testing.T) {
 }
 
 const state = `{"format_version":"1.0","values":{"root_module":{"child_modules":[{"resources":[
- {"type":"grafana_rule_group","values":{"name":"Threads","folder_uid":"f","rule":[{"uid":"r1","name":"Threads","condition":"C","for":"5m","labels":{"severity":"warning"},"no_data_state":"OK","is_paused":false,
+ {"type":"grafana_rule_group","values":{"name":"Threads","folder_uid":"f","rule":[{"uid":"r1","name":"Threads","condition":"C","for":"5m0s","labels":{"severity":"warning"},"no_data_state":"OK","is_paused":false,
    "data":[{"ref_id":"A","datasource_uid":"prometheus","model":"{\"expr\":\"go_threads\",\"instant\":true}","relative_time_range":[{"from":600,"to":0}]},
            {"ref_id":"C","datasource_uid":"__expr__","model":"{\"type\":\"threshold\",\"conditions\":[{\"evaluator\":{\"type\":\"gt\",\"params\":[8]}}]}"}]}]}},
  {"type":"grafana_contact_point","values":{"name":"ops","dingding":[{"uid":"c1","url":"http://robot/send?access_token=s3cret","message_type":"link","title":"t","disable_resolve_message":false,"settings":null}]}},
@@ -216,7 +216,8 @@ func TestPullChecksWhatTerraformApplied(t *testing.T) {
 		"nothing drifted": {liveRule, liveContact, liveSource, nil},
 		"a threshold": {strings.Replace(liveRule, "[8]", "[80]", 1), liveContact, liveSource,
 			[]string{`rule "Threads": data.C.model.conditions [{"evaluator":{"type":"gt","params":[8]}}] → [{"evaluator":{"type":"gt","params":[80]}}]`}},
-		"a pause": {strings.Replace(liveRule, `"isPaused":false`, `"isPaused":true,"updatedBy":"tom"`, 1), liveContact, liveSource, []string{`rule "Threads": isPaused false → true (by tom)`}},
+		"a pending period": {strings.Replace(liveRule, `"for":"5m"`, `"for":"7m"`, 1), liveContact, liveSource, []string{`rule "Threads": for 5m0s → 7m`}},
+		"a pause":          {strings.Replace(liveRule, `"isPaused":false`, `"isPaused":true,"updatedBy":"tom"`, 1), liveContact, liveSource, []string{`rule "Threads": isPaused false → true (by tom)`}},
 		"a secret": {liveRule, strings.Replace(liveContact, "s3cret", "0ther", 1), liveSource, []string{
 			`contact point "ops": settings.url differs (its value is a secret), Grafana does not say by whom`}},
 		"a type of message":  {liveRule, strings.Replace(liveContact, `"link"`, `"actionCard"`, 1), liveSource, []string{`contact point "ops": settings.msgType link → actionCard`}},

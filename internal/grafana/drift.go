@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
+
 	"lookout/internal/dashboard"
 )
 
@@ -287,6 +289,9 @@ func difference(want, got *dashboard.Node, path string, strict bool, visit func(
 	if want.Scalar() && got.Scalar() && want.Scalarish() == got.Scalarish() && want.Scalarish() != "" {
 		return
 	}
+	if path == "for" && sameDuration(want.Text(), got.Text()) {
+		return
+	}
 	if want.Is(dashboard.Bool) && !want.Bool() && got == nil || got.Is(dashboard.Bool) && !got.Bool() && want == nil {
 		return
 	}
@@ -312,6 +317,16 @@ func difference(want, got *dashboard.Node, path string, strict bool, visit func(
 			difference(nil, m, at(m.Key()), strict, visit)
 		}
 	}
+}
+
+// sameDuration knows that 5m0s, as the state has it, is 5m.
+func sameDuration(a, b string) bool {
+	x, err := model.ParseDuration(a)
+	if err != nil {
+		return false
+	}
+	y, err := model.ParseDuration(b)
+	return err == nil && x == y
 }
 
 func show(n *dashboard.Node) string {
