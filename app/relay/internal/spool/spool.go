@@ -240,14 +240,26 @@ func (s *Store) trim() {
 	})
 }
 
+// pace is the least time from the start of a transaction to that of the next while changes come so
+// quickly that they share transactions. At the promised 2,000 a second a relay that starts the next one at
+// once makes a thousand small ones: a quarter more processor time, and no less waiting for the slowest
+// percent. A change that comes alone never waits for it.
+const pace = 2 * time.Millisecond
+
 func (s *Store) commitLoop() {
 	defer close(s.done)
+	var began time.Time
+	shared := false
 	for n := 1; ; n++ {
 		if n%trimEvery == 0 {
 			s.trim()
 		}
 		select {
 		case o := <-s.ops:
+			if shared {
+				time.Sleep(pace - time.Since(began))
+			}
+			began = time.Now()
 			batch := []*op{o}
 		drain:
 			for len(batch) < maxBatch {
@@ -258,6 +270,7 @@ func (s *Store) commitLoop() {
 					break drain
 				}
 			}
+			shared = len(batch) > 1
 			s.commit(batch)
 		case <-s.closing:
 			return
