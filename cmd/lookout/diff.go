@@ -244,8 +244,20 @@ func (c *diffCmd) pairs(ctx context.Context) ([]versions, error) {
 		if strings.HasPrefix(p, "-") {
 			return nil, fmt.Errorf("%q is no path", p)
 		}
+		if !strings.ContainsAny(p, "*?[:") && !exists(p) && !inCommit(ctx, base, p) && !inCommit(ctx, head, p) {
+			return nil, fmt.Errorf("%s: there is no such file, neither here nor in %s", p, strings.Trim(base+", "+head, ", "))
+		}
 	}
 	return gitPairs(ctx, base, head, paths)
+}
+
+// inCommit tells whether a path, from the working directory, is a file or directory in a commit.
+func inCommit(ctx context.Context, rev, name string) bool {
+	if rev == "" {
+		return false
+	}
+	_, err := git(ctx, "cat-file", "-e", rev+":./"+filepath.ToSlash(name))
+	return err == nil
 }
 
 // gitPairs lists the files that differ between base and head, or the working tree if head is empty.
