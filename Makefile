@@ -15,9 +15,9 @@ FUZZPATHS ?= app/relay
 # What `make review` compares with.
 BASE ?= main
 
-# Compiled the way of everything that it builds, so that both share Go's build cache.
+# Compiled with the flags of everything that it builds (internal/toolchain.CompileFlags), so that both share Go's build cache.
 TOOLCHAIN := { [ -x .cache/bin/toolchain ] || echo "Compiling what make calls, once …"; } && \
-  CGO_ENABLED=0 go build -trimpath -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
+  CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
 TERRAFORM := .cache/bin/terraform
 # Providers that were built from modules are found through this file; where they are pulled it is absent.
 ifneq ($(wildcard .cache/terraform.rc),)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"lookout/internal/toolchain"
 )
 
@@ -24,19 +26,7 @@ func (e *Environment) Init(ctx context.Context, engine bool) error {
 	if err := checkFiles(e.Repo); err != nil {
 		return err
 	}
-	if engine {
-		version, err := toolchain.EnsureEngine(ctx, e.Progress)
-		if err != nil {
-			return err
-		}
-		e.Progress.Step("Docker Engine", version+" answers")
-	}
-	origins, err := toolchain.ChooseOrigins(ctx, e.cache("origin.json"), e.Origin, e.Client)
-	if err != nil {
-		return err
-	}
-	e.Progress.Step("Origin", fmt.Sprintf("images: %s, providers: %s (%s)", say(origins.Images), say(origins.Providers), origins.Why))
-	built, err := e.build(ctx, origins)
+	origins, built, err := e.engineAndToolchain(ctx, engine)
 	if err != nil {
 		return err
 	}
@@ -58,6 +48,32 @@ func (e *Environment) Init(ctx context.Context, engine bool) error {
 	}
 	e.Progress.Step("Terraform", fmt.Sprintf("%s %s (%s), both roots initialised", e.terraform.Name, e.terraform.Version, e.terraform.Path))
 	return nil
+}
+
+// engineAndToolchain sees to a Docker Engine, if one is asked for, while the toolchain is built: both may
+// take minutes, and neither needs the other. The first failure stops both.
+func (e *Environment) engineAndToolchain(ctx context.Context, engine bool) (origins toolchain.Origins, built map[string]string, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	if engine {
+		group.Go(func() error {
+			version, err := toolchain.EnsureEngine(ctx, e.Progress)
+			if err != nil {
+				return err
+			}
+			e.Progress.Step("Docker Engine", version+" answers")
+			return nil
+		})
+	}
+	group.Go(func() (err error) {
+		if origins, err = toolchain.ChooseOrigins(ctx, e.cache("origin.json"), e.Origin, e.Client); err != nil {
+			return err
+		}
+		e.Progress.Step("Origin", fmt.Sprintf("images: %s, providers: %s (%s)", say(origins.Images), say(origins.Providers), origins.Why))
+		built, err = e.build(ctx, origins)
+		return err
+	})
+	err = group.Wait()
+	return origins, built, err
 }
 
 func say(o toolchain.Origin) string {

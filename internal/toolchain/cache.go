@@ -91,20 +91,31 @@ func (c *Cache) Get(ctx context.Context, p Part, step, steps int) (dir string, e
 	return dir, c.build(ctx, p, dir, step, steps)
 }
 
-// atOnce is how many parts are built at the same time: the compiler keeps every processor busy by
-// itself, except while it downloads and links.
-const atOnce = 2
-
-// GetAll returns the folder of each part by its name. The first failure stops what has not finished.
+// GetAll returns the folder of each part by its name. Parts that have packages in common are built one
+// after the other, so that the later find the compiled packages of the earlier; beside them are built
+// those that stand apart. The first failure stops what has not finished.
 func (c *Cache) GetAll(ctx context.Context, parts []Part) (map[string]string, error) {
 	dirs := make([]string, len(parts))
+	get := func(ctx context.Context, i int) (err error) {
+		dirs[i], err = c.Get(ctx, parts[i], i+1, len(parts))
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	group.Go(func() error {
+		for i, p := range parts {
+			if p.Apart {
+				continue
+			}
+			if err := get(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	for i, p := range parts {
-		group.Go(func() (err error) {
-			dirs[i], err = c.Get(ctx, p, i+1, len(parts))
-			return err
-		})
+		if p.Apart {
+			group.Go(func() error { return get(ctx, i) })
+		}
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -83,7 +84,7 @@ func TestTheFirstFailureIsToldAndStopsTheRest(t *testing.T) {
 		<-ctx.Done() // would go on for ever
 		return ctx.Err()
 	})
-	bad := Part{Name: "bad", Version: "1", Dir: good.Dir, build: func(context.Context, *job) error { return errors.New("no such module") }}
+	bad := Part{Name: "bad", Version: "1", Dir: good.Dir, Apart: true, build: func(context.Context, *job) error { return errors.New("no such module") }}
 	_, err := c.GetAll(t.Context(), []Part{good, bad})
 	require.ErrorContains(t, err, "building bad from its module failed: no such module")
 
@@ -91,6 +92,45 @@ func TestTheFirstFailureIsToldAndStopsTheRest(t *testing.T) {
 	built, err := c.GetAll(t.Context(), []Part{good})
 	require.NoError(t, err)
 	require.True(t, complete(built["demo"]))
+}
+
+func TestOnlyPartsThatStandApartAreBuiltBesideOthers(t *testing.T) {
+	var mu sync.Mutex
+	running := map[string]bool{}
+	both := make(chan struct{})
+	c, first := newCache(t, nil)
+	build := func(name string) func(ctx context.Context, b *job) error {
+		return func(ctx context.Context, _ *job) error {
+			mu.Lock()
+			running[name] = true
+			if running["first"] && running["second"] {
+				t.Error("two parts that share packages are built at once")
+			}
+			if running["first"] && running["apart"] {
+				close(both)
+			}
+			mu.Unlock()
+			if name != "second" {
+				select {
+				case <-both:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			delete(running, name)
+			return nil
+		}
+	}
+	first.Name, first.build = "first", build("first")
+	second, apart := first, first
+	second.Name, second.build = "second", build("second")
+	apart.Name, apart.build, apart.Apart = "apart", build("apart"), true
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := c.GetAll(ctx, []Part{first, second, apart})
+	require.NoError(t, err)
 }
 
 func TestTwoProcessesDoNotBuildTheSamePartAtOnce(t *testing.T) {

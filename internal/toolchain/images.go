@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -74,9 +75,10 @@ func (b ImageBuilder) FromProgram(ctx context.Context, name, version string) (st
 	}
 	defer os.RemoveAll(tmp)
 	program := filepath.Join(tmp, name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath",
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, CompileFlags, []string{
 		"-ldflags", fmt.Sprintf("-s -w -X main.version=%s -X main.revision=%s", version, b.revision(ctx, name)),
-		"-o", program, "./app/"+name)
+		"-o", program, "./app/" + name,
+	})...)
 	cmd.Dir = b.Root
 	cmd.Env = buildEnv(pureGo)
 	if out, err := cmd.CombinedOutput(); err != nil {

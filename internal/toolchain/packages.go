@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -56,6 +57,14 @@ func debianLike() bool {
 }
 
 func aptInstall(ctx context.Context, p *Progress, packages []string) error {
+	// A second apt would not wait for the first but fail.
+	unlock, err := Lock(ctx, filepath.Join(os.TempDir(), "lookout-apt.lock"), func() {
+		p.Note("other packages are being installed; waiting for that")
+	})
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	log, err := os.CreateTemp("", "lookout-apt-*.log")
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -37,6 +38,9 @@ type Part struct {
 	Dir string
 	// Also are further files under tools/ that the result depends on.
 	Also []string
+	// Apart says that next to none of its packages are those of another part, so that building it
+	// beside the others compiles nothing twice.
+	Apart bool
 	// Needs is a program of the operating system that compiling takes.
 	Needs *Need
 	// build compiles into out. It must leave nothing outside out and the scratch folder.
@@ -53,9 +57,20 @@ type job struct {
 }
 
 // recipe changes whenever the way of building changes without any file under tools/ changing.
-const recipe = "4"
+const recipe = "5"
 
 var pureGo = []string{"CGO_ENABLED=0"}
+
+// CompileFlags are those of everything that is compiled here, our own programs included: what two of
+// them share is compiled once only if it is compiled in the same way. Debug information is left out
+// because linking with -w would drop it anyway; making it is a tenth of the work (measured on the docker
+// provider: 326 instead of 364 CPU seconds).
+var CompileFlags = []string{"-trimpath", "-gcflags=all=-dwarf=false"}
+
+// goBuild compiles packages of the module in dir.
+func (b *job) goBuild(ctx context.Context, dir string, env []string, args ...string) error {
+	return b.run(ctx, dir, env, "go", slices.Concat([]string{"build", "-v", "-mod=readonly"}, CompileFlags, args)...)
+}
 
 // The parts in the order in which they are built: what `terraform init` needs first.
 func partDockerProvider() Part {
@@ -72,8 +87,7 @@ func providerPart(name, pkg, version string) Part {
 	return Part{Name: name, Version: version, Dir: name,
 		build: func(ctx context.Context, b *job) error {
 			out := filepath.Join(b.out, name+"_v"+version)
-			return b.run(ctx, b.src, pureGo, "go", "build", "-v", "-mod=readonly", "-trimpath",
-				"-ldflags=-s -w -X main.version="+version, "-o", out, pkg)
+			return b.goBuild(ctx, b.src, pureGo, "-ldflags=-s -w -X main.version="+version, "-o", out, pkg)
 		}}
 }
 
@@ -99,7 +113,7 @@ func partPrometheus() Part {
 			if err := WriteFile(filepath.Join(b.out, "etc/prometheus.yml"), []byte(defaultScrape), 0o644); err != nil {
 				return err
 			}
-			return b.run(ctx, b.src, pureGo, "go", "build", "-v", "-mod=readonly", "-trimpath",
+			return b.goBuild(ctx, b.src, pureGo,
 				"-tags=netgo,remove_all_sd,enable_dns_sd,enable_moby_sd",
 				"-ldflags="+strings.Join(flags, " "), "-o", b.out+string(filepath.Separator),
 				"github.com/prometheus/prometheus/cmd/prometheus",
@@ -110,20 +124,28 @@ func partPrometheus() Part {
 func partGrafana() Part {
 	return Part{Name: "grafana", Version: GrafanaModuleVersion, Dir: "grafana",
 		Also:  []string{"wire/go.mod", "wire/go.sum", "grafana/probe/main.go"},
+		Apart: true,
 		Needs: &needCompiler,
 		build: buildGrafana}
 }
 
-// buildGrafana generates the dependency injection, which the module does not hold, in a vendored
-// copy, compiles the server statically, and lays out the files that it reads at run time.
+// buildGrafana generates the dependency injection, which the module does not hold, in a copy of the
+// module, compiles the server statically, and lays out the files that it reads at run time.
 func buildGrafana(ctx context.Context, b *job) error {
 	wire := filepath.Join(b.scratch, "wire")
-	if err := b.run(ctx, filepath.Join(b.tools, "wire"), pureGo,
-		"go", "build", "-v", "-mod=readonly", "-trimpath", "-o", wire, "github.com/google/wire/cmd/wire"); err != nil {
+	if err := b.goBuild(ctx, filepath.Join(b.tools, "wire"), pureGo, "-o", wire, "github.com/google/wire/cmd/wire"); err != nil {
+		return err
+	}
+	const module = "github.com/grafana/grafana"
+	if err := b.run(ctx, b.src, nil, "go", "mod", "download", module); err != nil {
+		return err
+	}
+	dir, err := moduleDir(ctx, b.src, module)
+	if err != nil {
 		return err
 	}
 	src := filepath.Join(b.scratch, "src")
-	if err := os.MkdirAll(src, 0o755); err != nil {
+	if err := copyTree(dir, filepath.Join(src, "grafana")); err != nil {
 		return err
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
@@ -131,25 +153,20 @@ func buildGrafana(ctx context.Context, b *job) error {
 			return err
 		}
 	}
-	if err := b.run(ctx, src, nil, "go", "mod", "vendor"); err != nil {
+	if err := b.run(ctx, src, nil, "go", "mod", "edit", "-replace="+module+"=./grafana"); err != nil {
 		return err
 	}
-	const module = "github.com/grafana/grafana"
 	if err := b.run(ctx, src, nil, wire, "gen", "-tags", "oss", module+"/pkg/server"); err != nil {
 		return err
 	}
-	if err := b.run(ctx, src, []string{"CGO_ENABLED=1", "CC=gcc"}, "go", "build", "-v", "-mod=vendor", "-trimpath",
+	if err := b.goBuild(ctx, src, []string{"CGO_ENABLED=1", "CC=gcc"},
 		"-tags=oss netgo osusergo sqlite_omit_load_extension timetzdata",
 		"-ldflags=-s -w -linkmode external -extldflags -static -X main.version="+GrafanaModuleVersion,
 		"-o", filepath.Join(b.out, "grafana"), module+"/pkg/cmd/grafana"); err != nil {
 		return err
 	}
-	if err := b.run(ctx, b.src, pureGo, "go", "build", "-mod=mod", "-trimpath", "-ldflags=-s -w",
-		"-o", filepath.Join(b.out, "probe"), "./probe"); err != nil {
-		return err
-	}
-	dir, err := moduleDir(ctx, b.src, module)
-	if err != nil {
+	if err := b.run(ctx, b.src, pureGo, "go", slices.Concat([]string{"build", "-mod=mod"}, CompileFlags,
+		[]string{"-ldflags=-s -w", "-o", filepath.Join(b.out, "probe"), "./probe"})...); err != nil {
 		return err
 	}
 	if err := copyGrafanaHome(dir, filepath.Join(b.out, "home")); err != nil {
@@ -202,9 +219,7 @@ func copyGrafanaHome(module, home string) error {
 func partOpenTofu() Part {
 	return Part{Name: "opentofu", Version: OpenTofuVersion, Dir: "opentofu",
 		build: func(ctx context.Context, b *job) error {
-			return b.run(ctx, b.src, pureGo, "go", "build", "-v", "-mod=readonly", "-trimpath",
-				"-ldflags=-s -w -X github.com/opentofu/opentofu/version.dev=no",
-				"-o", filepath.Join(b.out, "tofu"), "github.com/opentofu/opentofu/cmd/tofu")
+			return b.goBuild(ctx, b.src, pureGo, "-ldflags=-s -w -X github.com/opentofu/opentofu/version.dev=no", "-o", filepath.Join(b.out, "tofu"), "github.com/opentofu/opentofu/cmd/tofu")
 		}}
 }
 
