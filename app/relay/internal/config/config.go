@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -613,13 +614,30 @@ func (l *loader) heartbeat(name string) {
 // answers what they were sent.
 func (c *Config) Redact(s string) string {
 	for _, secret := range c.Secrets {
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+		forms := append([]string{secret, url.QueryEscape(secret), url.PathEscape(secret)}, insideBase64(secret)...)
+		for _, form := range forms {
 			if len(form) >= 4 {
 				s = strings.ReplaceAll(s, form, "[secret]")
 			}
 		}
 	}
 	return s
+}
+
+// insideBase64 is what a secret looks like within something longer that is encoded, such as the user and
+// password of a login: three forms, by where it falls into the groups of three bytes, without the
+// characters at both ends that depend on its neighbours.
+func insideBase64(secret string) []string {
+	var forms []string
+	for before := range 3 {
+		text := base64.RawStdEncoding.EncodeToString(append(make([]byte, before), secret...))
+		from, to := (before*8+5)/6, (before+len(secret))*8/6
+		if from+8 <= to {
+			form := text[from:to]
+			forms = append(forms, form, strings.NewReplacer("+", "-", "/", "_").Replace(form))
+		}
+	}
+	return forms
 }
 
 // Route returns the targets for an alert's labels, none if there are no routes.
