@@ -243,6 +243,21 @@ func TestConfigurationIsReloaded(t *testing.T) {
 		}
 		return nil
 	})
+	// So far two were taken, the token and the way back. SIGHUP reads it again though nothing has changed.
+	taken := func(want string) {
+		t.Helper()
+		eventually(t, 10*time.Second, func() error {
+			if page := p.get("/metrics"); !strings.Contains(page, `relay_config_reloads_total{outcome="taken"} `+want+"\n") {
+				return fmt.Errorf("want %s configurations taken:\n%s", want, page)
+			}
+			return nil
+		})
+	}
+	taken("2")
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	taken("3")
 }
 
 func TestWhatIsNotTaken(t *testing.T) {

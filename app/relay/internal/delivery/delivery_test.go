@@ -562,6 +562,28 @@ func TestTheFirstHeartbeatIsWaitedForAsWell(t *testing.T) {
 	})
 }
 
+// TestARelayThatWasDownBlamesNobody: no heartbeat could come meanwhile, so it waits for the next.
+func TestARelayThatWasDownBlamesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := &recorder{t: t}
+		g := newRig(t, withHeartbeat, rec)
+		g.accept("ops", alert("firing", "Watchdog"))
+		g.end()
+		time.Sleep(time.Hour)
+		g.start()
+		time.Sleep(3*time.Minute - time.Second)
+		synctest.Wait()
+		if calls := rec.got(); len(calls) != 0 {
+			t.Fatalf("an alarm after the relay's own absence: %+v", calls)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := len(rec.got()); n != 1 {
+			t.Errorf("%d messages once the heartbeat had its time, want the alarm", n)
+		}
+	})
+}
+
 func TestAlertsAboutDeliveryAvoidTheFirstChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := &recorder{t: t}
