@@ -156,6 +156,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	}
 	var wrong []error
 	passed, err := visit(boards, visitor{
+		keep: checker == nil,
 		dashboard: func(d *dashboard.Dashboard) {
 			item := checked{d, queries.Of(d, parser)}
 			result.Summary.Dashboards++

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,8 @@ import (
 // source is one file that lint and check look at: from the disk or out of a commit.
 type source struct {
 	name string
-	read func() ([]byte, error)
+	// read may use the buffer, if it is large enough.
+	read func(buf []byte) ([]byte, error)
 }
 
 // sources lists the JSON and YAML files under the paths.
@@ -29,28 +31,52 @@ func sources(paths []string) ([]source, error) {
 	}
 	var out []source
 	for _, f := range found.Files {
-		out = append(out, source{filepath.ToSlash(f), func() ([]byte, error) { return os.ReadFile(f) }})
+		out = append(out, source{filepath.ToSlash(f), func(buf []byte) ([]byte, error) { return readFile(f, buf) }})
 	}
 	return out, nil
+}
+
+// readFile is os.ReadFile into a buffer.
+func readFile(name string, buf []byte) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := bytes.NewBuffer(buf[:0])
+	if info, err := f.Stat(); err == nil && info.Size() < 1<<30 {
+		b.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	_, err = b.ReadFrom(f)
+	return b.Bytes(), err
 }
 
 // visitor is told what the files hold, one at a time so that only one is in memory.
 type visitor struct {
 	dashboard func(*dashboard.Dashboard)
 	rules     func(file string, data []byte, rules []*queries.Rule)
+	// keep means that dashboards are held on to after dashboard returns; otherwise the next one is read into their memory.
+	keep bool
 	// broken is told about JSON that does not parse. YAML that does not is left to those whose it is: Helm templates are no rule files.
 	broken func(*dashboard.SyntaxError)
 }
 
 // visit reads the sources and returns how many held something else.
 func visit(files []source, v visitor) (passedOver int, err error) {
+	var reader dashboard.Reader
+	load := reader.Load
+	if v.keep {
+		load = dashboard.Load
+	}
+	var buf []byte
 	for _, f := range files {
-		data, err := f.read()
+		data, err := f.read(buf)
 		if err != nil {
 			return passedOver, err
 		}
+		buf = data
 		if strings.EqualFold(filepath.Ext(f.name), ".json") {
-			d, err := dashboard.Load(f.name, data)
+			d, err := load(f.name, data)
 			var syntax *dashboard.SyntaxError
 			switch {
 			case err == nil:

@@ -29,8 +29,8 @@ func atRevision(ctx context.Context, rev string, files []source) (base []source,
 	if err != nil {
 		return nil, err
 	}
-	show := func(name string) func() ([]byte, error) {
-		return func() ([]byte, error) { return git(ctx, "show", rev+":"+name) }
+	show := func(name string) func([]byte) ([]byte, error) {
+		return func([]byte) ([]byte, error) { return git(ctx, "show", rev+":"+name) }
 	}
 	for _, f := range files {
 		abs, err := filepath.Abs(f.name)

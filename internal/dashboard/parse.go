@@ -54,7 +54,9 @@ const maxSize = 1 << 30
 
 // Parse reads one JSON value. It accepts exactly RFC 8259 plus a leading byte order mark. Errors are *[SyntaxError].
 // A lone surrogate (\ud800) becomes U+FFFD, as in Grafana's backend.
-func Parse(file string, data []byte) (*Document, error) {
+func Parse(file string, data []byte) (*Document, error) { return parseIn(file, data, nil) }
+
+func parseIn(file string, data []byte, mem *memory) (*Document, error) {
 	d := &Document{File: file}
 	if len(data) >= 2 && (data[0] == 0xff && data[1] == 0xfe || data[0] == 0xfe && data[1] == 0xff) {
 		return nil, &SyntaxError{Position{file, 1, 1}, "the file is UTF-16; save it as UTF-8"}
@@ -63,9 +65,12 @@ func Parse(file string, data []byte) (*Document, error) {
 		return nil, &SyntaxError{Position{file, 1, 1}, "the file is larger than 1 GiB"}
 	}
 	d.Source = strings.TrimPrefix(string(data), "\ufeff")
-	p := &parser{doc: d, s: d.Source}
+	p := &parser{doc: d, s: d.Source, mem: mem}
 	// Nodes come from slabs sized by the file; a formatted dashboard has a value per 30 to 60 bytes.
 	p.slabSize = min(max(len(d.Source)/48, 16), 4096)
+	if mem != nil {
+		p.slabSize = reusedSlab
+	}
 	p.space()
 	if p.pos == len(p.s) {
 		return nil, p.fail(0, "the file is empty")
@@ -173,6 +178,7 @@ type parser struct {
 	ptrs     []*Node
 	slabSize int
 	stack    []*Node
+	mem      *memory
 }
 
 func (p *parser) fail(at int, format string, args ...any) error {
@@ -207,7 +213,7 @@ func (p *parser) space() {
 
 func (p *parser) node(kind Kind, off int) *Node {
 	if len(p.slab) == 0 {
-		p.slab = make([]Node, p.slabSize)
+		p.slab = p.mem.nodes(p.slabSize)
 	}
 	n := &p.slab[0]
 	p.slab = p.slab[1:]
@@ -220,7 +226,7 @@ func (p *parser) adopt(n *Node, base int) {
 	items := p.stack[base:]
 	if len(items) > 0 {
 		if len(p.ptrs) < len(items) {
-			p.ptrs = make([]*Node, max(p.slabSize, len(items)))
+			p.ptrs = p.mem.pointers(max(p.slabSize, len(items)))
 		}
 		n.children = p.ptrs[:len(items):len(items)]
 		p.ptrs = p.ptrs[len(items):]

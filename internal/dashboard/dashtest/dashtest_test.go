@@ -1,6 +1,7 @@
 package dashtest
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,4 +28,34 @@ func TestHostileDashboardsAreRead(t *testing.T) {
 		require.Equal(t, string(once), string(again.Canonical()), f.Name)
 	}
 	require.Greater(t, panels, 4000)
+}
+
+// What is read into memory that was used before is what is read into fresh memory.
+func TestReaderReadsTheSame(t *testing.T) {
+	files := append(Hostile(3, 60), Collection(2, 20, Metrics(1, 50))...)
+	var r dashboard.Reader
+	read := 0
+	for i := range 2 * len(files) {
+		f := files[i*7%len(files)] // large ones after small ones and the other way round
+		want, err := dashboard.Load(f.Name, f.Data)
+		got, errReader := r.Load(f.Name, f.Data)
+		if (err == nil) != (errReader == nil) {
+			t.Fatalf("%s: %v, by the reader %v", f.Name, err, errReader)
+		}
+		if err != nil {
+			continue
+		}
+		read++
+		if !bytes.Equal(got.Root.JSON(), want.Root.JSON()) || len(got.Panels) != len(want.Panels) || len(got.Variables) != len(want.Variables) {
+			t.Fatalf("%s is read differently", f.Name)
+		}
+		for k, p := range got.Panels {
+			if p.Name() != want.Panels[k].Name() || p.Node.Pos() != want.Panels[k].Node.Pos() || p.Node.Pointer() != want.Panels[k].Node.Pointer() {
+				t.Fatalf("%s: panel %d is read differently", f.Name, k)
+			}
+		}
+	}
+	if read < len(files) {
+		t.Errorf("only %d were read", read)
+	}
 }
