@@ -9,7 +9,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -79,69 +78,78 @@ const maxColors = 256 // of a PNG's palette
 // paletted is the picture with a palette: the same if it has at most 256 colours. With more, which only many curves make, shades on edges of letters and lines are shifted to a
 // near one, by a sixteenth at most. It is nil if that is not enough.
 func paletted(img *image.RGBA) *image.Paletted {
-	out := &image.Paletted{Pix: make([]uint8, len(img.Pix)/4), Stride: img.Stride / 4, Rect: img.Rect}
-	runs, count := runsOf(img.Pix)
-	colors := slices.SortedFunc(maps.Keys(count), func(a, b uint32) int { return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b)) })
-	index := make(map[uint32]uint8, len(colors))
+	runs, colors := runsOf(img.Pix)
 	for _, shift := range []int{0, 4, 8, 16} {
-		palette, ok := nearPalette(colors, index, shift)
+		palette, index, ok := nearPalette(colors, shift)
 		if !ok {
 			continue
 		}
-		out.Palette = palette
-		i := 0
+		out := &image.Paletted{Pix: make([]uint8, len(img.Pix)/4), Stride: img.Stride / 4, Rect: img.Rect, Palette: palette}
+		rest := out.Pix
 		for _, r := range runs {
-			at, run := index[r.px], out.Pix[i:i+r.n]
-			for k := range run {
-				run[k] = at
+			at, run := index[r.color], rest[:r.n]
+			for i := range run {
+				run[i] = at
 			}
-			i += r.n
+			rest = rest[r.n:]
 		}
 		return out
 	}
 	return nil
 }
 
-// nearPalette chooses colours, the frequent ones first, so that no other is further from one of them than shift in red, green or blue. index gets the place of each.
-func nearPalette(colors []uint32, index map[uint32]uint8, shift int) (color.Palette, bool) {
+// nearPalette chooses colours, the frequent ones first, so that no other is further from one of them than shift in red, green or blue. index is the place of each.
+func nearPalette(colors []counted, shift int) (palette color.Palette, index []uint8, ok bool) {
 	const areas = 64 // what is painted rather than the edge of something keeps its colour
 	if shift == 0 && len(colors) > maxColors {
-		return nil, false
+		return nil, nil, false
 	}
-	clear(index)
+	order := make([]int, len(colors))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(colors[b].n, colors[a].n), cmp.Compare(a, b)) })
+	index = make([]uint8, len(colors))
 	chosen := make([]uint32, 0, maxColors)
 next:
-	for i, px := range colors {
+	for i, id := range order {
+		px := colors[id].px
 		if shift > 0 && i >= areas {
 			for k, other := range chosen {
 				if apart(px, other) <= shift {
-					index[px] = uint8(k)
+					index[id] = uint8(k)
 					continue next
 				}
 			}
 		}
 		if len(chosen) == maxColors {
-			return nil, false
+			return nil, nil, false
 		}
-		index[px] = uint8(len(chosen))
+		index[id] = uint8(len(chosen))
 		chosen = append(chosen, px)
+		palette = append(palette, color.RGBA{uint8(px), uint8(px >> 8), uint8(px >> 16), uint8(px >> 24)})
 	}
-	palette := make(color.Palette, len(chosen))
-	for i, px := range chosen {
-		palette[i] = rgba(px)
-	}
-	return palette, true
+	return palette, index, true
 }
 
 // run is n pixels of one colour.
-type run struct {
+type run struct{ color, n int32 }
+
+// counted is a colour and how many pixels have it.
+type counted struct {
 	px uint32
 	n  int
 }
 
-// runsOf is the picture as runs, since most pixels are like the one before, and how often each colour is there.
-func runsOf(src []uint8) (runs []run, count map[uint32]int) {
-	runs, count = make([]run, 0, len(src)/64), map[uint32]int{}
+// runsOf is the picture as runs, since most pixels are like the one before, and its colours in the order they come.
+func runsOf(src []uint8) (runs []run, colors []counted) {
+	runs = make([]run, 0, len(src)/64)
+	ids := map[uint32]int32{}
+	// Few colours are met again and again: a look at where the colour was last is cheaper than one into the map.
+	var recent [1024]struct {
+		px uint32
+		id int32
+	}
 	for i := 0; i < len(src); {
 		px := binary.LittleEndian.Uint32(src[i:])
 		end, two := i+4, uint64(px)<<32|uint64(px)
@@ -151,15 +159,21 @@ func runsOf(src []uint8) (runs []run, count map[uint32]int) {
 		if end+4 <= len(src) && binary.LittleEndian.Uint32(src[end:]) == px {
 			end += 4
 		}
-		runs = append(runs, run{px, (end - i) / 4})
-		count[px] += (end - i) / 4
+		at := &recent[px*2654435761>>22] // Knuth's multiplicative hash
+		if at.px != px || px == 0 {
+			id, ok := ids[px]
+			if !ok {
+				id = int32(len(colors))
+				ids[px] = id
+				colors = append(colors, counted{px: px})
+			}
+			at.px, at.id = px, id
+		}
+		colors[at.id].n += (end - i) / 4
+		runs = append(runs, run{at.id, int32((end - i) / 4)})
 		i = end
 	}
-	return runs, count
-}
-
-func rgba(px uint32) color.RGBA {
-	return color.RGBA{uint8(px), uint8(px >> 8), uint8(px >> 16), uint8(px >> 24)}
+	return runs, colors
 }
 
 // apart is the largest difference of two colours in red, green or blue.
