@@ -38,7 +38,7 @@ func commands(t *testing.T, page string) []string {
 }
 
 func TestWhatTheReadmesSayCanBeTyped(t *testing.T) {
-	for _, page := range []string{"README.md", "README.zh-CN.md"} {
+	for _, page := range []string{"README.md", "README.zh-CN.md", "cmd/lookout/README.md"} {
 		for _, line := range commands(t, page) {
 			t.Run(page+": "+line, func(t *testing.T) {
 				words := strings.Fields(line)
@@ -66,7 +66,7 @@ func TestWhatTheReadmesSayCanBeTyped(t *testing.T) {
 }
 
 func TestLinksLeadSomewhere(t *testing.T) {
-	for _, page := range []string{"README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/runbooks/README.md"} {
+	for _, page := range []string{"README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/runbooks/README.md", "cmd/lookout/README.md"} {
 		data, err := os.ReadFile(filepath.Join(root, page))
 		require.NoError(t, err)
 		for _, found := range link.FindAllStringSubmatch(string(data), -1) {
