@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		panic(err) // a mistake in the commands' tags; every test hits it
 	}
-	k, err := parser.Parse(args)
+	k, err := parser.Parse(flagsFirst(parser.Model, args))
 	if err != nil {
 		fmt.Fprintf(stderr, "lookout: %v; see lookout --help\n", err)
 		return exitFailed
@@ -97,4 +97,46 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "lookout: %v\n", err)
 		return exitFailed
 	}
+}
+
+// flagsFirst moves the flags of a command before its paths, since kong takes a list of paths only in one piece: "diff HEAD --html dashboards".
+func flagsFirst(model *kong.Application, args []string) []string {
+	if len(args) == 0 {
+		return args
+	}
+	var command *kong.Node
+	for _, c := range model.Children {
+		if c.Name == args[0] {
+			command = c
+		}
+	}
+	if command == nil {
+		return args
+	}
+	takesValue := map[string]bool{}
+	for _, group := range command.AllFlags(false) {
+		for _, f := range group {
+			value := !f.IsBool() && !f.IsCounter()
+			takesValue["--"+f.Name] = value
+			if f.Short != 0 {
+				takesValue["-"+string(f.Short)] = value
+			}
+		}
+	}
+	flags, rest := []string{args[0]}, []string{}
+	for i := 1; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "--":
+			return append(append(append(flags, "--"), rest...), args[i+1:]...)
+		case len(a) < 2 || a[0] != '-': // "-" is stdin
+			rest = append(rest, a)
+		default:
+			flags = append(flags, a)
+			if takesValue[a] && i+1 < len(args) {
+				i++
+				flags = append(flags, args[i])
+			}
+		}
+	}
+	return append(flags, rest...)
 }
