@@ -46,6 +46,14 @@ func TestPlacesInRuleFiles(t *testing.T) {
 	require.Equal(t, 4, rules[1].Line)
 }
 
+func TestGroupsInOtherLanguagesArePassedOver(t *testing.T) {
+	rules, ok, err := ReadRules("r.yaml", []byte("groups:\n- type: vlogs\n  rules:\n  - {alert: A, expr: '* | stats count()'}\n- type: prometheus\n  rules:\n  - {alert: B, expr: up == 0}\n"))
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Len(t, rules, 1)
+	require.Equal(t, "B", rules[0].Alert)
+}
+
 func TestSelectorsKnowWhatTheyStandIn(t *testing.T) {
 	q := ForAlert("A", `sum(rate(x{a="b"}[5m])) / y + {__name__=~"z.*"}`, promql.NewParser(), func(int) dashboard.Position { return dashboard.Position{} })
 	s := q.Selectors()

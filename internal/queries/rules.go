@@ -73,6 +73,10 @@ func ReadRules(file string, data []byte) (rules []*Rule, ok bool, err error) {
 			continue
 		}
 		ok = true
+		// VictoriaMetrics' vmalert evaluates groups in other languages, too: https://docs.victoriametrics.com/vmalert/#groups
+		if t := text(g, "type"); t != "" && t != "prometheus" {
+			continue
+		}
 		for _, n := range list.Content {
 			r := &Rule{Alert: text(n, "alert"), Record: text(n, "record"), Line: n.Line, file: file, expr: member(n, "expr"), Labels: map[string]string{}}
 			if r.expr == nil || r.expr.Kind != yaml.ScalarNode || r.Name() == "" {
