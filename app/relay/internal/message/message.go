@@ -379,7 +379,7 @@ func viewOf(a notification.Alert, c Context) alertView {
 // plumbing lists labels that say nothing to a person.
 var plumbing = map[string]bool{
 	"alertname": true, "rulename": true, "severity": true, "grafana_folder": true, "datasource_uid": true,
-	"ref_id": true, "lookout_env": true, "threshold": true,
+	"ref_id": true, "lookout_about": true, "lookout_env": true, "threshold": true,
 }
 
 // where is what an alert is about: the instance if it says so, else all that tells it from others.
