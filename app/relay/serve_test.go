@@ -306,8 +306,8 @@ func TestWhatIsNotTaken(t *testing.T) {
 	}
 }
 
-// TestACrowdOfSenders has three thousand at once, each of which is slow to say what it has to: what they
-// cost must stay within a container's memory, and all of them are heard.
+// TestACrowdOfSenders has three thousand at once, each of which is slow to say what it has to: they must not
+// take more than a container's memory, so some wait outside, and all of them are heard.
 func TestACrowdOfSenders(t *testing.T) {
 	const crowd = 3000
 	p := newProcess(t, "robots: {ops: {url: \"http://127.0.0.1:1/robot/send\", token_file: secrets/ops}}\n", map[string]string{"ops": "token"})
@@ -327,6 +327,19 @@ func TestACrowdOfSenders(t *testing.T) {
 		}
 		conns = append(conns, conn)
 	}
+	// What each costs is the Go runtime's to say, and several times as much under the race detector; how many
+	// there are at a time is the relay's.
+	var open int
+	eventually(t, 20*time.Second, func() error {
+		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+		if open = len(files); err == nil && open < maxConnections {
+			err = fmt.Errorf("it has %d files open", open)
+		}
+		return err
+	})
+	if open > maxConnections+50 {
+		t.Errorf("the relay has %d files open, want some more than %d", open, maxConnections)
+	}
 	for i, conn := range conns {
 		if _, err := conn.Write(body[half:]); err != nil {
 			t.Fatalf("connection %d: %v", i, err)
@@ -345,9 +358,6 @@ func TestACrowdOfSenders(t *testing.T) {
 	}
 	_, peak := p.rss()
 	t.Logf("%d connections: at most %.0f MiB", crowd, peak)
-	if peak > 64 {
-		t.Errorf("%d connections took %.0f MiB", crowd, peak)
-	}
 }
 
 func TestThePageCleansWhatAlertsBring(t *testing.T) {
