@@ -24,17 +24,22 @@ func TestWhatIsAcceptedSurvivesAPowerCut(t *testing.T) {
 	if _, err := control.Write(make([]byte, 64<<10)); err != nil {
 		t.Fatal(err)
 	}
-	switch lost, err := unwritten(control); {
+	lost, err := unwritten(control)
+	asked := err == nil && lost > 0
+	switch {
 	case errors.Is(err, unix.ENOSYS):
-		t.Skip("cachestat(2) came with Linux 6.5; this kernel can't be asked")
+		t.Log("cachestat(2) came with Linux 6.5: only the store's settings are looked at")
 	case err != nil:
 		t.Fatal(err)
 	case lost == 0:
-		t.Skipf("%s is on a file system without a disk, where nothing can be lost by not syncing: set TMPDIR", dir)
+		t.Logf("%s has no disk below it to sync to: only the store's settings are looked at", dir)
 	}
 
 	path := filepath.Join(dir, "spool.db")
 	s := open(t, path, Options{})
+	if s.db.NoSync || s.db.NoGrowSync {
+		t.Fatal("the store does not sync what it writes")
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +54,9 @@ func TestWhatIsAcceptedSurvivesAPowerCut(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if !asked {
+			continue
 		}
 		lost, err := unwritten(file)
 		if err != nil {
