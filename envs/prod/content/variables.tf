@@ -9,7 +9,7 @@ variable "about_delivery" {
 
   validation {
     condition     = var.delivery == "native" || var.about_delivery != null
-    error_message = "about_delivery is not set, so that the relay is down would be told by the relay; set TF_VAR_about_delivery to {email = [\"oncall@example.com\"]}, {webhook = \"https://sms.example.com/alert\"} or {robot = \"watch\"} with its address in robot_webhooks."
+    error_message = "about_delivery is not set: nobody would hear that the relay is down, since only the relay could tell; set TF_VAR_about_delivery to {email = [\"oncall@example.com\"]}, {webhook = \"https://sms.example.com/alert\"} or {robot = \"watch\"} with its address in robot_webhooks."
   }
 }
 
