@@ -100,8 +100,9 @@ review: ## What a change means for dashboards and alerts, in words and pictures 
 	@.github/review.sh $(BASE)
 
 .PHONY: bench-dashboards
-bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folders, against a Grafana of its own
-	go run ./test/bench/dashboards --image "$$(sed -n 's/.*"grafana": "\(.*\)",/\1/p' envs/local/platform/images.auto.tfvars.json)"
+bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folders, by API and by files, each with a Grafana of its own
+	@image="$$(sed -n 's/.*"grafana": "\(.*\)",/\1/p' envs/local/platform/images.auto.tfvars.json)"; \
+	for way in api files; do go run ./test/bench/dashboards --way "$$way" --image "$$image"; done
 
 .PHONY: fuzz
 fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)

@@ -86,6 +86,17 @@ resource "docker_container" "grafana" {
     ip       = var.publish.ip
   }
 
+  dynamic "mounts" {
+    for_each = var.dashboards_directory[*]
+
+    content {
+      type      = "bind"
+      source    = mounts.value
+      target    = local.dashboards_path
+      read_only = true
+    }
+  }
+
   volumes {
     container_path = "/var/lib/grafana"
     volume_name    = docker_volume.data.id

@@ -45,6 +45,16 @@ resource "docker_container" "secrets_writer" {
     permissions = "0444"
   }
 
+  dynamic "upload" {
+    for_each = var.dashboards_directory[*]
+
+    content {
+      content     = local.provisioning
+      file        = "${local.provisioning_path}/dashboards/lookout.yaml"
+      permissions = "0444"
+    }
+  }
+
   volumes {
     container_path = local.secrets_path
     # The id and not the name: it is unknown while the volume is being made again, so that a lost

@@ -16,7 +16,7 @@ locals {
       data         = "/var/lib/grafana"
       logs         = "/var/lib/grafana/log"
       plugins      = "/var/lib/grafana/plugins"
-      provisioning = "/etc/grafana/provisioning"
+      provisioning = var.dashboards_directory == null ? "/etc/grafana/provisioning" : local.provisioning_path
     }
     # Grafana 12 and later fetch plugins in the background, where it can't reach the catalogue too,
     # and would put them over the ones in the image.

@@ -15,6 +15,17 @@ variable "admin_password" {
   }
 }
 
+variable "dashboards_directory" {
+  description = "Directory on the Docker host, by its absolute path, from which Grafana reads `<folder>/<uid>.json` by itself: for many hundreds of dashboards. Null (the default): none. Its files have to be readable by everybody, the server runs as uid 472. Not for those that the module dashboards looks after."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dashboards_directory == null ? true : startswith(var.dashboards_directory, "/")
+    error_message = "dashboards_directory is \"${coalesce(var.dashboards_directory, "null")}\", which is no absolute path; for a directory of this repository write abspath(\"\${path.root}/...\")."
+  }
+}
+
 variable "health_command" {
   description = "Command that exits 0 while Grafana is healthy, run inside the container. Null takes what the image brings: /bin/probe in images called lookout/grafana (they have nothing else), wget in the published ones."
   type        = list(string)

@@ -254,3 +254,13 @@ run "no_time_to_start_is_refused" {
 
   expect_failures = [var.wait_seconds]
 }
+
+run "a_relative_directory_of_dashboards_is_refused" {
+  command = plan
+
+  variables {
+    dashboards_directory = "dashboards"
+  }
+
+  expect_failures = [var.dashboards_directory]
+}

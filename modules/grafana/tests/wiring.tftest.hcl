@@ -91,3 +91,47 @@ run "data_and_password_come_from_volumes" {
     error_message = "the hand-off differs: ${jsonencode(output.server)}"
   }
 }
+
+run "without_a_directory_no_dashboards_are_read_from_files" {
+  command = apply
+
+  assert {
+    condition     = length(docker_container.grafana.mounts) == 0 && length(docker_container.secrets_writer.upload) == 1 && length(terraform_data.dashboards) == 0
+    error_message = "something is mounted or provisioned"
+  }
+
+  assert {
+    condition     = contains(docker_container.grafana.env, "GF_PATHS_PROVISIONING=/etc/grafana/provisioning")
+    error_message = "what the image provisions is not read"
+  }
+}
+
+run "dashboards_are_read_from_a_directory" {
+  command = apply
+
+  variables {
+    dashboards_directory = abspath("tests/dashboards")
+  }
+
+  assert {
+    condition     = [for mount in docker_container.grafana.mounts : [mount.type, mount.source, mount.target, mount.read_only]] == [["bind", abspath("tests/dashboards"), "/lookout/dashboards", true]]
+    error_message = "the directory is not mounted, or may be written"
+  }
+
+  assert {
+    condition = [for upload in docker_container.secrets_writer.upload : yamldecode(upload.content).providers[0].options
+      if upload.file == "/lookout/secrets/provisioning/dashboards/lookout.yaml"
+    ] == [{ path = "/lookout/dashboards", foldersFromFilesStructure = true }]
+    error_message = "Grafana is not told where the dashboards are"
+  }
+
+  assert {
+    condition     = contains(docker_container.grafana.env, "GF_PATHS_PROVISIONING=/lookout/secrets/provisioning")
+    error_message = "Grafana does not look where it is told"
+  }
+
+  assert {
+    condition     = terraform_data.dashboards[0].input == sha256(jsonencode({ "go/one.json" = filesha256("tests/dashboards/go/one.json") }))
+    error_message = "the hash is not that of the files"
+  }
+}

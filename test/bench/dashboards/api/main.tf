@@ -1,7 +1,7 @@
-# Many generated dashboards through the module that everybody uses, and nothing else: `go run ./test/bench/dashboards`.
+# Many generated dashboards through the API, by the module that everybody uses: `go run ./test/bench/dashboards`.
 
 module "dashboards" {
-  source = "../../../modules/dashboards"
+  source = "../../../../modules/dashboards"
 
   path       = var.path
   datasource = { name = "Prometheus", type = "prometheus", uid = "prometheus" }
