@@ -22,7 +22,7 @@ variable "dashboards_directory" {
 
   validation {
     condition     = var.dashboards_directory == null ? true : startswith(var.dashboards_directory, "/")
-    error_message = "dashboards_directory is \"${coalesce(var.dashboards_directory, "null")}\", which is no absolute path; for a directory of this repository write abspath(\"\${path.root}/...\")."
+    error_message = "dashboards_directory is \"${coalesce(var.dashboards_directory, "null")}\", which is no absolute path; for a directory of this repository write abspath(\"$${path.root}/...\")."
   }
 }
 
