@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"path"
 	"slices"
 	"strings"
 
@@ -89,12 +90,29 @@ func (r *Report) of(file string) []Event {
 
 // Summary is one line that counts.
 func (r *Report) Summary() string {
-	what := []string{}
-	if r.Dashboards > 0 || r.Rules == 0 {
-		what = append(what, plural(r.Dashboards, "dashboard"))
+	dashboards, rules := r.Dashboards, r.Rules
+	if len(r.Events) > 0 {
+		// Files in which only noise changed are none that changes are in.
+		files := map[string]bool{}
+		dashboards, rules = 0, 0
+		for _, e := range r.Events {
+			if files[e.File] {
+				continue
+			}
+			files[e.File] = true
+			if strings.EqualFold(path.Ext(e.File), ".json") {
+				dashboards++
+			} else {
+				rules++
+			}
+		}
 	}
-	if r.Rules > 0 {
-		what = append(what, plural(r.Rules, "rule file"))
+	what := []string{}
+	if dashboards > 0 || rules == 0 {
+		what = append(what, plural(dashboards, "dashboard"))
+	}
+	if rules > 0 {
+		what = append(what, plural(rules, "rule file"))
 	}
 	s := plural(len(r.Events), "change") + " in " + strings.Join(what, " and ")
 	if len(r.Ignored) > 0 {
