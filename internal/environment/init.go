@@ -51,14 +51,22 @@ func (e *Environment) Init(ctx context.Context, engine bool) error {
 }
 
 // engineAndToolchain sees to a Docker Engine, if one is asked for, while the toolchain is built: both may
-// take minutes, and neither needs the other. The first failure stops both.
+// take minutes, and neither needs the other. The first failure stops both. Where no engine can be had it
+// fails before anything else.
 func (e *Environment) engineAndToolchain(ctx context.Context, engine bool) (origins toolchain.Origins, built map[string]string, err error) {
+	var version string
+	if engine {
+		if version, err = toolchain.FindEngine(ctx); err != nil {
+			return origins, nil, err
+		}
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	if engine {
-		group.Go(func() error {
-			version, err := toolchain.EnsureEngine(ctx, e.Progress)
-			if err != nil {
-				return err
+		group.Go(func() (err error) {
+			if version == "" {
+				if version, err = toolchain.InstallEngine(ctx, e.Progress); err != nil {
+					return err
+				}
 			}
 			e.Progress.Step("Docker Engine", version+" answers")
 			return nil

@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// EngineLog is where the output of an engine goes that EnsureEngine starts itself.
+// EngineLog is where the output of an engine goes that InstallEngine starts itself.
 const EngineLog = "/var/log/lookout-dockerd.log"
 
-// EnsureEngine returns the version of a Docker Engine that answers. Without one it installs and
-// starts Debian's, if it may: as root, on Debian or Ubuntu, and unless DOCKER_HOST names another.
-func EnsureEngine(ctx context.Context, p *Progress) (version string, err error) {
+// FindEngine returns the version of a Docker Engine that answers. It is empty, without an error, where none
+// does and InstallEngine may do something about it: as root, and, unless the engine only has to be started, on
+// Debian or Ubuntu. If DOCKER_HOST names an engine that does not answer, that is an error.
+func FindEngine(ctx context.Context) (version string, err error) {
 	if version, err = engineVersion(ctx); err == nil {
 		return version, nil
 	}
@@ -26,10 +27,15 @@ func EnsureEngine(ctx context.Context, p *Progress) (version string, err error) 
 	if os.Geteuid() != 0 {
 		return "", fmt.Errorf("no Docker Engine answers, and installing one needs root: start Docker, add yourself to the group docker, or run this once as root (%w)", err)
 	}
-	if _, lookErr := exec.LookPath("dockerd"); lookErr != nil {
-		if !debianLike() {
-			return "", errors.New("no Docker Engine answers, and this is neither Debian nor Ubuntu: install Docker Engine 20.10 or newer (your distribution's package or docs.docker.com), start it, and run this again")
-		}
+	if _, lookErr := exec.LookPath("dockerd"); lookErr != nil && !debianLike() {
+		return "", errors.New("no Docker Engine answers, and this is neither Debian nor Ubuntu: install Docker Engine 20.10 or newer (your distribution's package or docs.docker.com), start it, and run this again")
+	}
+	return "", nil
+}
+
+// InstallEngine installs Debian's Docker Engine if there is none, starts it and returns its version.
+func InstallEngine(ctx context.Context, p *Progress) (version string, err error) {
+	if _, err := exec.LookPath("dockerd"); err != nil {
 		p.Note("no Docker Engine here: installing the package docker.io, as root")
 		if err := aptInstall(ctx, p, []string{"docker.io", "iptables", "ca-certificates"}); err != nil {
 			return "", err
