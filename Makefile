@@ -35,7 +35,8 @@ test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end
 	@$(TOOLCHAIN) init
 	@$(TOOLCHAIN) test-deps
 	@$(MAKE) --no-print-directory lint fuzz
-	go test -count=1 -timeout=40m $(GOTESTFLAGS) ./...
+	@# The end-to-end tests first, since they take longest, and three packages at a time, since they wait more than they compute.
+	go test -count=1 -timeout=40m -p=3 $(GOTESTFLAGS) ./test/... ./...
 
 .PHONY: down
 down: ## Remove every container, network and volume of the environment

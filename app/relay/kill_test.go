@@ -196,7 +196,7 @@ targets:
 		len(seen), time.Since(began).Round(time.Second/10), chaos.calls.Load(), chaos.failed.Load(), repeats, twice)
 	eventually(t, 10*time.Second, func() error {
 		metrics := p.get("/metrics")
-		for _, want := range []string{`relay_queue_notifications{target="ops"} 0`, `relay_outbox_messages{target="ops"} 0`, "relay_dead_letters 0"} {
+		for _, want := range []string{`relay_queue_notifications{target="ops"} 0`, `relay_outbox_messages{target="ops"} 0`, "relay_dead_letters_waiting 0"} {
 			if !strings.Contains(metrics, want) {
 				return fmt.Errorf("the metrics don't say %s", want)
 			}

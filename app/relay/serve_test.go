@@ -121,7 +121,7 @@ targets:
 		t.Errorf("the page for a browser with the token as password: HTTP %d", got)
 	}
 	eventually(t, 30*time.Second, func() error {
-		if !strings.Contains(p.get("/metrics"), "relay_dead_letters 1") {
+		if !strings.Contains(p.get("/metrics"), "relay_dead_letters_waiting 1") {
 			return fmt.Errorf("no dead letter yet:\n%s", p.log)
 		}
 		return nil

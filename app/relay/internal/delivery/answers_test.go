@@ -224,8 +224,8 @@ func TestAnAnswerThatNeverChanges(t *testing.T) {
 				if !strings.Contains(dead[0].Reason, r.reason) {
 					t.Errorf("the reason is %q, want it to say %q", dead[0].Reason, r.reason)
 				}
-				if g.metric("relay_dead_letters", "") != 1 {
-					t.Error("relay_dead_letters isn't 1")
+				if g.metric("relay_dead_letters_waiting", "") != 1 {
+					t.Error("relay_dead_letters_waiting isn't 1")
 				}
 				// Mended, it can be sent again, and is meant to be shown: another msgUuid.
 				old := rec.got()[0].uuid

@@ -107,7 +107,7 @@ var (
 	descQueue   = prometheus.NewDesc("relay_queue_notifications", "Notifications waiting to become a message.", []string{"target"}, nil)
 	descOutbox  = prometheus.NewDesc("relay_outbox_messages", "Messages made and not delivered yet.", []string{"target"}, nil)
 	descOldest  = prometheus.NewDesc("relay_oldest_undelivered_age_seconds", "Age of the oldest notification not delivered yet, 0 if there is none.", []string{"target"}, nil)
-	descDead    = prometheus.NewDesc("relay_dead_letters", "Dead letters that wait for somebody to re-send or drop them.", nil, nil)
+	descDead    = prometheus.NewDesc("relay_dead_letters_waiting", "Dead letters that wait for somebody to re-send or drop them.", nil, nil)
 	descSize    = prometheus.NewDesc("relay_store_size_bytes", "Size of the spool's file.", nil, nil)
 	descFree    = prometheus.NewDesc("relay_store_free_bytes", "Free space of the spool's disk.", nil, nil)
 	descReserve = prometheus.NewDesc("relay_store_reserve_bytes", "Free space below which notifications are answered 507.", nil, nil)
