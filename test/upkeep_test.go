@@ -41,8 +41,7 @@ const unanswerable = `groups:
         annotations: *texts
 `
 
-// TestUpkeep is what a stack goes through beside the story: queries without an answer, wrong inputs,
-// and containers that go away.
+// TestUpkeep is what a stack goes through beside the story: queries without an answer and wrong inputs.
 func TestUpkeep(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
@@ -52,7 +51,25 @@ func TestUpkeep(t *testing.T) {
 	t.Run("no_data_and_errors_are_announced", s.unanswerableAnnounced)
 	t.Run("idle_memory", s.idleMemory)
 	t.Run("wrong_input", s.wrongInputs)
-	t.Run("container_lost", s.containersLost)
+}
+
+// TestLostContainers stops and removes each container; one apply of both roots has to mend it. That is
+// mostly waiting, so that two stacks lose half of them each.
+func TestLostContainers(t *testing.T) {
+	t.Parallel()
+	const stacks = 2
+	for part := range stacks {
+		t.Run(fmt.Sprintf("part %d of %d", part+1, stacks), func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t)
+			s.apply(t)
+			for i, loss := range s.losses(t) {
+				if i%stacks == part {
+					t.Run(loss.name, func(t *testing.T) { s.lose(t, loss) })
+				}
+			}
+		})
+	}
 }
 
 func (s *stack) unanswerableAnnounced(t *testing.T) {
@@ -230,26 +247,35 @@ func (s *stack) requireRefused(t *testing.T, m mistake) {
 	}
 }
 
-// containersLost stops and removes each container in turn; one apply of both roots has to mend it.
-func (s *stack) containersLost(t *testing.T) {
-	services := s.running(t)
+// A loss is a container that goes away, and how: as arguments for docker.
+type loss struct {
+	name string
+	how  []string
+}
+
+// losses are all that may happen to the stack's containers, in the same order for every stack.
+func (s *stack) losses(t *testing.T) []loss {
+	t.Helper()
+	var all []loss
 	for _, c := range s.containers(t) {
 		name := strings.TrimPrefix(c.Name, s.name+"-")
 		// One that carried files and ended has nothing to stop.
 		if c.State.Running {
-			t.Run(name+"_stopped", func(t *testing.T) {
-				s.lose(t, services, "stop", "--time=5", c.Name)
-			})
+			all = append(all, loss{name + "_stopped", []string{"stop", "--time=5", c.Name}})
 		}
-		t.Run(name+"_removed", func(t *testing.T) {
-			s.lose(t, services, "rm", "--force", c.Name)
-		})
+		all = append(all, loss{name + "_removed", []string{"rm", "--force", c.Name}})
 	}
+	slices.SortFunc(all, func(a, b loss) int { return strings.Compare(a.name, b.name) })
+	if len(all) == 0 {
+		t.Fatal("the stack has no container to lose")
+	}
+	return all
 }
 
-func (s *stack) lose(t *testing.T, services []string, how ...string) {
+func (s *stack) lose(t *testing.T, l loss) {
 	t.Helper()
-	if _, err := docker(t.Context(), how...); err != nil {
+	services := s.running(t)
+	if _, err := docker(t.Context(), l.how...); err != nil {
 		t.Fatal(err)
 	}
 	s.apply(t)
