@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	logger.Default = logger.Discard
 	// The stacks wait more than they compute, so there may be more of them at once than processors.
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil {
+	if err := flag.Set("test.parallel", "3"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

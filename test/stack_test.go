@@ -182,8 +182,13 @@ func (s *stack) running(t *testing.T) []string {
 // requireNoChanges plans both roots and fails with Terraform's words if one of them has anything to do.
 func (s *stack) requireNoChanges(t *testing.T) {
 	t.Helper()
+	s.requireNoChangesIn(t, s.platform, s.content)
+}
+
+func (s *stack) requireNoChangesIn(t *testing.T, roots ...*terraform.Options) {
+	t.Helper()
 	var wg sync.WaitGroup
-	for _, root := range []*terraform.Options{s.platform, s.content} {
+	for _, root := range roots {
 		wg.Go(func() {
 			stdout, stderr, code, err := terraform.RunTerraformCommandAndGetStdOutErrCodeContextE(t, t.Context(), root,
 				terraform.FormatArgs(root, "plan", "-input=false", "-detailed-exitcode")...)
