@@ -35,8 +35,8 @@ test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end
 	@$(TOOLCHAIN) init
 	@$(TOOLCHAIN) test-deps
 	@$(MAKE) --no-print-directory lint fuzz
-	@# The end-to-end tests first, since they take longest. Each of them has several stacks; more than two packages at a time would only be in each other's way.
-	go test -count=1 -timeout=40m -p=2 $(GOTESTFLAGS) ./test/... ./...
+	@# The end-to-end tests first, since they take longest.
+	go test -count=1 -timeout=40m $(GOTESTFLAGS) ./test/... ./...
 
 .PHONY: down
 down: ## Remove every container, network and volume of the environment
