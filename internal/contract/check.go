@@ -59,11 +59,25 @@ func (c *Checker) Query(q *queries.Query) []Problem {
 		return nil
 	}
 	var out []Problem
-	found := map[*parser.VectorSelector][]Problem{}
+	var found map[*parser.VectorSelector][]Problem
 	for _, s := range q.Selectors() {
 		c.note(s, q)
-		found[s.VectorSelector] = c.selector(q, s)
+		if problems := c.selector(q, s); len(problems) > 0 {
+			if found == nil {
+				found = map[*parser.VectorSelector][]Problem{}
+			}
+			found[s.VectorSelector] = problems
+		}
 	}
+	if found != nil {
+		out = c.unexcused(q, found)
+	}
+	out = append(out, c.variable(q)...)
+	return append(out, c.grouping(q)...)
+}
+
+// unexcused are the problems of the selectors that matter.
+func (c *Checker) unexcused(q *queries.Query, found map[*parser.VectorSelector][]Problem) (out []Problem) {
 	// In "a or b" one of the two is enough: it is how queries follow a metric that was renamed.
 	excused := map[*parser.VectorSelector]bool{}
 	promql.Walk(q.Tree, func(n parser.Node) {
@@ -83,8 +97,7 @@ func (c *Checker) Query(q *queries.Query) []Problem {
 			out = append(out, found[s.VectorSelector]...)
 		}
 	}
-	out = append(out, c.variable(q)...)
-	return append(out, c.grouping(q)...)
+	return out
 }
 
 func selectorsOf(e parser.Expr) []*parser.VectorSelector {
@@ -247,6 +260,9 @@ func (c *Checker) matchers(q *queries.Query, s queries.Selector, metrics []*Metr
 	}
 	for _, m := range judged {
 		if promql.HasVariable(m.Value) || comesAndGoes[m.Name] || m.Type == labels.MatchNotEqual || m.Type == labels.MatchNotRegexp {
+			continue
+		}
+		if len(metrics) == 1 && m.Type == labels.MatchEqual && metrics[0].Labels[m.Name][m.Value] {
 			continue
 		}
 		values := labelValues(metrics, m.Name)

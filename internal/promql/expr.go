@@ -43,8 +43,9 @@ func (e *Error) Error() string { return e.Msg }
 
 // Parser parses queries and remembers them: the same query stands in many dashboards. It is not safe for concurrent use.
 type Parser struct {
-	p     parser.Parser
-	cache map[string]cached
+	p         parser.Parser
+	functions map[string]*parser.Function
+	cache     map[string]cached
 	// regexps remembers which regular expressions are right.
 	regexps map[string]error
 	scanner scanner // kept for its buffers
@@ -73,7 +74,7 @@ func NewParser() *Parser {
 		p: parser.NewParser(parser.Options{
 			EnableExperimentalFunctions: true, EnableBinopFillModifiers: true, Functions: functions,
 		}),
-		cache: map[string]cached{}, regexps: map[string]error{},
+		functions: functions, cache: map[string]cached{}, regexps: map[string]error{},
 	}
 }
 
@@ -161,8 +162,20 @@ func (p *Parser) parseText(text string) (parser.Expr, error) {
 	if c, ok := p.cache[text]; ok {
 		return c.tree, c.err
 	}
-	var tree parser.Expr
 	var err error
+	tree := p.quick(text)
+	if tree == nil {
+		tree, err = p.parseFully(text)
+	}
+	if len(p.cache) >= cacheSize {
+		clear(p.cache)
+	}
+	p.cache[text] = cached{tree, err}
+	return tree, err
+}
+
+// parseFully is by Prometheus' parser.
+func (p *Parser) parseFully(text string) (tree parser.Expr, err error) {
 	if m := p.maskRegexps(text); m.err != nil {
 		at := posrange.Pos(m.errAt)
 		err = parser.ParseErrors{{PositionRange: posrange.PositionRange{Start: at, End: at}, Err: regexpError(m.err), Query: text}}
@@ -171,10 +184,6 @@ func (p *Parser) parseText(text string) (parser.Expr, error) {
 	} else if tree, err = p.p.ParseExpr(text); err != nil { // the message must quote what was written, not the mask
 		tree = nil
 	}
-	if len(p.cache) >= cacheSize {
-		clear(p.cache)
-	}
-	p.cache[text] = cached{tree, err}
 	return tree, err
 }
 
@@ -198,16 +207,19 @@ func (e *Expr) Restore(s string) string {
 	if !strings.Contains(s, markerPrefix) {
 		return s
 	}
-	return markerRE.ReplaceAllStringFunc(s, func(m string) string {
-		i := 0
-		for _, c := range m[len(markerPrefix) : len(m)-len(markerSuffix)] {
-			i = i*10 + int(c-'0')
+	var b strings.Builder
+	last := 0
+	for start, end, use := nextMarker(s, 0); end > 0; start, end, use = nextMarker(s, last) {
+		b.WriteString(s[last:start])
+		if use < len(e.Uses) {
+			b.WriteString(e.Text[e.Uses[use].At:e.Uses[use].End])
+		} else {
+			b.WriteString(s[start:end])
 		}
-		if i < len(e.Uses) {
-			return e.Text[e.Uses[i].At:e.Uses[i].End]
-		}
-		return m
-	})
+		last = end
+	}
+	b.WriteString(s[last:])
+	return b.String()
 }
 
 // explain turns the parser's error into one about the query as written.

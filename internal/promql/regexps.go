@@ -131,14 +131,37 @@ func (m masked) unmask(tree parser.Expr) {
 	})
 }
 
-// Walk visits a tree, parents first.
+// Walk visits a tree, parents first, in the order of [parser.ChildrenIter]. That one makes a function for each node, of which there are many: the kinds that make up nearly
+// all queries do without.
 func Walk(n parser.Node, visit func(parser.Node)) {
 	if n == nil {
 		return
 	}
 	visit(n)
-	for c := range parser.ChildrenIter(n) {
-		Walk(c, visit)
+	switch n := n.(type) {
+	case *parser.VectorSelector, *parser.NumberLiteral, *parser.StringLiteral:
+	case *parser.AggregateExpr:
+		if n.Expr != nil {
+			Walk(n.Expr, visit)
+		}
+		if n.Param != nil {
+			Walk(n.Param, visit)
+		}
+	case *parser.BinaryExpr:
+		Walk(n.LHS, visit)
+		Walk(n.RHS, visit)
+	case *parser.Call:
+		for _, a := range n.Args {
+			Walk(a, visit)
+		}
+	case *parser.ParenExpr:
+		Walk(n.Expr, visit)
+	case *parser.MatrixSelector:
+		Walk(n.VectorSelector, visit)
+	default:
+		for c := range parser.ChildrenIter(n) {
+			Walk(c, visit)
+		}
 	}
 }
 

@@ -27,22 +27,46 @@ const (
 	markerSuffix = "Q"
 )
 
-var markerRE = regexp.MustCompile(markerPrefix + `([0-9]+)` + markerSuffix)
+// nextMarker finds the first marker of a text from a byte on; use is the index of its [Use]. end is 0 if there is none.
+func nextMarker(s string, from int) (start, end, use int) {
+	for {
+		i := strings.Index(s[from:], markerPrefix)
+		if i < 0 {
+			return 0, 0, 0
+		}
+		start = from + i
+		digits := start + len(markerPrefix)
+		end = digits
+		for use = 0; end < len(s) && s[end] >= '0' && s[end] <= '9'; end++ {
+			use = min(use*10+int(s[end]-'0'), 1<<30)
+		}
+		if end > digits && strings.HasPrefix(s[end:], markerSuffix) {
+			return start, end + len(markerSuffix), use
+		}
+		from = digits
+	}
+}
 
 func marker(i int) string { return markerPrefix + strconv.Itoa(i) + markerSuffix }
 
 // HasVariable tells whether a name or value taken from a parsed tree depends on a Grafana variable.
-func HasVariable(s string) bool { return strings.Contains(s, markerPrefix) && markerRE.MatchString(s) }
+func HasVariable(s string) bool {
+	if len(s) < len(markerPrefix) {
+		return false
+	}
+	_, end, _ := nextMarker(s, 0)
+	return end > 0
+}
 
 // Pattern is the regular expression of what a name from a parsed tree can be once Grafana has filled in its variables. isRegexp tells that s is
 // an expression already (the value of a =~ matcher).
 func Pattern(s string, isRegexp bool) string {
 	var b strings.Builder
 	last := 0
-	for _, m := range markerRE.FindAllStringIndex(s, -1) {
-		b.WriteString(quoteUnless(isRegexp, s[last:m[0]]))
+	for start, end, _ := nextMarker(s, 0); end > 0; start, end, _ = nextMarker(s, last) {
+		b.WriteString(quoteUnless(isRegexp, s[last:start]))
 		b.WriteString(".*")
-		last = m[1]
+		last = end
 	}
 	b.WriteString(quoteUnless(isRegexp, s[last:]))
 	return b.String()
@@ -106,14 +130,23 @@ func Variables(s string) []Use {
 
 // EachVariable is Variables without the list.
 func EachVariable(s string, visit func(Use)) {
-	// Nearly all texts have none: two looks for one byte are much cheaper than one for either.
-	if strings.IndexByte(s, '$') < 0 && strings.IndexByte(s, '[') < 0 {
-		return
+	// Nearly all texts have none, and some are whole files: two looks for one thing are much cheaper than one for either.
+	after := func(i int, what string) int {
+		if at := strings.Index(s[i:], what); at >= 0 {
+			return i + at
+		}
+		return len(s)
 	}
-	for i := 0; i < len(s); {
-		if s[i] != '$' && s[i] != '[' {
-			i++
-			continue
+	dollar, bracket := after(0, "$"), after(0, "[[")
+	for i := 0; ; {
+		if dollar < i {
+			dollar = after(i, "$")
+		}
+		if bracket < i {
+			bracket = after(i, "[[")
+		}
+		if i = min(dollar, bracket); i == len(s) {
+			return
 		}
 		name, format, size := matchVariable(s[i:])
 		if size == 0 {

@@ -100,8 +100,23 @@ func (q *Query) Selectors() []Selector {
 			return
 		}
 		path = append(path, n)
-		for c := range parser.ChildrenIter(n) {
-			walk(c)
+		switch n := n.(type) { // as [promql.Walk] does, and for the same reason
+		case *parser.NumberLiteral, *parser.StringLiteral:
+		case *parser.MatrixSelector:
+			walk(n.VectorSelector)
+		case *parser.ParenExpr:
+			walk(n.Expr)
+		case *parser.BinaryExpr:
+			walk(n.LHS)
+			walk(n.RHS)
+		case *parser.Call:
+			for _, a := range n.Args {
+				walk(a)
+			}
+		default:
+			for c := range parser.ChildrenIter(n) {
+				walk(c)
+			}
 		}
 		path = path[:len(path)-1]
 	}
