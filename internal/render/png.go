@@ -88,8 +88,10 @@ func paletted(img *image.RGBA) *image.Paletted {
 		rest := out.Pix
 		for _, r := range runs {
 			at, run := index[r.color], rest[:r.n]
-			for i := range run {
-				run[i] = at
+			if at != 0 { // the most frequent colour is there already
+				for i := range run {
+					run[i] = at
+				}
 			}
 			rest = rest[r.n:]
 		}
@@ -232,14 +234,15 @@ func (c *imageCanvas) FillString(f font.Face, pt vg.Point, text string) {
 // fallback finds fonts for characters, reading font files only when a character needs one.
 type fallback struct {
 	fonts []*opentype.Font
-	// files are those not read yet, in the order of preference.
-	files []string
-	found map[rune]*opentype.Font
-	buf   sfnt.Buffer
+	// files are those not read yet, in the order of preference. search lists them when a character first needs one; it is nil afterwards.
+	files  []string
+	search func() []string
+	found  map[rune]*opentype.Font
+	buf    sfnt.Buffer
 }
 
 func newFallback(files []string) (*fallback, error) {
-	f := &fallback{found: map[rune]*opentype.Font{}}
+	f := &fallback{found: map[rune]*opentype.Font{}, search: systemFonts}
 	for _, file := range files {
 		list, err := readFonts(file)
 		if err != nil {
@@ -247,7 +250,6 @@ func newFallback(files []string) (*fallback, error) {
 		}
 		f.fonts = append(f.fonts, list...)
 	}
-	f.files = systemFonts()
 	return f, nil
 }
 
@@ -264,6 +266,9 @@ func (f *fallback) find(ch rune) *opentype.Font {
 		return nil
 	}
 	got := has(f.fonts)
+	if got == nil && f.search != nil {
+		f.files, f.search = f.search(), nil
+	}
 	for got == nil && len(f.files) > 0 {
 		file := f.files[0]
 		f.files = f.files[1:]
