@@ -35,8 +35,8 @@ test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end
 	@$(TOOLCHAIN) init
 	@$(TOOLCHAIN) test-deps
 	@$(MAKE) --no-print-directory lint fuzz
-	@# The end-to-end tests first, since they take longest.
-	go test -count=1 -timeout=40m $(GOTESTFLAGS) ./test/... ./...
+	@# The end-to-end tests first, since they take longest, and one package more than there are processors, since they also wait.
+	go test -count=1 -timeout=40m -p=$$(($$(nproc) + 1)) $(GOTESTFLAGS) ./test/... ./...
 
 .PHONY: down
 down: ## Remove every container, network and volume of the environment
