@@ -37,7 +37,6 @@ type options struct {
 	ShutdownTimeout time.Duration    `default:"10s" help:"How long running requests may take to end once a stop was asked for."`
 	LogLevel        string           `default:"info" enum:"debug,info,warn,error" help:"Least severe level to log: ${enum}."`
 	LogFormat       string           `default:"text" enum:"text,json" help:"Format of the log on stderr: ${enum}."`
-	Healthcheck     bool             `help:"Ask the exporter running on this machine at --listen's port for its health and exit 0 or 1."`
 	Version         kong.VersionFlag `help:"Print version, revision and Go version."`
 }
 
@@ -78,9 +77,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	if err != nil {
 		return err
-	}
-	if opts.Healthcheck {
-		return healthcheck(ctx, opts.Listen)
 	}
 	log := newLogger(stderr, opts.LogLevel, opts.LogFormat)
 
@@ -190,24 +186,4 @@ func loopback(listen string) string {
 		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// healthcheck is what a container's health probe runs: an image from scratch has no shell or curl.
-func healthcheck(ctx context.Context, listen string) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	url := "http://" + loopback(listen) + "/-/healthy"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return fmt.Errorf("healthcheck of --listen=%s: %w", listen, err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("healthcheck: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("healthcheck: %s answered %s", url, resp.Status)
-	}
-	return nil
 }

@@ -28,13 +28,12 @@ import (
 )
 
 type serveCmd struct {
-	Config      string `help:"Configuration file." default:"/etc/relay/relay.yaml"`
-	Spool       string `help:"File that holds what is not delivered yet. Keep it on a disk that survives the process." default:"/var/lib/relay/spool.db"`
-	Listen      string `help:"Address to take notifications on." default:":8070"`
-	ReserveMib  int64  `help:"MiB of the spool's disk that are left free; below, notifications are answered 507." default:"64"`
-	MaxBody     int64  `help:"Largest notification in bytes." default:"4194304"`
-	LogFormat   string `help:"text or json." enum:"text,json" default:"text"`
-	Healthcheck bool   `help:"Ask the relay that runs on this machine whether it is healthy, and exit 0 or 1."`
+	Config     string `help:"Configuration file." default:"/etc/relay/relay.yaml"`
+	Spool      string `help:"File that holds what is not delivered yet. Keep it on a disk that survives the process." default:"/var/lib/relay/spool.db"`
+	Listen     string `help:"Address to take notifications on." default:":8070"`
+	ReserveMib int64  `help:"MiB of the spool's disk that are left free; below, notifications are answered 507." default:"64"`
+	MaxBody    int64  `help:"Largest notification in bytes." default:"4194304"`
+	LogFormat  string `help:"text or json." enum:"text,json" default:"text"`
 }
 
 // maxConnections is far more than senders keep open; each may take some 30 KiB.
@@ -44,9 +43,6 @@ const maxConnections = 512
 const shutdownGrace = 25 * time.Second
 
 func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
-	if cmd.Healthcheck {
-		return cmd.healthcheck(ctx)
-	}
 	log := newLogger(s.err, cmd.LogFormat)
 	// What lives in the relay's memory is small, so the garbage collector may wait until there is much
 	// more garbage than that (measured: 25 % more accepts a second), but not beyond what keeps the whole
@@ -223,27 +219,4 @@ func (cmd *serveCmd) reload(ctx context.Context, log *slog.Logger, engine *deliv
 		engine.Metrics.ReloadTime.SetToCurrentTime()
 		engine.Metrics.Reloads.WithLabelValues("taken").Inc()
 	}
-}
-
-// healthcheck asks the relay beside it. The image has no other program that could.
-func (cmd *serveCmd) healthcheck(ctx context.Context) error {
-	_, port, err := net.SplitHostPort(cmd.Listen)
-	if err != nil {
-		return fmt.Errorf("--listen %q: %w", cmd.Listen, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort("127.0.0.1", port)+"/-/healthy", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("unhealthy: HTTP %d", resp.StatusCode)
-	}
-	return nil
 }

@@ -58,7 +58,6 @@ type options struct {
 	ShutdownTimeout time.Duration    `default:"10s" help:"How long running requests may take to end once a stop was asked for."`
 	LogLevel        string           `default:"info" enum:"debug,info,warn,error" help:"Least severe level to log: ${enum}."`
 	LogFormat       string           `default:"text" enum:"text,json" help:"Format of the log on stderr: ${enum}."`
-	Healthcheck     bool             `help:"Ask the robot running on this machine at --listen's port for its health and exit 0 or 1."`
 	Version         kong.VersionFlag `help:"Print version, revision and Go version."`
 }
 
@@ -86,9 +85,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if err != nil {
 		return err
-	}
-	if opts.Healthcheck {
-		return healthcheck(ctx, opts.Listen)
 	}
 	log := newLogger(stderr, opts.LogLevel, opts.LogFormat)
 
@@ -301,31 +297,4 @@ func newLogger(w io.Writer, level, format string) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
-}
-
-// healthcheck is what a container's health probe runs: an image from scratch has no shell or curl.
-func healthcheck(ctx context.Context, listen string) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return fmt.Errorf("healthcheck of --listen=%s: %w", listen, err)
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	url := "http://" + net.JoinHostPort(host, port) + "/-/healthy"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return fmt.Errorf("healthcheck of --listen=%s: %w", listen, err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("healthcheck: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("healthcheck: %s answered %s", url, resp.Status)
-	}
-	return nil
 }

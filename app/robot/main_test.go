@@ -93,7 +93,6 @@ func TestProgramServesAndStops(t *testing.T) {
 		assert.Equal(t, 200, code, path)
 		assert.Contains(t, body, want, path)
 	}
-	require.NoError(t, healthcheck(t.Context(), addr))
 
 	// An open page must not keep the program from stopping in time.
 	events, err := http.Get(url + "/api/events")
@@ -102,7 +101,6 @@ func TestProgramServesAndStops(t *testing.T) {
 	start := time.Now()
 	require.NoError(t, stop())
 	assert.Less(t, time.Since(start), 5*time.Second)
-	assert.Error(t, healthcheck(t.Context(), addr), "nobody answers any more")
 }
 
 func TestFlagsDescribeOneRobot(t *testing.T) {

@@ -69,20 +69,10 @@ func (b ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string,
 
 // FromProgram compiles app/<name> and builds its image.
 func (b ImageBuilder) FromProgram(ctx context.Context, name, version string) (string, error) {
-	tmp, err := os.MkdirTemp("", "lookout-image-*")
+	stamp := fmt.Sprintf(" -X main.version=%s -X main.revision=%s", version, b.revision(ctx, name))
+	program, err := b.compile(ctx, "app/"+name, stamp)
 	if err != nil {
 		return "", err
-	}
-	defer os.RemoveAll(tmp)
-	program := filepath.Join(tmp, name)
-	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, CompileFlags, []string{
-		"-ldflags", fmt.Sprintf("-s -w -X main.version=%s -X main.revision=%s", version, b.revision(ctx, name)),
-		"-o", program, "./app/" + name,
-	})...)
-	cmd.Dir = b.Root
-	cmd.Env = buildEnv(pureGo)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("compiling app/%s: %w\n%s", name, err, strings.TrimSpace(string(out)))
 	}
 	files := buildContext{name: {from: program, mode: 0o755}, "data": {mode: fs.ModeDir | 0o755}}
 	return b.build(ctx, "lookout/"+name, version, filepath.Join(b.Root, "app", name, "Dockerfile"), files)
@@ -98,11 +88,33 @@ func (b ImageBuilder) revision(ctx context.Context, name string) string {
 	return out
 }
 
+// compile makes a static program of this repository and returns the file, which stays: Go does not link
+// again what has not changed. Stamp is what the linker is told beyond leaving out symbols.
+func (b ImageBuilder) compile(ctx context.Context, program, stamp string) (string, error) {
+	file := filepath.Join(b.Root, ".cache", "image", filepath.Base(program))
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, CompileFlags, []string{
+		"-ldflags", "-s -w" + stamp, "-o", file, "./" + program,
+	})...)
+	cmd.Dir = b.Root
+	cmd.Env = buildEnv(pureGo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("compiling %s: %w\n%s", program, err, strings.TrimSpace(string(out)))
+	}
+	return file, nil
+}
+
+// build adds what every image gets and builds it, unless the engine holds it already.
 func (b ImageBuilder) build(ctx context.Context, repository, version, dockerfile string, files buildContext) (string, error) {
 	bundle, err := caBundle()
 	if err != nil {
 		return "", err
 	}
+	// Its health check: there is no shell in it that could ask.
+	probe, err := b.compile(ctx, "cmd/probe", "")
+	if err != nil {
+		return "", err
+	}
+	files["probe"] = contextFile{from: probe, mode: 0o755}
 	files["ca-certificates.crt"] = contextFile{from: bundle, mode: 0o644}
 	files["passwd"] = contextFile{mode: 0o644, data: []byte(
 		"root:x:0:0:root:/:/sbin/nologin\ngrafana:x:472:0:grafana:/usr/share/grafana:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")}

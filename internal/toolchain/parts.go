@@ -123,7 +123,7 @@ func partPrometheus() Part {
 
 func partGrafana() Part {
 	return Part{Name: "grafana", Version: GrafanaModuleVersion, Dir: "grafana",
-		Also:  []string{"wire/go.mod", "wire/go.sum", "grafana/probe/main.go"},
+		Also:  []string{"wire/go.mod", "wire/go.sum"},
 		Apart: true,
 		Needs: &needCompiler,
 		build: buildGrafana}
@@ -164,10 +164,6 @@ func buildGrafana(ctx context.Context, b *job) error {
 		"-tags=oss netgo osusergo sqlite_omit_load_extension timetzdata",
 		"-ldflags=-s -w -linkmode external -extldflags -static -X main.version="+GrafanaModuleVersion,
 		"-o", filepath.Join(b.out, "grafana"), module+"/pkg/cmd/grafana"); err != nil {
-		return err
-	}
-	if err := b.run(ctx, b.src, pureGo, "go", slices.Concat([]string{"build", "-mod=mod"}, CompileFlags,
-		[]string{"-ldflags=-s -w", "-o", filepath.Join(b.out, "probe"), "./probe"})...); err != nil {
 		return err
 	}
 	if err := copyGrafanaHome(dir, filepath.Join(b.out, "home")); err != nil {

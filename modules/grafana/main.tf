@@ -9,15 +9,19 @@ locals {
   root_url = coalesce(var.root_url, "${local.url}/")
 
   health_url = "http://127.0.0.1:${local.port}/api/health"
-  health_command = coalesce(var.health_command, can(regex("(^|/)lookout/grafana(:|@|$)", var.image))
-    ? ["/bin/probe", local.health_url]
+  # In images built here one check goes on for 30 s once Grafana has answered: starting a check costs
+  # more than asking. Other images have nothing that could, and are asked every 5 s.
+  holds = var.health_command == null && can(regex("(^|/)lookout/grafana(:|@|$)", var.image))
+  health_command = coalesce(var.health_command, local.holds
+    ? ["/bin/probe", "--hold=30s", local.health_url]
     : ["wget", "-q", "-O", "/dev/null", local.health_url]
   )
   healthcheck = {
-    interval = "5s"
-    retries  = 3
-    test     = concat(["CMD"], local.health_command)
-    timeout  = "10s"
+    interval     = local.holds ? "1s" : "5s"
+    retries      = 3
+    start_period = "45s"
+    test         = concat(["CMD"], local.health_command)
+    timeout      = local.holds ? "45s" : "10s"
   }
   tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=64m" }
 }
@@ -64,10 +68,11 @@ resource "docker_container" "grafana" {
   }
 
   healthcheck {
-    interval = local.healthcheck.interval
-    retries  = local.healthcheck.retries
-    test     = local.healthcheck.test
-    timeout  = local.healthcheck.timeout
+    interval     = local.healthcheck.interval
+    retries      = local.healthcheck.retries
+    start_period = local.healthcheck.start_period
+    test         = local.healthcheck.test
+    timeout      = local.healthcheck.timeout
   }
 
   labels {

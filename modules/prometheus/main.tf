@@ -7,11 +7,19 @@ locals {
   host = var.publish == null ? null : contains(["0.0.0.0", "::"], var.publish.ip) ? "127.0.0.1" : strcontains(var.publish.ip, ":") ? "[${var.publish.ip}]" : var.publish.ip
   url  = var.publish == null ? null : "http://${local.host}:${var.publish.port}"
 
+  # In images built here one check goes on for 30 s once Prometheus has answered: starting a check costs
+  # more than asking. Other images have nothing that could, and are asked every 5 s.
+  holds = var.health_command == null && can(regex("(^|/)lookout/prometheus(:|@|$)", var.image))
+  health_command = coalesce(var.health_command, local.holds
+    ? ["/bin/probe", "--hold=30s", "http://127.0.0.1:${local.port}/-/healthy"]
+    : ["/bin/promtool", "check", "healthy", "--url=http://127.0.0.1:${local.port}"]
+  )
   healthcheck = {
-    interval = "5s"
-    retries  = 3
-    test     = ["CMD", "/bin/promtool", "check", "healthy", "--url=http://127.0.0.1:${local.port}"]
-    timeout  = "10s"
+    interval     = local.holds ? "1s" : "5s"
+    retries      = 3
+    start_period = "45s"
+    test         = concat(["CMD"], local.health_command)
+    timeout      = local.holds ? "45s" : "10s"
   }
   tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
 }
@@ -65,10 +73,11 @@ resource "docker_container" "prometheus" {
   }
 
   healthcheck {
-    interval = local.healthcheck.interval
-    retries  = local.healthcheck.retries
-    test     = local.healthcheck.test
-    timeout  = local.healthcheck.timeout
+    interval     = local.healthcheck.interval
+    retries      = local.healthcheck.retries
+    start_period = local.healthcheck.start_period
+    test         = local.healthcheck.test
+    timeout      = local.healthcheck.timeout
   }
 
   labels {

@@ -36,6 +36,17 @@ variable "external_labels" {
   }
 }
 
+variable "health_command" {
+  description = "Command that exits 0 while Prometheus is healthy, run inside the container. Null takes what the image brings: /bin/probe in images called lookout/prometheus, promtool in the published ones."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = var.health_command == null ? true : length(var.health_command) > 0
+    error_message = "health_command is empty; give a command and its arguments, or null for the image's usual one."
+  }
+}
+
 variable "image" {
   description = "Image with /bin/prometheus and /bin/promtool, version 3.11 or newer (the first that reads retention from its configuration file correctly)."
   type        = string

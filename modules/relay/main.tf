@@ -6,7 +6,14 @@ locals {
   # 0.0.0.0 is where it listens, not where one can ask.
   host = var.publish == null ? null : contains(["0.0.0.0", "::"], var.publish.ip) ? "127.0.0.1" : strcontains(var.publish.ip, ":") ? "[${var.publish.ip}]" : var.publish.ip
 
-  healthcheck = ["CMD", "/bin/relay", "--healthcheck", "--listen=:${local.port}"]
+  # One check goes on for 30 s once the service has answered: starting a check costs more than asking.
+  healthcheck = {
+    interval     = "1s"
+    retries      = 3
+    start_period = "45s"
+    test         = ["CMD", "/bin/probe", "--hold=30s", "http://127.0.0.1:${local.port}/-/healthy"]
+    timeout      = "45s"
+  }
 }
 
 resource "docker_image" "relay" {
@@ -58,10 +65,11 @@ resource "docker_container" "relay" {
   }
 
   healthcheck {
-    test     = local.healthcheck
-    interval = "5s"
-    timeout  = "5s"
-    retries  = 3
+    interval     = local.healthcheck.interval
+    retries      = local.healthcheck.retries
+    start_period = local.healthcheck.start_period
+    test         = local.healthcheck.test
+    timeout      = local.healthcheck.timeout
   }
 
   labels {

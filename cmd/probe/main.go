@@ -1,0 +1,163 @@
+// Command probe is the health check of every image that is built here: they hold no shell and no curl.
+//
+// `probe URL` asks once. `probe --hold=30s URL` is for an engine that starts its checks at a short
+// interval: until the service has answered for the first time, a check asks until it does and ends at
+// once, so that who waits for the container learns of it within a second. From then on a check stays
+// and asks every five seconds, and ends early only with bad news. Starting a process in a container
+// costs the engine about 130 ms of a processor, asking costs nothing to speak of; that way five
+// containers cost 0.02 processors to watch, not 0.1.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type options struct {
+	URL    string        `arg:"" help:"What has to answer 200, for example http://127.0.0.1:3000/api/health."`
+	Hold   time.Duration `default:"0s" help:"Once the service has answered: for how long one check goes on asking. 0 asks once."`
+	Every  time.Duration `default:"5s" help:"How often a check that holds asks."`
+	Wait   time.Duration `default:"5s" help:"With --hold, until the service has answered for the first time: for how long one check goes on trying."`
+	Marker string        `default:"${marker}" help:"With --hold: the file that stands for an earlier answer, on a file system that ends with the container."`
+}
+
+// retry is the pause between two attempts before the first answer.
+const retry = 200 * time.Millisecond
+
+// answerTimeout is how long one answer may take.
+const answerTimeout = 3 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program: its exit code is 0 for healthy, 1 for not, 2 for wrong use.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var o options
+	done := -1
+	parser, err := kong.New(&o, kong.Name("probe"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { done = code }),
+		kong.Description("Asks a service for its health; exits 0 if it answers 200, else 1."),
+		kong.Vars{"marker": filepath.Join(os.TempDir(), ".probe-answered")})
+	if err == nil {
+		_, err = parser.Parse(args)
+	}
+	if done >= 0 {
+		return done
+	}
+	if err == nil {
+		err = o.validate()
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "probe:", err)
+		return 2
+	}
+	if err := o.check(ctx); err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func (o options) validate() error {
+	switch {
+	case !strings.HasPrefix(o.URL, "http://") && !strings.HasPrefix(o.URL, "https://"):
+		return fmt.Errorf("%q is no address: give one that starts with http:// or https://", o.URL)
+	case o.Hold < 0:
+		return fmt.Errorf("--hold=%s is negative: give how long one check lasts, or 0s to ask once", o.Hold)
+	case o.Hold > 0 && (o.Every <= 0 || o.Wait <= 0):
+		return fmt.Errorf("--every=%s and --wait=%s have to be more than 0s", o.Every, o.Wait)
+	}
+	return nil
+}
+
+// check is one health check. Its error says what was wrong.
+func (o options) check(ctx context.Context) error {
+	if o.Hold == 0 {
+		return ask(ctx, o.URL)
+	}
+	if _, err := os.Stat(o.Marker); errors.Is(err, os.ErrNotExist) {
+		if err := o.first(ctx); err != nil {
+			return err
+		}
+		// Where it cannot be written every check is a first one: right, only dearer.
+		_ = os.WriteFile(o.Marker, nil, 0o600)
+		return nil
+	}
+	if err := o.watch(ctx); err != nil {
+		_ = os.Remove(o.Marker)
+		return err
+	}
+	return nil
+}
+
+// first asks until there is an answer, or --wait is over.
+func (o options) first(ctx context.Context) error {
+	for deadline := time.Now().Add(o.Wait); ; {
+		err := ask(ctx, o.URL)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		if !pause(ctx, retry) {
+			return err
+		}
+	}
+}
+
+// watch asks as long as --hold says, or until there is no good answer.
+func (o options) watch(ctx context.Context) error {
+	for end := time.Now().Add(o.Hold); ; {
+		if err := ask(ctx, o.URL); err != nil {
+			return err
+		}
+		if left := time.Until(end); left <= 0 || !pause(ctx, min(o.Every, left)) {
+			return nil
+		}
+	}
+}
+
+// pause is false if the check was told to end meanwhile.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+func ask(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	// Read, so that the connection is used again.
+	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, resp.Status)
+	}
+	return nil
+}
