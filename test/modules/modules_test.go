@@ -32,7 +32,7 @@ func TestModules(t *testing.T) {
 	if err := c.Copy(tree, folders...); err != nil {
 		t.Fatal(err)
 	}
-	r := runner{checkout: c, tree: tree, slots: make(chan struct{}, atOnce), plugins: t.TempDir()}
+	r := runner{checkout: c, tree: tree, slots: make(chan struct{}, atOnce), plugins: t.TempDir(), providers: startProviders(t, c)}
 	dirs := find(t, tree)
 	for _, dir := range dirs {
 		t.Run(dir, func(t *testing.T) {
@@ -79,6 +79,8 @@ type runner struct {
 	// at a time, hence initialising.
 	plugins      string
 	initialising sync.Mutex
+	// providers says where those that run already listen: see startProviders.
+	providers string
 }
 
 func (r *runner) check(t *testing.T, dir string) {
@@ -120,6 +122,10 @@ func (r *runner) terraform(t *testing.T, dir string, args ...string) (output str
 	cmd.Env = os.Environ()
 	for name, value := range r.checkout.Environ() {
 		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	// Initialising is left to find each provider, of the version that the code asks for, by itself.
+	if args[0] != "init" {
+		cmd.Env = append(cmd.Env, "TF_REATTACH_PROVIDERS="+r.providers)
 	}
 	if r.checkout.CLIConfig == "" {
 		cmd.Env = append(cmd.Env, "TF_PLUGIN_CACHE_DIR="+r.plugins, "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE=1")

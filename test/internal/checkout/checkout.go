@@ -87,6 +87,9 @@ func (c Checkout) Copy(to string, folders ...string) error {
 				return os.MkdirAll(filepath.Join(to, rel), 0o755)
 			case strings.Contains(name, ".tfstate") || strings.HasSuffix(name, ".tfplan"), strings.HasSuffix(name, ".auto.tfvars.json"):
 				return nil
+			case name == ".terraform.lock.hcl" && folder != "envs" && !strings.HasPrefix(folder, "envs/"):
+				// Only roots are locked; one beside a module was left by a trial of old.
+				return nil
 			case !entry.Type().IsRegular():
 				return fmt.Errorf("%s is neither file nor folder: nothing here expects that", path)
 			}
