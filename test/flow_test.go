@@ -264,27 +264,39 @@ func (s *story) recoveryAnnounced(t *testing.T) {
 func (s *story) planIsEmpty(t *testing.T) { s.requireNoChanges(t) }
 
 func (s *story) reloadWithoutRestart(t *testing.T) {
-	before, began := s.container(t, "prometheus"), time.Now()
-	s.set(t, "platform", "jobs", map[string]any{"scrape_jobs": map[string]any{
-		"second": map[string]any{"targets": []any{map[string]any{
-			"address": "exporter:9100", "labels": map[string]string{"instance": "again"},
-		}}},
-	}})
-	if err := s.tryApply(t, "platform"); err != nil {
-		t.Fatalf("applying another scrape job: %v", err)
-	}
-	eventually(t, 30*time.Second, "the new job is scraped", func(ctx context.Context) error {
-		targets, err := s.targets(ctx)
-		if err == nil && targets["second/again"].Health != "up" {
-			err = fmt.Errorf("second/again: %+v", targets["second/again"])
+	before := s.container(t, "prometheus")
+	// A reload that costs a scrape costs one each time; a machine that is late once is not.
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		began := time.Now()
+		s.set(t, "platform", "jobs", map[string]any{"scrape_jobs": map[string]any{
+			"second": map[string]any{"targets": []any{map[string]any{
+				"address": "exporter:9100", "labels": map[string]string{"instance": "again", "attempt": fmt.Sprint(attempt)},
+			}}},
+		}})
+		if err := s.tryApply(t, "platform"); err != nil {
+			t.Fatalf("applying another scrape job: %v", err)
 		}
-		return err
-	})
-	after := s.container(t, "prometheus")
-	if after.ID != before.ID || after.State.StartedAt != before.State.StartedAt {
-		t.Errorf("Prometheus was container %s since %s and is %s since %s", before.ID[:12], before.State.StartedAt, after.ID[:12], after.State.StartedAt)
+		eventually(t, 30*time.Second, "the new job is scraped", func(ctx context.Context) error {
+			targets, err := s.targets(ctx)
+			if again := targets["second/again"]; err == nil && (again.Health != "up" || again.Labels["attempt"] != fmt.Sprint(attempt)) {
+				err = fmt.Errorf("second/again: %+v", again)
+			}
+			return err
+		})
+		after := s.container(t, "prometheus")
+		if after.ID != before.ID || after.State.StartedAt != before.State.StartedAt {
+			t.Errorf("Prometheus was container %s since %s and is %s since %s", before.ID[:12], before.State.StartedAt, after.ID[:12], after.State.StartedAt)
+		}
+		gap := s.largestGap(t, began.Add(-10*time.Second))
+		s.measured(t, "reload %d: the largest gap in up is %.1f s; it is scraped every %.1f s", attempt, gap.Seconds(), s.schedule.scrape.Seconds())
+		if gap <= s.schedule.scrape*3/2 {
+			break
+		}
+		if attempt == attempts {
+			t.Fatalf("each of %d reloads left a gap in up, the last one of %.1f s", attempts, gap.Seconds())
+		}
 	}
-	s.requireNoGap(t, began.Add(-30*time.Second))
 	s.requireNoChanges(t)
 }
 
