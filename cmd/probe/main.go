@@ -92,8 +92,10 @@ func (o options) check(ctx context.Context) error {
 		if err := o.first(ctx); err != nil {
 			return err
 		}
-		// Where it cannot be written every check is a first one: right, only dearer.
-		_ = os.WriteFile(o.Marker, nil, 0o600)
+		if err := os.WriteFile(o.Marker, nil, 0o600); err != nil {
+			// Otherwise every check would be a first one, and the engine start one each second.
+			return fmt.Errorf("%w: mount a tmpfs there, choose another file with --marker, or ask without --hold", err)
+		}
 		return nil
 	}
 	if err := o.watch(ctx); err != nil {

@@ -14,6 +14,7 @@ locals {
     test         = ["CMD", "/bin/probe", "--hold=30s", "http://127.0.0.1:${local.port}/-/healthy"]
     timeout      = "45s"
   }
+  tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
 }
 
 resource "docker_image" "relay" {
@@ -33,7 +34,7 @@ resource "docker_volume" "spool" {
 
 # The provider plans a change of these in place and then does not make it.
 resource "terraform_data" "replaces_container" {
-  input = { healthcheck = local.healthcheck }
+  input = { healthcheck = local.healthcheck, tmpfs = local.tmpfs }
 }
 
 resource "docker_container" "relay" {
@@ -54,6 +55,7 @@ resource "docker_container" "relay" {
   user          = local.user
   group_add     = var.secrets_group_id == null ? [] : [tostring(var.secrets_group_id)]
   read_only     = true
+  tmpfs         = local.tmpfs
   memory        = var.memory_mebibytes
   memory_swap   = var.memory_mebibytes
   security_opts = ["no-new-privileges:true"]

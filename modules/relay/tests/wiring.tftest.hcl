@@ -43,6 +43,11 @@ run "the_container_is_hardened" {
   }
 
   assert {
+    condition     = docker_container.relay.tmpfs == tomap({ "/tmp" = docker_container.relay.tmpfs["/tmp"] }) && strcontains(docker_container.relay.tmpfs["/tmp"], "noexec")
+    error_message = "it can write where it need not: ${jsonencode(docker_container.relay.tmpfs)}"
+  }
+
+  assert {
     condition     = docker_container.relay.wait && one(docker_container.relay.healthcheck).test[0] == "CMD"
     error_message = "its health is not waited for, or asked through a shell"
   }
