@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 
 	"lookout/internal/environment"
 	"lookout/test/internal/checkout"
+	"lookout/test/internal/ports"
 )
 
 // services are what publishes a port in the local environment, by the name that its variable ports
@@ -58,7 +58,7 @@ func newStack(t *testing.T) *stack {
 		checkout: c,
 		name:     "lookout-test-" + randomHex(t),
 		tree:     t.TempDir(),
-		ports:    freePorts(t),
+		ports:    ports.Reserve(t, services...),
 		password: rand.Text(),
 		client:   &http.Client{Timeout: 15 * time.Second},
 		log:      &lockedBuffer{},
@@ -299,22 +299,6 @@ func (s *stack) do(ctx context.Context, method, url string, body []byte, v any) 
 		return fmt.Errorf("%s %s: %w in %s", method, url, err, shortened(answer.String()))
 	}
 	return nil
-}
-
-// freePorts finds a port for each service that nobody listens on. They are held together until all
-// are found, so that they differ; and let go at once, since Terraform tries them itself.
-func freePorts(t *testing.T) map[string]int {
-	t.Helper()
-	ports := map[string]int{}
-	for _, service := range services {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports[service] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports
 }
 
 func randomHex(t *testing.T) string {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,6 +23,7 @@ import (
 
 	"lookout/internal/environment"
 	"lookout/test/internal/checkout"
+	"lookout/test/internal/ports"
 )
 
 var services = []string{"exporter", "grafana", "prometheus", "relay", "robot"}
@@ -56,7 +56,7 @@ func newStack(t *testing.T) *stack {
 		checkout: c,
 		name:     "lookout-delivery-" + strings.ToLower(rand.Text()[:8]),
 		tree:     t.TempDir(),
-		ports:    freePorts(t),
+		ports:    ports.Reserve(t, services...),
 		password: rand.Text(),
 		client:   &http.Client{Timeout: 15 * time.Second},
 		log:      &lockedBuffer{},
@@ -276,21 +276,6 @@ func (s *stack) engine(t *testing.T, args ...string) {
 	if _, err := docker(t.Context(), args...); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePorts(t *testing.T) map[string]int {
-	t.Helper()
-	ports := map[string]int{}
-	for _, service := range services {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Held together until all are found, so that they differ.
-		defer l.Close()
-		ports[service] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports
 }
 
 func read(t *testing.T, path string) string {

@@ -7,9 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +19,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"lookout/test/internal/ports"
 )
 
 const (
@@ -111,11 +111,7 @@ func newStack(t *testing.T) *stack {
 		require.NoError(t, os.MkdirAll(filepath.Join(s.repo, ".cache"), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(s.repo, ".cache", "origin.json"), data, 0o644))
 	}
-	ports := map[string]int{}
-	for _, service := range []string{"exporter", "grafana", "prometheus", "relay", "robot"} {
-		ports[service] = freePort(t)
-	}
-	vars, err := json.Marshal(map[string]any{"name": s.name, "ports": ports})
+	vars, err := json.Marshal(map[string]any{"name": s.name, "ports": ports.Reserve(t, "exporter", "grafana", "prometheus", "relay", "robot")})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(s.repo, "envs/local/platform/name.auto.tfvars.json"), vars, 0o644))
 	t.Cleanup(func() {
@@ -267,14 +263,4 @@ func copyCheckout(t *testing.T, from, to string) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(target), 0o755))
 		require.NoError(t, os.WriteFile(target, data, 0o644))
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
-	require.NotZero(t, port, fmt.Sprint(l.Addr()))
-	return port
 }
