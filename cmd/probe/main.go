@@ -1,6 +1,6 @@
 // Command probe is the health check of every image that is built here: they hold no shell and no curl.
 //
-// `probe URL` asks once. `probe --hold=30s URL` is for an engine that starts its checks at a short
+// `probe URL` asks once. `probe --hold=20s URL` is for an engine that starts its checks at a short
 // interval: until the service has answered for the first time, a check asks until it does and ends at
 // once, so that who waits for the container learns of it within a second. From then on a check stays
 // and asks every five seconds, and ends early only with bad news. Starting a process in a container

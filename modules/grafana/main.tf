@@ -9,11 +9,11 @@ locals {
   root_url = coalesce(var.root_url, "${local.url}/")
 
   health_url = "http://127.0.0.1:${local.port}/api/health"
-  # In images built here one check goes on for 30 s once Grafana has answered: starting a check costs
+  # In images built here one check goes on for 20 s once Grafana has answered: starting a check costs
   # more than asking. Other images have nothing that could, and are asked every 5 s.
   holds = var.health_command == null && can(regex("(^|/)lookout/grafana(:|@|$)", var.image))
   health_command = coalesce(var.health_command, local.holds
-    ? ["/bin/probe", "--hold=30s", local.health_url]
+    ? ["/bin/probe", "--hold=20s", local.health_url]
     : ["wget", "-q", "-O", "/dev/null", local.health_url]
   )
   healthcheck = {
@@ -21,7 +21,7 @@ locals {
     retries      = 3
     start_period = "45s"
     test         = concat(["CMD"], local.health_command)
-    timeout      = local.holds ? "45s" : "10s"
+    timeout      = local.holds ? "30s" : "10s"
   }
   tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=64m" }
 }

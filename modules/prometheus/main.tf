@@ -7,11 +7,11 @@ locals {
   host = var.publish == null ? null : contains(["0.0.0.0", "::"], var.publish.ip) ? "127.0.0.1" : strcontains(var.publish.ip, ":") ? "[${var.publish.ip}]" : var.publish.ip
   url  = var.publish == null ? null : "http://${local.host}:${var.publish.port}"
 
-  # In images built here one check goes on for 30 s once Prometheus has answered: starting a check costs
+  # In images built here one check goes on for 20 s once Prometheus has answered: starting a check costs
   # more than asking. Other images have nothing that could, and are asked every 5 s.
   holds = var.health_command == null && can(regex("(^|/)lookout/prometheus(:|@|$)", var.image))
   health_command = coalesce(var.health_command, local.holds
-    ? ["/bin/probe", "--hold=30s", "http://127.0.0.1:${local.port}/-/healthy"]
+    ? ["/bin/probe", "--hold=20s", "http://127.0.0.1:${local.port}/-/healthy"]
     : ["/bin/promtool", "check", "healthy", "--url=http://127.0.0.1:${local.port}"]
   )
   healthcheck = {
@@ -19,7 +19,7 @@ locals {
     retries      = 3
     start_period = "45s"
     test         = concat(["CMD"], local.health_command)
-    timeout      = local.holds ? "45s" : "10s"
+    timeout      = local.holds ? "30s" : "10s"
   }
   tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
 }

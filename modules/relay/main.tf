@@ -6,13 +6,13 @@ locals {
   # 0.0.0.0 is where it listens, not where one can ask.
   host = var.publish == null ? null : contains(["0.0.0.0", "::"], var.publish.ip) ? "127.0.0.1" : strcontains(var.publish.ip, ":") ? "[${var.publish.ip}]" : var.publish.ip
 
-  # One check goes on for 30 s once the service has answered: starting a check costs more than asking.
+  # One check goes on for 20 s once the service has answered: starting a check costs more than asking.
   healthcheck = {
     interval     = "1s"
     retries      = 3
     start_period = "45s"
-    test         = ["CMD", "/bin/probe", "--hold=30s", "http://127.0.0.1:${local.port}/-/healthy"]
-    timeout      = "45s"
+    test         = ["CMD", "/bin/probe", "--hold=20s", "http://127.0.0.1:${local.port}/-/healthy"]
+    timeout      = "30s"
   }
   tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
 }

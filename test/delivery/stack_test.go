@@ -164,16 +164,22 @@ func (s *stack) remove(t *testing.T) {
 	}
 }
 
-// explain logs what the relay and the chat have to say about a failure. Neither tells secrets, and a
-// test of this package fails if they do.
+// explain logs what the containers and the chat have to say about a failure: the relay in any case, others
+// if they are not healthy. None of them tells secrets, and a test of this package fails if they do.
 func (s *stack) explain(t *testing.T) {
 	if !t.Failed() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	out, _ := exec.CommandContext(ctx, "docker", "logs", "--tail=60", s.name+"-relay").CombinedOutput()
-	t.Logf("the relay's log:\n%s", out)
+	for _, service := range services {
+		health, _ := exec.CommandContext(ctx, "docker", "inspect", "--format={{.State.Status}} {{json .State.Health}}", s.name+"-"+service).CombinedOutput()
+		if service != "relay" && bytes.Contains(health, []byte(`"Status":"healthy"`)) {
+			continue
+		}
+		out, _ := exec.CommandContext(ctx, "docker", "logs", "--tail=60", s.name+"-"+service).CombinedOutput()
+		t.Logf("%s: %s%s", service, health, out)
+	}
 	messages, err := s.messages(ctx)
 	for _, m := range messages {
 		t.Logf("at %s: %s (errcode %d): %s", m.Robot, m.Title, m.ErrCode, m.Time.Format(time.TimeOnly))

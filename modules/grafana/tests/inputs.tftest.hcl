@@ -96,7 +96,7 @@ run "an_image_built_here_is_asked_by_its_probe" {
   }
 
   assert {
-    condition     = one(docker_container.grafana.healthcheck).test == tolist(["CMD", "/bin/probe", "--hold=30s", "http://127.0.0.1:3000/api/health"])
+    condition     = one(docker_container.grafana.healthcheck).test == tolist(["CMD", "/bin/probe", "--hold=20s", "http://127.0.0.1:3000/api/health"])
     error_message = "the health check is ${jsonencode(docker_container.grafana.healthcheck)}"
   }
 }
