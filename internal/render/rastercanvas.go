@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"image/draw"
 	"math"
+	"sync"
 
 	"github.com/golang/freetype/raster"
 	stdfont "golang.org/x/image/font"
@@ -32,14 +33,32 @@ type rasterCanvas struct {
 
 var _ vg.Canvas = (*rasterCanvas)(nil)
 
+// pixels are of pictures that are done: many are drawn one after the other, and to clear fresh memory takes as long as a tenth of one.
+var pixels sync.Pool
+
+// newRasterCanvas has arbitrary pixels until background is called.
 func newRasterCanvas(w, h, scale float64) *rasterCanvas {
+	img := &image.RGBA{Rect: image.Rect(0, 0, max(int(w*scale+0.5), 1), max(int(h*scale+0.5), 1))}
+	img.Stride = 4 * img.Rect.Dx()
+	n := img.Stride * img.Rect.Dy()
+	if old, _ := pixels.Get().(*[]uint8); old != nil && cap(*old) >= n {
+		img.Pix = (*old)[:n]
+	} else {
+		img.Pix = make([]uint8, n)
+	}
 	c := &rasterCanvas{
 		canvasState: newCanvasState(),
-		img:         image.NewRGBA(image.Rect(0, 0, max(int(w*scale+0.5), 1), max(int(h*scale+0.5), 1))), h: h, scale: scale,
+		img:         img, h: h, scale: scale,
 		rast: raster.NewRasterizer(1, 1), faces: map[faceKey]stdfont.Face{}, glyphs: map[glyphKey]glyph{},
 	}
 	vg.Initialize(c)
 	return c
+}
+
+// release gives the pixels to the next picture; the canvas can't be used any more.
+func (c *rasterCanvas) release() {
+	pixels.Put(&c.img.Pix)
+	c.img = nil
 }
 
 // background fills all of it, as the first thing drawn.

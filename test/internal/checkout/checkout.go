@@ -56,7 +56,12 @@ func Find(needed ...string) (Checkout, error) {
 
 // Environ is what Terraform is to be run with, beside the test's own environment.
 func (c Checkout) Environ() map[string]string {
-	env := map[string]string{"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+	env := map[string]string{
+		"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0",
+		// Terraform and its providers are started hundreds of times and end before their garbage matters:
+		// collecting it less often saves a sixth of what a plan costs.
+		"GOGC": "400",
+	}
 	if c.CLIConfig != "" {
 		env["TF_CLI_CONFIG_FILE"] = c.CLIConfig
 	}
