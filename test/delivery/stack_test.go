@@ -106,7 +106,9 @@ func (s *stack) contentVars() map[string]any {
 	return map[string]any{
 		"grafana_url": s.url("grafana"), "grafana_auth": "admin:" + s.password,
 		"heartbeat_interval": beatInterval.String(),
-		"timing":             map[string]string{"group_interval": "3s", "group_wait": "1s", "repeat_interval": "1h"},
+		// Quicker than local has them, for the sake of the test's length.
+		"rule_intervals": map[string]string{"delivery": "10s", "watchdog": "10s"},
+		"timing":         map[string]string{"group_interval": "3s", "group_wait": "1s", "repeat_interval": "1h"},
 	}
 }
 

@@ -118,13 +118,14 @@ variable "routes" {
 }
 
 variable "rule_intervals" {
-  description = "How often groups are evaluated here, where it differs from alerts/*.yaml."
+  description = "How often groups are evaluated here, where it differs from alerts/*.yaml. The first alert of the README has a beat of its own: Grafana spreads the rules that are due together over ten seconds, and one that is due alone is evaluated at once."
   type        = map(string)
   default = {
-    delivery   = "10s"
+    delivery   = "30s"
     go-runtime = "10s"
-    service    = "10s"
-    watchdog   = "10s"
+    process    = "30s"
+    service    = "30s"
+    watchdog   = "30s"
   }
   nullable = false
 }
