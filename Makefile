@@ -107,9 +107,9 @@ bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folder
 
 .PHONY: fuzz
 fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)
-	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | while IFS=: read -r file func; do \
-	  echo "fuzzing $${func#func } of $${file%/*} for $(FUZZTIME)"; \
-	  out=$$(go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "./$${file%/*}") || { echo "$$out"; exit 1; }; done
+	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | sed 's/:func / /' | \
+	  xargs -P $$(($$(nproc) + 1)) -L 1 bash -c 'echo "fuzzing $$1 of $${0%/*} for $(FUZZTIME)"; \
+	    out=$$(go test "-run=^\$$" "-fuzz=^$$1\$$" -fuzztime=$(FUZZTIME) -parallel=1 "./$${0%/*}" 2>&1) || { echo "$$out"; exit 1; }'
 
 .PHONY: bench
 bench: ## Benchmarks of the Go programs
