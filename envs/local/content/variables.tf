@@ -121,11 +121,11 @@ variable "rule_intervals" {
   description = "How often groups are evaluated here, where it differs from alerts/*.yaml. The first alert of the README has a beat of its own: Grafana spreads the rules that are due together over ten seconds, and one that is due alone is evaluated at once."
   type        = map(string)
   default = {
-    delivery   = "30s"
+    delivery   = "20s"
     go-runtime = "10s"
-    process    = "30s"
-    service    = "30s"
-    watchdog   = "30s"
+    process    = "20s"
+    service    = "20s"
+    watchdog   = "20s"
   }
   nullable = false
 }
