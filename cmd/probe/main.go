@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "probe:", err)
 		return 2
 	}
-	if err := o.check(ctx); err != nil {
+	if err := o.check(ctx, stderr); err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
@@ -84,7 +84,7 @@ func (o options) validate() error {
 }
 
 // check is one health check. Its error says what was wrong.
-func (o options) check(ctx context.Context) error {
+func (o options) check(ctx context.Context, stderr io.Writer) error {
 	if o.Hold == 0 {
 		return ask(ctx, o.URL)
 	}
@@ -93,8 +93,10 @@ func (o options) check(ctx context.Context) error {
 			return err
 		}
 		if err := os.WriteFile(o.Marker, nil, 0o600); err != nil {
-			// Otherwise every check would be a first one, and the engine start one each second.
-			return fmt.Errorf("%w: mount a tmpfs there, choose another file with --marker, or ask without --hold", err)
+			// Every check is a first one then. Holding it as well keeps the engine from starting one each
+			// second, and only the first good news comes late.
+			fmt.Fprintf(stderr, "%v: a start is noticed %s late; mount a tmpfs there, or choose another file with --marker\n", err, o.Hold)
+			return o.watch(ctx)
 		}
 		return nil
 	}

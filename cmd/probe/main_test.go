@@ -89,11 +89,16 @@ func TestTheFirstAnswerEndsACheckAndLaterOnesHold(t *testing.T) {
 	}
 }
 
-func TestAMarkerThatCannotBeWrittenIsSaid(t *testing.T) {
+func TestWithoutAMarkerEveryCheckHolds(t *testing.T) {
 	s := newService(t)
-	code, says, _ := probe(t, "--hold=30s", "--marker="+filepath.Join(t.TempDir(), "none", "answered"), s.URL)
-	if code != 1 || !strings.Contains(says, "mount a tmpfs there") {
-		t.Errorf("exit %d, %q", code, says)
+	held := []string{"--hold=300ms", "--every=50ms", "--wait=200ms", "--marker=" + filepath.Join(t.TempDir(), "none", "answered"), s.URL}
+	code, says, took := probe(t, held...)
+	if code != 0 || took < 300*time.Millisecond || !strings.Contains(says, "mount a tmpfs there") {
+		t.Errorf("a healthy service: exit %d after %s, %q", code, took, says)
+	}
+	s.ill.Store(true)
+	if code, says, _ := probe(t, held...); code != 1 || !strings.Contains(says, "503") {
+		t.Errorf("an ill service: exit %d, %q", code, says)
 	}
 }
 

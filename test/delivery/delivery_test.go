@@ -283,6 +283,7 @@ func (s *stack) outage(breaks, mends string) func(*testing.T) {
 			return s.told(ctx, back, "Resolved")
 		})
 		clear := time.Since(back)
+		s.requireCleanHealth(t, strings.Fields(mends)[1])
 		s.measured(t, "alarm after %.1f s (heartbeat's timeout %v), all-clear %.1f s after the mending", alarm.Seconds(), beatTimeout, clear.Seconds())
 		s.requireNoWatchdog(t)
 		messages, err := s.messages(t.Context())
@@ -295,6 +296,29 @@ func (s *stack) outage(breaks, mends string) func(*testing.T) {
 			}
 		}
 	}
+}
+
+// requireCleanHealth wants a container that was started again to be healthy, and its checks to have
+// nothing to say: they keep a file on its /tmp, which has to be writable the second time too.
+func (s *stack) requireCleanHealth(t *testing.T, container string) {
+	t.Helper()
+	eventually(t, time.Minute, container+" is healthy again", func(ctx context.Context) error {
+		out, err := docker(ctx, "inspect", "--format={{json .State.Health}}", container)
+		if err != nil {
+			return err
+		}
+		var health struct {
+			Status string
+			Log    []struct{ Output string }
+		}
+		if err := json.Unmarshal([]byte(out), &health); err != nil {
+			return fmt.Errorf("%w in %s", err, out)
+		}
+		if len(health.Log) == 0 || health.Status != "healthy" || health.Log[len(health.Log)-1].Output != "" {
+			return fmt.Errorf("its health is %s", out)
+		}
+		return nil
+	})
 }
 
 // told looks for what the relay says about the heartbeat since then.
