@@ -115,6 +115,9 @@ func (b ImageBuilder) build(ctx context.Context, repository, version, dockerfile
 		return "", err
 	}
 	files["probe"] = contextFile{from: probe, mode: 0o755}
+	// The engine mounts a tmpfs with the mode that the folder below it has. Where there is none it makes one for root
+	// alone, so that from the second start on nobody else could write there.
+	files["root/tmp"] = contextFile{mode: fs.ModeDir | fs.ModeSticky | 0o777}
 	files["ca-certificates.crt"] = contextFile{from: bundle, mode: 0o644}
 	files["passwd"] = contextFile{mode: 0o644, data: []byte(
 		"root:x:0:0:root:/:/sbin/nologin\ngrafana:x:472:0:grafana:/usr/share/grafana:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")}
@@ -225,6 +228,9 @@ func (c buildContext) tar(w io.Writer) error {
 			return err
 		}
 		h := &tar.Header{Name: name, Mode: int64(f.mode.Perm()), Size: int64(len(data)), Typeflag: tar.TypeReg}
+		if f.mode&fs.ModeSticky != 0 {
+			h.Mode |= 0o1000 // as tar has it
+		}
 		if f.mode.IsDir() {
 			h.Typeflag, h.Name = tar.TypeDir, name+"/"
 		}

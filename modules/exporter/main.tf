@@ -14,8 +14,7 @@ locals {
     test         = ["CMD", "/bin/probe", "--hold=20s", "http://127.0.0.1:${local.port}/-/healthy"]
     timeout      = "30s"
   }
-  # Without a mode the engine takes that of the folder which it made for the first start: root's alone.
-  tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,mode=1777,size=16m" }
+  tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
 }
 
 resource "docker_image" "exporter" {

@@ -21,8 +21,7 @@ locals {
     test         = concat(["CMD"], local.health_command)
     timeout      = local.holds ? "30s" : "10s"
   }
-  # Without a mode the engine takes that of the folder which it made for the first start: root's alone.
-  tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,mode=1777,size=16m" }
+  tmpfs = { "/tmp" = "rw,noexec,nosuid,nodev,size=16m" }
 }
 
 resource "docker_image" "prometheus" {

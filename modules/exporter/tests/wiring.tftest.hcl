@@ -47,7 +47,7 @@ run "the_container_is_hardened" {
   }
 
   assert {
-    condition     = docker_container.exporter.tmpfs == tomap({ "/tmp" = docker_container.exporter.tmpfs["/tmp"] }) && strcontains(docker_container.exporter.tmpfs["/tmp"], "noexec") && strcontains(docker_container.exporter.tmpfs["/tmp"], "mode=1777")
+    condition     = docker_container.exporter.tmpfs == tomap({ "/tmp" = docker_container.exporter.tmpfs["/tmp"] }) && strcontains(docker_container.exporter.tmpfs["/tmp"], "noexec")
     error_message = "/tmp is not the one writable directory outside volumes, or programs run from it"
   }
 
