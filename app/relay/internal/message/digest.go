@@ -361,7 +361,7 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Conten
 	}
 	m := robot.Content{Type: c.Type, Title: title, Text: text}
 	for _, e := range d.Entries {
-		if m.Link = firstURL(e.Alert.DashboardURL, e.Alert.PanelURL, e.Alert.GeneratorURL); m.Link != "" {
+		if m.Link = firstURL(panelURL(e.Alert), e.Alert.GeneratorURL); m.Link != "" {
 			break
 		}
 	}

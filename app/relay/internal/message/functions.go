@@ -129,13 +129,24 @@ func toJSON(v any) string {
 	return string(b)
 }
 
-// link is a markdown link, or nothing where the address isn't a plain http(s) one.
+// link is a markdown link, or nothing where the address isn't a plain http(s) one that can be opened
+// from a phone or a desk.
 func link(name, address string) string {
 	u, err := url.Parse(strings.TrimSpace(address))
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || len(address) > 2000 {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !reachable(u.Hostname()) || len(address) > 2000 {
 		return ""
 	}
 	return "[" + Safe(name) + "](" + strings.NewReplacer("(", "%28", ")", "%29", " ", "%20").Replace(u.String()) + ")"
+}
+
+// reachable tells a host that others may know from one that only containers do: Prometheus and
+// Alertmanager without an external address call themselves by their container's id, and a name
+// without a dot is one of a Docker or Kubernetes network.
+func reachable(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	return strings.ContainsAny(host, ".:") && host != "host.docker.internal"
 }
 
 // Duration reads like "1 小时 5 分 1h5m": the two largest units.

@@ -333,7 +333,7 @@ func newDetail(n notification.Notification, c Context) detail {
 		d.Alerts = append(d.Alerts, v)
 		names[v.Name] = true
 		if d.Link == "" {
-			d.Link = firstURL(a.PanelURL, a.DashboardURL, a.GeneratorURL, n.ExternalURL)
+			d.Link = firstURL(panelURL(a), a.GeneratorURL, n.ExternalURL)
 		}
 	}
 	if len(alerts) > 0 {
@@ -363,7 +363,7 @@ func viewOf(a notification.Alert, c Context) alertView {
 	}
 	var links []string
 	for _, l := range [][2]string{
-		{"📈 面板 Panel", cmp.Or(a.PanelURL, a.DashboardURL, a.Annotations["panel_url"], a.Annotations["dashboard_url"])},
+		{"📈 面板 Panel", panelURL(a)},
 		{"📐 规则 Rule", a.GeneratorURL},
 		{"🔕 静默 Silence", a.SilenceURL},
 		{"📖 手册 Runbook", a.Annotations["runbook_url"]},
@@ -376,10 +376,17 @@ func viewOf(a notification.Alert, c Context) alertView {
 	return v
 }
 
+// panelURL is the picture of what the alert is about: the rule's own annotations (Lookout's rules carry
+// them where they are evaluated by Prometheus), else what Grafana sends with the alert.
+func panelURL(a notification.Alert) string {
+	return firstURL(a.Annotations["panel_url"], a.PanelURL, a.Annotations["dashboard_url"], a.DashboardURL)
+}
+
 // plumbing lists labels that say nothing to a person.
 var plumbing = map[string]bool{
 	"alertname": true, "rulename": true, "severity": true, "grafana_folder": true, "datasource_uid": true,
 	"ref_id": true, "lookout_about": true, "lookout_env": true, "threshold": true,
+	"prometheus": true, "prometheus_replica": true, "replica": true,
 }
 
 // where is what an alert is about: the instance if it says so, else all that tells it from others.

@@ -16,7 +16,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -56,8 +58,9 @@ type Alert struct {
 	EndsAt       time.Time         `json:"endsAt"`
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 	Fingerprint  string            `json:"fingerprint,omitempty"`
+	// SilenceURL is Grafana's own; for an Alertmanager's alert Parse makes it of the external address.
+	SilenceURL string `json:"silenceURL,omitempty"`
 	// What follows is sent by Grafana only.
-	SilenceURL   string             `json:"silenceURL,omitempty"`
 	DashboardURL string             `json:"dashboardURL,omitempty"`
 	PanelURL     string             `json:"panelURL,omitempty"`
 	Values       map[string]float64 `json:"values,omitempty"`
@@ -124,6 +127,10 @@ func Parse(body []byte) (Notification, error) {
 		out.StartsAt, out.EndsAt = instant(a.StartsAt), instant(a.EndsAt)
 		out.Values = nil
 		_ = json.Unmarshal(a.Values, &out.Values)
+		if n.Version == "4" {
+			// Grafana says "1" and sends its own.
+			out.SilenceURL = cmp.Or(out.SilenceURL, silenceURL(n.ExternalURL, out.Labels))
+		}
 		n.Alerts = append(n.Alerts, out)
 	}
 	n.Status = Resolved
@@ -168,6 +175,32 @@ func texts(in map[string]any) map[string]string {
 		}
 	}
 	return out
+}
+
+// maxSilenceURL is the longest address that chats and browsers can be trusted with.
+const maxSilenceURL = 1500
+
+// silenceURL is the form for a new silence of one alert below an Alertmanager's external address: that
+// of Lookout's console, filled in by its matchers. An alert with more labels than an address can
+// hold is matched by its name, job and instance.
+func silenceURL(external string, labels map[string]string) string {
+	if external == "" {
+		return ""
+	}
+	address := func(names []string) string {
+		var q []string
+		for _, name := range names {
+			if v, ok := labels[name]; ok {
+				q = append(q, "matcher="+url.QueryEscape(name+"="+strconv.Quote(v)))
+			}
+		}
+		return strings.TrimRight(external, "/") + "/silences/new?" + strings.Join(q, "&")
+	}
+	s := address(slices.Sorted(maps.Keys(labels)))
+	if len(s) > maxSilenceURL {
+		s = address([]string{"alertname", "instance", "job"})
+	}
+	return s
 }
 
 // instant reads a time; what isn't one is no time, because an alert must not be lost to it.
