@@ -10,18 +10,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"lookout/internal/program"
 )
 
 // Stamped by the build: -ldflags "-X main.version=… -X main.revision=…".
@@ -54,31 +53,22 @@ func (o options) validate() error {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal stops gracefully; handing the second back to the runtime lets it kill.
-	context.AfterFunc(ctx, stop)
-
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "exporter: %v\n", err)
-		os.Exit(1)
-	}
+	program.Main(func(ctx context.Context) int {
+		return program.Report(os.Stderr, "exporter", run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	})
 }
-
-// errDone ends parsing after --help or --version printed what was asked for.
-var errDone = errors.New("done")
 
 // run is the whole program. It returns nil after a graceful stop, which ctx asks for, and otherwise
 // what kept it from serving.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	opts, err := parse(args, stdout)
-	if errors.Is(err, errDone) {
+	if errors.Is(err, program.ErrDone) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	log := newLogger(stderr, opts.LogLevel, opts.LogFormat)
+	log := program.Logger(stderr, opts.LogLevel, opts.LogFormat)
 
 	reg := prometheus.NewRegistry()
 	svc, err := newService(config{
@@ -94,9 +84,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer svc.Close()
 
-	listener, err := net.Listen("tcp", opts.Listen)
+	listener, err := program.Listen(opts.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen=%s: %w (choose a free port, or stop who holds it)", opts.Listen, err)
+		return err
 	}
 	server := &http.Server{
 		Handler:           svc.Handler(),
@@ -106,13 +96,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		WriteTimeout:   maxLatency + 20*time.Second,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	log.Info("listening", "address", listener.Addr().String(), "version", version, "revision", revision,
-		"go", runtime.Version(), "faults", opts.EnableFaults, "self_traffic", opts.SelfTraffic)
-
 	trafficDone := make(chan struct{})
 	trafficCtx, stopTraffic := context.WithCancel(ctx)
 	defer stopTraffic()
@@ -123,57 +107,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		}
 	}()
 
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
-	case <-ctx.Done():
-	}
-	log.Info("stopping", "timeout", opts.ShutdownTimeout)
-	svc.Drain()
-	<-trafficDone
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.ShutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(deadline); err != nil {
-		server.Close()
-		return fmt.Errorf("stop within --shutdown-timeout=%v: %w", opts.ShutdownTimeout, err)
-	}
-	log.Info("stopped")
-	return nil
+	return program.Service{
+		Server: server, Listener: listener, Log: log, Grace: opts.ShutdownTimeout,
+		Attributes: []any{"version", version, "revision", revision, "go", runtime.Version(),
+			"faults", opts.EnableFaults, "self_traffic", opts.SelfTraffic},
+		Stopping: func() {
+			svc.Drain()
+			stopTraffic()
+			<-trafficDone
+		},
+	}.Serve(ctx)
 }
 
 func parse(args []string, stdout io.Writer) (opts options, err error) {
-	exited := false
-	parser, err := kong.New(&opts,
+	_, err = program.Parse(&opts, args, stdout,
 		kong.Name("exporter"),
 		kong.Description("A small order service with the metrics a Go service ought to have."),
-		kong.Writers(stdout, stdout),
-		kong.Exit(func(int) { exited = true }),
 		kong.Vars{"version": fmt.Sprintf("exporter %s (revision %s, %s)", version, revision, runtime.Version())},
 	)
 	if err != nil {
-		return opts, fmt.Errorf("describe the flags: %w", err)
-	}
-	_, err = parser.Parse(args)
-	// Kong goes on parsing after --help when Exit returns, so its verdict comes second.
-	if exited {
-		return opts, errDone
-	}
-	if err != nil {
-		return opts, fmt.Errorf("%w (see --help)", err)
+		return opts, err
 	}
 	return opts, opts.validate()
-}
-
-func newLogger(w io.Writer, level, format string) *slog.Logger {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		l = slog.LevelInfo // not reached: kong's enum admits known levels only
-	}
-	o := &slog.HandlerOptions{Level: l}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }
 
 // loopback is the address under which a listener on listen is reached from the same machine.

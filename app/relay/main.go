@@ -8,27 +8,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"syscall"
 
 	// The image has no files but the relay, so the time zones come with it.
 	_ "time/tzdata"
 
 	"github.com/alecthomas/kong"
+
+	"lookout/internal/program"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "relay:", err)
-		stop()
-		os.Exit(1)
-	}
+	program.Main(func(ctx context.Context) int {
+		return program.Report(os.Stderr, "relay", run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	})
 }
 
 type cli struct {
@@ -45,35 +40,16 @@ type streams struct {
 	out, err io.Writer
 }
 
-// exited carries kong's wish to end the program out of the parser.
-type exited int
-
 // run is the program without its process: everything it needs comes in, errors come out.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	var c cli
-	parser, err := kong.New(&c,
+	k, err := program.Parse(&c, args, stdout,
 		kong.Name("relay"),
 		kong.Description("Brings every alert to DingTalk, or to somebody who can do something about it."),
-		kong.UsageOnError(),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { panic(exited(code)) }),
 	)
-	if err != nil {
-		return err
+	if errors.Is(err, program.ErrDone) {
+		return nil
 	}
-	defer func() {
-		// --help ends here; anything else that panics is none of ours.
-		if p := recover(); p != nil {
-			code, ok := p.(exited)
-			if !ok {
-				panic(p)
-			}
-			if code != 0 {
-				err = errors.New("could not run")
-			}
-		}
-	}()
-	k, err := parser.Parse(args)
 	if err != nil {
 		return err
 	}
@@ -108,11 +84,4 @@ func build() (v, r, goversion string) {
 		}
 	}
 	return v, r, goversion
-}
-
-func newLogger(w io.Writer, format string) *slog.Logger {
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, nil))
-	}
-	return slog.New(slog.NewTextHandler(w, nil))
 }

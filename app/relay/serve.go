@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -25,6 +24,7 @@ import (
 	"lookout/app/relay/internal/delivery"
 	"lookout/app/relay/internal/spool"
 	"lookout/app/relay/internal/web"
+	"lookout/internal/program"
 )
 
 type serveCmd struct {
@@ -43,7 +43,7 @@ const maxConnections = 512
 const shutdownGrace = 25 * time.Second
 
 func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
-	log := newLogger(s.err, cmd.LogFormat)
+	log := program.Logger(s.err, "info", cmd.LogFormat)
 	// What lives in the relay's memory is small, so the garbage collector may wait until there is much
 	// more garbage than that (measured: 25 % more accepts a second), but not beyond what keeps the whole
 	// process below 50 MiB.
@@ -55,9 +55,9 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", cmd.Listen)
+	listener, err := program.Listen(cmd.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", cmd.Listen, err)
+		return err
 	}
 	defer listener.Close()
 
@@ -104,39 +104,36 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second,
 		WriteTimeout: 40 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	// Bounds what a crowd of senders costs in memory; the others wait their turn in the kernel's queue.
 	limited := netutil.LimitListener(listener, maxConnections)
-	log.Info("listening", "address", listener.Addr().String(), "spool", cmd.Spool, "config", cfg.Digest, "targets", len(cfg.Targets))
-
 	// Deliveries go on until no request is left that could bring more.
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
-	delivered := make(chan error, 1)
-	go func() { delivered <- engine.Run(delivering) }()
+	delivered, failed := make(chan error, 1), make(chan error, 1)
+	go func() {
+		err := engine.Run(delivering)
+		if delivering.Err() == nil {
+			failed <- fmt.Errorf("deliver: %w", err)
+			err = nil
+		}
+		delivered <- err
+	}()
 	go cmd.reload(delivering, log, engine, cfg)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(limited) }()
-
-	select {
-	case <-ctx.Done():
-	case err = <-served:
-		err = fmt.Errorf("serve: %w", err)
-	case err = <-delivered:
-		err = fmt.Errorf("deliver: %w", err)
-		delivered <- nil
-	}
-	log.Info("stopping")
-	handler.Stopping.Store(true)
-	fresh, cancel := context.WithTimeout(context.Background(), shutdownGrace)
-	defer cancel()
-	err = errors.Join(err, server.Shutdown(fresh))
+	var stopBy time.Time
+	err = program.Service{
+		Server: server, Listener: limited, Log: log, Grace: shutdownGrace, Failed: failed,
+		Attributes: []any{"spool", cmd.Spool, "config", cfg.Digest, "targets", len(cfg.Targets)},
+		Stopping: func() {
+			handler.Stopping.Store(true)
+			stopBy = time.Now().Add(shutdownGrace)
+		},
+	}.Serve(ctx)
 	stopDelivering()
 	select {
 	case e := <-delivered:
 		err = errors.Join(err, e)
-	case <-fresh.Done():
+	case <-time.After(time.Until(stopBy)):
 		err = errors.Join(err, errors.New("a send did not end in time; it will be repeated at the next start"))
 	}
 	return err

@@ -7,16 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"os/signal"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 	_ "time/tzdata" // an image from scratch has no time zones of its own
 
@@ -27,6 +23,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"lookout/app/robot/robot"
+	"lookout/internal/program"
 )
 
 // Stamped by the build: -ldflags "-X main.version=… -X main.revision=…".
@@ -62,31 +59,22 @@ type options struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal stops gracefully; handing the second back to the runtime lets it kill.
-	context.AfterFunc(ctx, stop)
-
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "robot: %v\n", err)
-		os.Exit(1)
-	}
+	program.Main(func(ctx context.Context) int {
+		return program.Report(os.Stderr, "robot", run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	})
 }
-
-// errDone ends parsing after --help or --version printed what was asked for.
-var errDone = errors.New("done")
 
 // run is the whole program. It returns nil after a graceful stop, which ctx asks for, and otherwise
 // what kept it from serving.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	opts, err := parse(args, stdout)
-	if errors.Is(err, errDone) {
+	if errors.Is(err, program.ErrDone) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	log := newLogger(stderr, opts.LogLevel, opts.LogFormat)
+	log := program.Logger(stderr, opts.LogLevel, opts.LogFormat)
 
 	robots, err := opts.robots()
 	if err != nil {
@@ -111,9 +99,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer group.Close()
 
-	listener, err := net.Listen("tcp", opts.Listen)
+	listener, err := program.Listen(opts.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen=%s: %w (choose a free port, or stop who holds it)", opts.Listen, err)
+		return err
 	}
 	server := &http.Server{
 		Handler:           handler(group, reg),
@@ -122,49 +110,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		WriteTimeout:      90 * time.Second, // above the longest scripted wait; event streams set their own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	server.RegisterOnShutdown(group.Close)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	log.Info("listening", "address", listener.Addr().String(), "robots", len(robots), "version", version,
-		"revision", revision, "go", runtime.Version())
-
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
-	case <-ctx.Done():
-	}
-	log.Info("stopping", "timeout", opts.ShutdownTimeout)
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.ShutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(deadline); err != nil {
-		server.Close()
-		return fmt.Errorf("stop within --shutdown-timeout=%v: %w", opts.ShutdownTimeout, err)
-	}
-	log.Info("stopped")
-	return nil
+	return program.Service{
+		Server: server, Listener: listener, Log: log, Grace: opts.ShutdownTimeout,
+		Attributes: []any{"robots", len(robots), "version", version, "revision", revision, "go", runtime.Version()},
+	}.Serve(ctx)
 }
 
 func parse(args []string, stdout io.Writer) (opts options, err error) {
-	exited := false
-	parser, err := kong.New(&opts,
+	_, err = program.Parse(&opts, args, stdout,
 		kong.Name("robot"),
 		kong.Description("A DingTalk custom robot to try things on: real rules, real answers, faults on request."),
-		kong.Writers(stdout, stdout),
-		kong.Exit(func(int) { exited = true }),
 		kong.Vars{"version": fmt.Sprintf("robot %s (revision %s, %s)", version, revision, runtime.Version())},
 	)
 	if err != nil {
-		return opts, fmt.Errorf("describe the flags: %w", err)
-	}
-	_, err = parser.Parse(args)
-	// Kong goes on parsing after --help when Exit returns, so its verdict comes second.
-	if exited {
-		return opts, errDone
-	}
-	if err != nil {
-		return opts, fmt.Errorf("%w (see --help)", err)
+		return opts, err
 	}
 	return opts, opts.validate()
 }
@@ -285,16 +246,4 @@ func handler(group *robot.Server, reg prometheus.Gatherer) http.Handler {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	}
 	return mux
-}
-
-func newLogger(w io.Writer, level, format string) *slog.Logger {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		l = slog.LevelInfo // not reached: kong's enum admits known levels only
-	}
-	o := &slog.HandlerOptions{Level: l}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }

@@ -12,12 +12,12 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"lookout/internal/program"
 )
 
 func main() {
@@ -25,10 +25,9 @@ func main() {
 	// near it, garbage is collected as often as need be.
 	debug.SetGCPercent(1600)
 	debug.SetMemoryLimit(160 << 20)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the handler is gone, so a second Ctrl-C kills.
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+	program.Main(func(ctx context.Context) int {
+		return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+	})
 }
 
 const (

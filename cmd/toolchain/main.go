@@ -10,32 +10,25 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"lookout/internal/environment"
+	"lookout/internal/program"
 	"lookout/internal/toolchain"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-ctx.Done()
-		// From here on a second Ctrl-C ends the process at once.
-		stop()
-	}()
-	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
-		if ctx.Err() != nil {
+	program.Main(func(ctx context.Context) int {
+		err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+		if err != nil && ctx.Err() != nil {
 			// Whatever failed did so because it was told to stop.
 			err = errors.New("interrupted; run the same command again to go on")
 		}
-		fmt.Fprintln(os.Stderr, "\nError:", err)
-		os.Exit(1)
-	}
+		return program.Report(os.Stderr, "\nError", err)
+	})
 }
 
 type cli struct {
@@ -55,11 +48,10 @@ type cli struct {
 
 func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) error {
 	var c cli
-	parser, err := kong.New(&c, kong.Name("toolchain"), kong.Writers(stdout, stderr))
-	if err != nil {
-		return err
+	parsed, err := program.Parse(&c, args, stdout, kong.Name("toolchain"))
+	if errors.Is(err, program.ErrDone) {
+		return nil
 	}
-	parsed, err := parser.Parse(args)
 	if err != nil {
 		return err
 	}

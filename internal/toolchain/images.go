@@ -81,7 +81,7 @@ func (b ImageBuilder) FromProgram(ctx context.Context, name, version string) (st
 // revision is the last commit that touched a program or what it is built with; other commits must
 // not change its image.
 func (b ImageBuilder) revision(ctx context.Context, name string) string {
-	out, err := output(ctx, b.Root, "git", "log", "-1", "--format=%h", "--abbrev=12", "--", "app/"+name, "go.mod")
+	out, err := output(ctx, b.Root, "git", "log", "-1", "--format=%h", "--abbrev=12", "--", "app/"+name, "internal/program", "go.mod")
 	if err != nil || out == "" {
 		return "unknown"
 	}
