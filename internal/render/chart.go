@@ -225,6 +225,14 @@ func drawPlot(p *pen, pl *plot.Plot, at rect) {
 	pl.Draw(draw.Canvas{Canvas: p.Canvas, Rectangle: vg.Rectangle{Min: p.pt(at.x, at.bottom()), Max: p.pt(at.right(), at.y)}})
 }
 
+// drawChart is drawPlot for a chart over time.
+func (r *renderer) drawChart(p *pen, pl *plot.Plot, at rect) {
+	if r.live != nil {
+		r.live.keepFrame(p, pl, at)
+	}
+	drawPlot(p, pl, at)
+}
+
 // curve is a series ready for the chart: gaps cut it into runs, and stacking gives it a floor.
 type curve struct {
 	*series
@@ -266,7 +274,7 @@ func (r *renderer) timeseries(p *pen, body rect, v *view, list []*series) {
 		rightCurves, rax := r.curves(right, right[0].f)
 		body = r.rightAxis(p, pl, rightCurves, rax, ax, body)
 	}
-	drawPlot(p, pl, body.cut(4, 4, 0, 0))
+	r.drawChart(p, pl, body.cut(4, 4, 0, 0))
 }
 
 func (r *renderer) chartAxes(pl *plot.Plot, ax *axis, body rect) {
@@ -716,6 +724,10 @@ func readLegend(p *dashboard.Panel) legendSpec {
 // legend draws the legend at the bottom or the right and returns what is left for the chart.
 func (r *renderer) legend(p *pen, body rect, v *view, list []*series) rect {
 	spec := readLegend(v.panel)
+	if r.live != nil {
+		r.live.keepLegend(r, spec, list)
+		return body
+	}
 	var shown []*series
 	for _, s := range list {
 		if !s.f.noLegend {

@@ -99,7 +99,7 @@ func (r *renderer) heatmap(p *pen, body rect, v *view, list []*series) {
 		}
 	}
 	pl.Y.Tick.Marker = tickList(ticks)
-	drawPlot(p, pl, body.cut(4, 6, 18, 0))
+	r.drawChart(p, pl, body.cut(4, 6, 18, 0))
 }
 
 // heatColors are from the panel's colour to strong; the names are ColorBrewer's, as Grafana uses them.

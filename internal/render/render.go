@@ -27,6 +27,10 @@ type renderer struct {
 	layout     layout
 	views      map[*section][]*view
 	report     *Report
+	// choices are the lists of the variables, by name.
+	choiceLists map[string][]choice
+	// live collects what a Board shows outside of the picture; nil when a whole dashboard is drawn.
+	live *live
 	// answered counts the queries that Prometheus understood.
 	answered int
 }

@@ -243,7 +243,35 @@ func sortRows(cols []*column, by string, desc bool) {
 	}
 }
 
+// cellText is what a cell shows, and its colour.
+func (r *renderer) cellText(v *view, c *column, x cell) (string, color.NRGBA) {
+	out, col := x.text, r.pal.text
+	switch {
+	case c.numeric && x.set:
+		text, col, _ := v.fields.shown(c.f, x.number)
+		return text.String(), col
+	case x.set:
+		for _, m := range c.f.mappings {
+			number, ok := parseNumber(x.text)
+			if !ok {
+				number = math.NaN()
+			}
+			if m.match(number, x.text) {
+				if mc, ok := r.pal.named(m.color); ok {
+					col = mc
+				}
+				return cmp.Or(m.text, out), col
+			}
+		}
+	}
+	return out, col
+}
+
 func (r *renderer) drawTable(p *pen, body rect, v *view, cols []*column) {
+	if r.live != nil {
+		r.live.keepTable(r, v, cols)
+		return
+	}
 	const line = 22.0
 	head := textStyle{size: 11.5, bold: true, color: r.pal.moved}
 	st := textStyle{size: 11.5, color: r.pal.text}
@@ -264,26 +292,8 @@ func (r *renderer) drawTable(p *pen, body rect, v *view, cols []*column) {
 	for i, c := range cols {
 		wide[i] = p.width(c.title, head) + 20
 		for _, x := range c.cells[:rows] {
-			out := shown{x.text, r.pal.text}
-			switch {
-			case c.numeric && x.set:
-				text, col, _ := v.fields.shown(c.f, x.number)
-				out = shown{text.String(), col}
-			case x.set:
-				for _, m := range c.f.mappings {
-					number, ok := parseNumber(x.text)
-					if !ok {
-						number = math.NaN()
-					}
-					if m.match(number, x.text) {
-						out.text = cmp.Or(m.text, out.text)
-						if mc, ok := r.pal.named(m.color); ok {
-							out.col = mc
-						}
-						break
-					}
-				}
-			}
+			text, col := r.cellText(v, c, x)
+			out := shown{text, col}
 			wide[i] = max(wide[i], p.width(out.text, st)+20)
 			cells[i] = append(cells[i], out)
 		}

@@ -24,6 +24,10 @@ var tag = regexp.MustCompile(`(?s)<!--.*?-->|<(script|style)\b.*?</(script|style
 
 // textPanel writes Markdown and HTML as plain paragraphs: pictures cannot hold either, and what a dashboard brings along must not run.
 func (r *renderer) textPanel(p *pen, body rect, v *view) {
+	if r.live != nil {
+		r.live.pic.HTML = r.textHTML(v)
+		return
+	}
 	n := v.panel.Node
 	content := v.scope.text(cmp.Or(n.Path("options", "content").Text(), n.Get("content").Text()))
 	var blocks []block

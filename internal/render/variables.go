@@ -20,6 +20,7 @@ const allValues = "$__all"
 // else the first choice. The choices of a query come from Prometheus, if there is one.
 func (r *renderer) readVariables(ctx context.Context) error {
 	span := r.end.Sub(r.start)
+	r.choiceLists = map[string][]choice{}
 	r.scope = &scope{vars: map[string]value{}, builtins: map[string]string{
 		"__from": strconv.FormatInt(r.start.UnixMilli(), 10), "__to": strconv.FormatInt(r.end.UnixMilli(), 10),
 		"__range": promDuration(span.Round(time.Second)), "__range_s": strconv.FormatInt(int64(span.Round(time.Second).Seconds()), 10),
@@ -44,6 +45,7 @@ func (r *renderer) readVariable(ctx context.Context, v *dashboard.Variable) (val
 	if err != nil {
 		return out, err
 	}
+	r.choiceLists[v.Name] = choices
 	want, asked := r.opts.Variables[v.Name]
 	var texts []string
 	if !asked {

@@ -150,7 +150,6 @@ func (v *view) asked() bool {
 
 // drawPanel draws the frame and, in it, what the panel's type asks for.
 func (r *renderer) drawPanel(p *pen, v *view) {
-	kind := v.panel.Type
 	transparent := v.panel.Node.Get("transparent").Bool()
 	if !transparent {
 		p.fill(v.place, radius, r.pal.panel)
@@ -160,6 +159,17 @@ func (r *renderer) drawPanel(p *pen, v *view) {
 	if body.w < 20 || body.h < 12 {
 		return
 	}
+	r.drawBody(p, v, body)
+	if len(v.skipped) > 0 {
+		st := textStyle{size: 10, color: r.pal.faint}
+		text := p.fit("not applied: "+strings.Join(v.skipped, ", "), v.place.w-24, st)
+		p.text(v.place.right()-10, v.place.bottom()-4, text, st.at(alignEnd))
+	}
+}
+
+// drawBody draws what is inside of the frame.
+func (r *renderer) drawBody(p *pen, v *view, body rect) {
+	kind := v.panel.Type
 	if v.panel.Library != "" && len(v.panel.Targets) == 0 {
 		r.report.Placeholders++
 		r.placeholder(p, body, v, "Library panel “"+v.panel.Library+"”: its content is in Grafana, not in the file")
@@ -183,6 +193,9 @@ func (r *renderer) drawPanel(p *pen, v *view) {
 		r.plan0(p, body, v)
 	default:
 		list := v.series()
+		if r.live != nil {
+			r.live.choose(list)
+		}
 		if problems := v.problems(); len(problems) > 0 {
 			body = r.problems(p, body, problems)
 		}
@@ -193,11 +206,6 @@ func (r *renderer) drawPanel(p *pen, v *view) {
 			return
 		}
 		draw(p, body, v, list)
-	}
-	if len(v.skipped) > 0 {
-		st := textStyle{size: 10, color: r.pal.faint}
-		text := p.fit("not applied: "+strings.Join(v.skipped, ", "), v.place.w-24, st)
-		p.text(v.place.right()-10, v.place.bottom()-4, text, st.at(alignEnd))
 	}
 }
 
@@ -255,12 +263,20 @@ func (r *renderer) frame(p *pen, v *view) rect {
 // noData is what Grafana says, too.
 func (r *renderer) noData(p *pen, body rect, v *view) {
 	text := cmp.Or(v.fields.base.noValue, "No data")
+	if r.live != nil {
+		r.live.pic.Empty = text
+		return
+	}
 	size := min(max(body.h*0.2, 11), 18)
 	p.text(body.x+body.w/2, body.y+body.h/2+size/3, p.fit(text, body.w, textStyle{size: size}), textStyle{size: size, color: r.pal.faint, align: alignMiddle})
 }
 
 // problems lists what went wrong above the body and returns what is left.
 func (r *renderer) problems(p *pen, body rect, list []string) rect {
+	if r.live != nil {
+		r.live.pic.Problems = list
+		return body
+	}
 	st := textStyle{size: 11, color: r.pal.attention}
 	for _, text := range list {
 		for _, line := range p.wrap(text, body.w-18, 2, st) {
@@ -277,6 +293,10 @@ func (r *renderer) problems(p *pen, body rect, list []string) rect {
 
 // placeholder says honestly that a panel is not drawn, and lists its queries.
 func (r *renderer) placeholder(p *pen, body rect, v *view, why string) {
+	if r.live != nil {
+		r.live.pic.NotDrawn = why
+		return
+	}
 	p.outline(body, 4, 1, r.pal.border, 4, 4)
 	st := textStyle{size: 12, color: r.pal.dim, align: alignMiddle}
 	inner := body.inset(10)
