@@ -1,0 +1,285 @@
+// Package docker is the one place that calls the Docker client. The client's answers become values, and its errors
+// carry what it said.
+package docker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// answerTimeout is how long the engine may take to say that it is there.
+const answerTimeout = 10 * time.Second
+
+// Run calls the client and returns what it prints, without outer blanks.
+func Run(ctx context.Context, args ...string) (string, error) {
+	return run(ctx, nil, nil, args...)
+}
+
+func run(ctx context.Context, stdin io.Reader, environ []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd.Stdin = stdin
+	cmd.Env = append(os.Environ(), environ...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	out := strings.TrimSpace(stdout.String())
+	if err == nil {
+		return out, nil
+	}
+	if ctx.Err() != nil {
+		return out, ctx.Err()
+	}
+	return out, &Error{Args: args, Said: strings.TrimSpace(stderr.String()), err: err}
+}
+
+// Error is a call that failed.
+type Error struct {
+	Args []string
+	// Said is what the client wrote to stderr.
+	Said string
+	err  error
+}
+
+func (e *Error) Error() string {
+	if e.Said == "" {
+		return fmt.Sprintf("docker %s: %v", strings.Join(e.Args, " "), e.err)
+	}
+	return fmt.Sprintf("docker %s: %s", strings.Join(e.Args, " "), e.Said)
+}
+
+func (e *Error) Unwrap() error { return e.err }
+
+// Version returns the engine's version. Its error is the last line of what the client says, which names the cause.
+func Version(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	out, err := Run(ctx, "version", "--format", "{{.Server.Version}}")
+	var said *Error
+	if errors.As(err, &said) && said.Said != "" {
+		return "", errors.New(lastLine(said.Said))
+	}
+	return lastLine(out), err
+}
+
+func lastLine(s string) string { return s[strings.LastIndex(s, "\n")+1:] }
+
+// Kind is a kind of object that the engine holds.
+type Kind string
+
+// The kinds of which a stack consists, in the order in which they can be removed.
+const (
+	Container Kind = "container"
+	Network   Kind = "network"
+	Volume    Kind = "volume"
+)
+
+// Kinds are all of them.
+var Kinds = []Kind{Container, Network, Volume}
+
+// An Object is a container, network or volume.
+type Object struct {
+	Kind Kind
+	// ID is what the engine knows it by; a volume's is its name.
+	ID, Name string
+	Labels   map[string]string
+	Created  time.Time
+	// Ports are the host's ports that a container publishes while it runs.
+	Ports []string
+	// Image is the name that a container was created with.
+	Image string
+	// State and Health are a container's: running, exited …; healthy, starting, unhealthy or "" without a check.
+	State, Health string
+}
+
+// String names the object as a person would: "container lookout-local-relay".
+func (o Object) String() string { return string(o.Kind) + " " + o.Name }
+
+// List returns every object of a kind that the filters allow, sorted by name. A filter is what the client's --filter
+// takes: "label=lookout.stack=…", "name=…" (which matches parts of names: compare them again).
+func List(ctx context.Context, kind Kind, filters ...string) ([]Object, error) {
+	args := []string{string(kind), "ls", "--quiet"}
+	if kind != Volume {
+		args = append(args, "--no-trunc")
+	}
+	if kind == Container {
+		args = append(args, "--all")
+	}
+	for _, f := range filters {
+		args = append(args, "--filter", f)
+	}
+	out, err := Run(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	return Inspect(ctx, kind, strings.Fields(out)...)
+}
+
+// ListAll is List for every kind.
+func ListAll(ctx context.Context, filters ...string) ([]Object, error) {
+	var all []Object
+	for _, kind := range Kinds {
+		found, err := List(ctx, kind, filters...)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// inspected is the part of `docker … inspect` that Object is made of. Networks and containers have Created, volumes
+// CreatedAt; containers keep their labels in Config.
+type inspected struct {
+	ID        string `json:"Id"`
+	Name      string
+	Created   time.Time
+	CreatedAt time.Time
+	Labels    map[string]string
+	Config    struct {
+		Image  string
+		Labels map[string]string
+	}
+	State struct {
+		Status string
+		Health *struct{ Status string }
+	}
+	NetworkSettings struct {
+		Ports map[string][]struct{ HostPort string }
+	}
+}
+
+// Inspect returns those objects that are there; one that is gone is left out.
+func Inspect(ctx context.Context, kind Kind, ids ...string) ([]Object, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	out, err := Run(ctx, append([]string{string(kind), "inspect"}, ids...)...)
+	if err != nil && !gone(err) {
+		return nil, err
+	}
+	var all []inspected
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		return nil, fmt.Errorf("what docker %s inspect prints: %w", kind, err)
+	}
+	objects := make([]Object, 0, len(all))
+	for _, i := range all {
+		o := Object{Kind: kind, ID: i.ID, Name: strings.TrimPrefix(i.Name, "/"), Labels: i.Labels, Created: i.Created}
+		switch kind {
+		case Volume:
+			o.ID, o.Created = i.Name, i.CreatedAt
+		case Container:
+			o.Labels, o.Image, o.State = i.Config.Labels, i.Config.Image, i.State.Status
+			if i.State.Health != nil {
+				o.Health = i.State.Health.Status
+			}
+			for _, bindings := range i.NetworkSettings.Ports {
+				for _, b := range bindings {
+					o.Ports = append(o.Ports, b.HostPort)
+				}
+			}
+			slices.Sort(o.Ports)
+			o.Ports = slices.Compact(o.Ports)
+		}
+		objects = append(objects, o)
+	}
+	slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.Name, b.Name) })
+	return objects, nil
+}
+
+// gone reports whether an error says no more than that objects don't exist.
+func gone(err error) bool {
+	var said *Error
+	if !errors.As(err, &said) || said.Said == "" {
+		return false
+	}
+	for line := range strings.Lines(said.Said) {
+		text := strings.ToLower(line)
+		// An old client adds its own exit code.
+		if strings.HasPrefix(text, "exit status ") {
+			continue
+		}
+		if !strings.Contains(text, "no such") && !strings.Contains(text, "not found") {
+			return false
+		}
+	}
+	return true
+}
+
+// Remove removes an object, a running container too. It is no error that the object is gone already.
+func Remove(ctx context.Context, o Object) error {
+	args := []string{string(o.Kind), "rm"}
+	if o.Kind != Network {
+		args = append(args, "--force")
+	}
+	_, err := Run(ctx, append(args, o.ID)...)
+	if err == nil || gone(err) {
+		return nil
+	}
+	return fmt.Errorf("removing the %s: %w", o, err)
+}
+
+// Logs returns the end of a container's log, both streams, with times. A number of lines of 0 means all.
+func Logs(ctx context.Context, container string, lines int) (string, error) {
+	args := []string{"logs", "--timestamps"}
+	if lines > 0 {
+		args = append(args, fmt.Sprintf("--tail=%d", lines))
+	}
+	out, err := exec.CommandContext(ctx, "docker", append(args, container)...).CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("docker logs %s: %w", container, err)
+	}
+	return string(out), nil
+}
+
+// HasImage reports whether the engine holds an image under a name.
+func HasImage(ctx context.Context, image string) bool {
+	_, err := Run(ctx, "image", "inspect", "--format", "{{.Id}}", image)
+	return err == nil
+}
+
+// Pull fetches an image, by way of the engine's own mirrors, proxies and logins.
+func Pull(ctx context.Context, image string) error {
+	_, err := Run(ctx, "pull", "--quiet", image)
+	return err
+}
+
+// Tag gives an image another name.
+func Tag(ctx context.Context, image, name string) error {
+	_, err := Run(ctx, "tag", image, name)
+	return err
+}
+
+// Load reads images from an archive, as `docker save` writes it.
+func Load(ctx context.Context, archive io.Reader) error {
+	_, err := run(ctx, archive, nil, "load", "--quiet")
+	return err
+}
+
+// Build builds an image from a context in a tar archive, which holds its Dockerfile. Where the client has no buildx,
+// the engine's own builder is asked for.
+func Build(ctx context.Context, image string, labels map[string]string, tar io.Reader) error {
+	args := []string{"build", "--quiet", "-t", image}
+	names := make([]string, 0, len(labels))
+	for name := range labels {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		args = append(args, "--label", name+"="+labels[name])
+	}
+	var environ []string
+	if _, err := Run(ctx, "buildx", "version"); err != nil {
+		environ = []string{"DOCKER_BUILDKIT=0"}
+	}
+	_, err := run(ctx, tar, environ, append(args, "-")...)
+	return err
+}
