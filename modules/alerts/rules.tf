@@ -39,15 +39,20 @@ locals {
           value     = "{{ $value | ${local.units[try(entry.rule.unit, "short")].function} }}${local.units[try(entry.rule.unit, "short")].after}"
         },
       )
-      # A path is a link only where it is known what it is relative to.
+      # A path is a link only where it is known what it is relative to. The console serves docs/runbooks.
       runbook = { for url in [entry.rule.annotations.runbook_url] :
-        (startswith(url, "http") || var.runbook_base_url != null ? "runbook_url" : "runbook") =>
-        startswith(url, "http") || var.runbook_base_url == null ? url : "${trimsuffix(coalesce(var.runbook_base_url, "-"), "/")}/${url}"
+        (startswith(url, "http") || local.runbooks != null ? "runbook_url" : "runbook") => (
+          startswith(url, "http") || local.runbooks == null ? url :
+          var.runbook_base_url != null ? "${local.runbooks}/${url}" :
+          "${local.runbooks}/runbooks/${trimsuffix(trimprefix(url, "docs/runbooks/"), ".md")}"
+        )
       }
       dashboard = try(entry.rule.panel.dashboard, null)
       panel     = try(tostring(entry.rule.panel.id), null)
     } if local.sound
   }
+
+  runbooks = try(trimsuffix(coalesce(var.runbook_base_url, var.console_url), "/"), null)
 
   intervals = { for entry in local.groups : entry.group.name => lookup(local.intervals_here, entry.group.name, entry.group.interval) if local.sound }
 

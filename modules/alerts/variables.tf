@@ -1,5 +1,5 @@
 variable "console_url" {
-  description = "Address of the console (or Grafana) that links of engine `prometheus` lead to: annotations dashboard_url and panel_url. null (the default): no links. Grafana's own rules link by themselves."
+  description = "Address of the console (or Grafana) that links of engine `prometheus` lead to: annotations dashboard_url and panel_url, and runbook_url where `runbook_base_url` is null. null (the default): no links. Grafana's own rules link by themselves."
   type        = string
   default     = null
 
@@ -65,7 +65,7 @@ variable "path" {
 }
 
 variable "runbook_base_url" {
-  description = "What runbook paths in the rule files are relative to, e.g. the repository's address up to the branch. null (the default): messages name the path, without a link."
+  description = "What runbook paths in the rule files are relative to, e.g. the repository's address up to the branch. null (the default): the console's runbooks where `console_url` is set; otherwise messages name the path, without a link."
   type        = string
   default     = null
 

@@ -67,7 +67,7 @@ run "prometheus_gets_the_whole_comparison_and_the_words_of_the_message" {
         dashboard_url = "http://127.0.0.1:8090/d/go-runtime"
         description   = "{{ $labels.instance }} has {{ $value | humanize }}"
         panel_url     = "http://127.0.0.1:8090/d/go-runtime?viewPanel=3{{ with $labels.job }}&var-job={{ . | urlquery }}{{ end }}{{ with $labels.instance }}&var-instance={{ . | urlquery }}{{ end }}"
-        runbook       = "docs/runbooks/threads.md"
+        runbook_url   = "http://127.0.0.1:8090/runbooks/threads"
         summary       = "【报警】线程 Threads"
         threshold     = "> {{ \"8\" | humanize }}"
         value         = "{{ $value | humanize }}"
