@@ -17,9 +17,6 @@ import (
 	"lookout/internal/toolchain"
 )
 
-// programs of our own, each the image of a container.
-var programs = []string{"exporter", "relay", "robot"}
-
 // Init gets what both roots need: Terraform, providers, images, the local environment's secrets; and
 // runs `terraform init`. Afterwards a plain `terraform apply` works in each root.
 func (e *Environment) Init(ctx context.Context, engine bool) error {
@@ -121,8 +118,12 @@ func (e *Environment) build(ctx context.Context, origins toolchain.Origins) (map
 	}
 	e.terraform = own
 	links := map[string]string{"terraform": own.Path}
-	if dir, ok := built["prometheus"]; ok {
-		links["promtool"] = filepath.Join(dir, "promtool")
+	// The checkers for rule tests and configurations; the servers, for tests.
+	for program, part := range map[string]string{"promtool": "prometheus", "prometheus": "prometheus",
+		"amtool": "alertmanager", "alertmanager": "alertmanager"} {
+		if dir, ok := built[part]; ok {
+			links[program] = filepath.Join(dir, program)
+		}
 	}
 	for name, target := range links {
 		if err := link(target, e.cache("bin", name)); err != nil {
@@ -177,45 +178,48 @@ func (e *Environment) findTerraform(ctx context.Context) error {
 // checkout either way.
 func (e *Environment) images(ctx context.Context, origins toolchain.Origins, built map[string]string) error {
 	b := toolchain.ImageBuilder{Root: e.Repo}
-	images := toolchain.Published
+	var images toolchain.Images
 	if origins.Images == toolchain.Modules {
-		for part, name := range map[string]*string{"prometheus": &images.Prometheus, "grafana": &images.Grafana} {
+		for _, part := range []string{"prometheus", "alertmanager"} {
 			image, err := b.FromPart(ctx, toolchain.PartNamed(part), built[part])
 			if err != nil {
 				return err
 			}
-			*name = image
+			images.Set(part, image)
 		}
 	} else {
-		for _, image := range []string{images.Grafana, images.Prometheus} {
+		for role, image := range toolchain.Published {
 			e.Progress.Note("pulling " + image)
 			if err := b.Pull(ctx, image); err != nil {
 				return err
 			}
+			images.Set(role, image)
 		}
 	}
-	names := map[string]*string{"exporter": &images.Exporter, "relay": &images.Relay, "robot": &images.Robot}
-	for _, program := range programs {
-		if _, err := os.Stat(filepath.Join(e.Repo, "app", program, "Dockerfile")); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+	for _, program := range toolchain.Programs {
 		image, err := b.FromProgram(ctx, program, toolchain.Version)
 		if err != nil {
 			return err
 		}
-		*names[program] = image
+		images.Set(program.Role, image)
 	}
-	e.Progress.Step("Images", fmt.Sprintf("%s, %s, and our own programs %s", images.Prometheus, images.Grafana, toolchain.Version))
-	if e.Name == Local {
+	grafana := "no Grafana"
+	if images.Grafana != nil {
+		grafana = *images.Grafana
+	}
+	e.Progress.Step("Images", fmt.Sprintf("%s, %s, %s, and our own programs %s",
+		images.Prometheus, images.Alertmanager, grafana, toolchain.Version))
+	if e.Name == Local && images.Grafana != nil {
 		// What the content may ask of this Grafana; elsewhere it may be another server altogether.
-		if err := e.writeVars("content", "grafana", 0o644, map[string]any{"grafana_version": grafanaVersion(images.Grafana)}); err != nil {
+		vars := map[string]any{"grafana_version": grafanaVersion(*images.Grafana)}
+		if err := e.writeVars("content", "grafana", 0o644, vars); err != nil {
 			return err
 		}
 	}
 	return e.writeVars("platform", "images", 0o644, map[string]any{"images": images})
 }
 
-// grafanaVersion is the version in an image's tag: "13.2.3", or "10.1.0" of "10.1.0-pre-0123456789ab".
+// grafanaVersion is the version in an image's tag: "13.2.3", or "12.0.0" of "12.0.0-ubuntu".
 func grafanaVersion(image string) string {
 	tag := image[strings.LastIndex(image, ":")+1:]
 	version, _, _ := strings.Cut(tag, "-")

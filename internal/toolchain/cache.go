@@ -12,7 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -49,7 +51,8 @@ func (c *Cache) Key(ctx context.Context, p Part) (string, error) {
 		return "", err
 	}
 	sum := sha256.New()
-	fmt.Fprintf(sum, "recipe %s\n%s %s\n%s\n", recipe, p.Name, p.Version, goVersion)
+	fmt.Fprintf(sum, "recipe %s\n%s %s\n%s\n%q\n", p.recipe, p.Name, p.Version, goVersion,
+		slices.Concat(CompileFlags, p.Packages, []string{p.Tags, p.output}, p.ldflags))
 	files := append([]string{p.Dir + "/go.mod", p.Dir + "/go.sum"}, p.Also...)
 	for _, name := range files {
 		data, err := os.ReadFile(filepath.Join(c.Tools, name))
@@ -62,9 +65,16 @@ func (c *Cache) Key(ctx context.Context, p Part) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:16], nil
 }
 
-// Get returns the folder of a part, building it first if it isn't there. step and steps are what
-// progress shows ("2/5").
-func (c *Cache) Get(ctx context.Context, p Part, step, steps int) (dir string, err error) {
+// Get returns the folder of a part, building it first if it isn't there.
+func (c *Cache) Get(ctx context.Context, p Part) (dir string, err error) {
+	built, err := c.GetAll(ctx, []Part{p})
+	return built[p.Name], err
+}
+
+// get returns the folder of a part, building it first if it isn't there. step and steps are what
+// progress shows ("2/5"); turn is that of the job.
+func (c *Cache) get(ctx context.Context, p Part, step, steps int,
+	turn func(ctx context.Context) (func(), error)) (dir string, err error) {
 	key, err := c.Key(ctx, p)
 	if err != nil {
 		return "", err
@@ -88,34 +98,39 @@ func (c *Cache) Get(ctx context.Context, p Part, step, steps int) (dir string, e
 		c.Progress.Done(step, steps, p.Name+" "+p.Version, "from the cache")
 		return dir, nil
 	}
-	return dir, c.build(ctx, p, dir, step, steps)
+	return dir, c.build(ctx, p, dir, step, steps, turn)
 }
 
-// GetAll returns the folder of each part by its name. Parts that have packages in common are built one
-// after the other, so that the later find the compiled packages of the earlier; beside them are built
-// those that stand apart. The first failure stops what has not finished.
+// GetAll returns the folder of each part by its name. All are begun at once, but they compile one after the other, in
+// their order. The first failure stops what has not finished.
 func (c *Cache) GetAll(ctx context.Context, parts []Part) (map[string]string, error) {
 	dirs := make([]string, len(parts))
-	get := func(ctx context.Context, i int) (err error) {
-		dirs[i], err = c.Get(ctx, parts[i], i+1, len(parts))
-		return err
-	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		for i, p := range parts {
-			if p.Apart {
-				continue
+	before := make(chan struct{})
+	close(before)
+	for i, p := range parts {
+		mine, compiled := before, make(chan struct{})
+		before = compiled
+		done := sync.OnceFunc(func() { close(compiled) })
+		turn := func(ctx context.Context) (func(), error) {
+			select {
+			case <-mine:
+				return done, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
 			}
-			if err := get(ctx, i); err != nil {
+		}
+		group.Go(func() (err error) {
+			if dirs[i], err = c.get(ctx, p, i+1, len(parts), turn); err != nil {
 				return err
 			}
-		}
-		return nil
-	})
-	for i, p := range parts {
-		if p.Apart {
-			group.Go(func() error { return get(ctx, i) })
-		}
+			// What did not compile, since it is there already, still has its turn.
+			if _, err := turn(ctx); err != nil {
+				return err
+			}
+			done()
+			return nil
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -127,12 +142,8 @@ func (c *Cache) GetAll(ctx context.Context, parts []Part) (map[string]string, er
 	return built, nil
 }
 
-func (c *Cache) build(ctx context.Context, p Part, dir string, step, steps int) error {
-	if p.Needs != nil {
-		if err := Ensure(ctx, c.Progress, *p.Needs); err != nil {
-			return err
-		}
-	}
+func (c *Cache) build(ctx context.Context, p Part, dir string, step, steps int,
+	turn func(ctx context.Context) (func(), error)) error {
 	work := filepath.Join(c.Root, p.Name, ".building")
 	// Whoever holds the lock owns this folder: what is in it is from a build that was interrupted.
 	if err := os.RemoveAll(work); err != nil {
@@ -152,11 +163,15 @@ func (c *Cache) build(ctx context.Context, p Part, dir string, step, steps int) 
 	defer log.Close()
 	start := time.Now()
 	stop := c.Progress.Start(step, steps, p.Name+" "+p.Version, logPath)
-	b := &job{src: filepath.Join(c.Tools, p.Dir), tools: c.Tools, out: out, scratch: scratch,
+	b := &job{src: filepath.Join(c.Tools, p.Dir), out: out, scratch: scratch, turn: turn,
 		run: func(ctx context.Context, dir string, env []string, name string, args ...string) error {
 			return runLogged(ctx, log, dir, env, name, args...)
 		}}
-	err = p.build(ctx, b)
+	build := p.build
+	if build == nil {
+		build = p.goBuild
+	}
+	err = build(ctx, b)
 	stop()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -250,9 +265,13 @@ func runLogged(ctx context.Context, log io.Writer, dir string, env []string, nam
 }
 
 func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	return outputEnv(ctx, dir, nil, name, args...)
+}
+
+func outputEnv(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	cmd.Env = buildEnv(nil)
+	cmd.Env = buildEnv(env)
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
@@ -262,17 +281,6 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 		return "", fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
 	}
 	return strings.TrimSpace(string(out)), nil
-}
-
-func moduleDir(ctx context.Context, dir, module string) (string, error) {
-	out, err := output(ctx, dir, "go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module)
-	if err != nil {
-		return "", err
-	}
-	if out == "" {
-		return "", fmt.Errorf("the module %s is not in the module cache", module)
-	}
-	return out, nil
 }
 
 func copyFile(from, to string, mode fs.FileMode) error {

@@ -31,16 +31,16 @@ func TestAPartIsBuiltOnceForItsContent(t *testing.T) {
 		builds++
 		return os.WriteFile(filepath.Join(b.out, "program"), []byte("x"), 0o755)
 	})
-	first, err := c.Get(t.Context(), part, 1, 1)
+	first, err := c.Get(t.Context(), part)
 	require.NoError(t, err)
 	require.FileExists(t, filepath.Join(first, "program"))
-	second, err := c.Get(t.Context(), part, 1, 1)
+	second, err := c.Get(t.Context(), part)
 	require.NoError(t, err)
 	require.Equal(t, first, second)
 	require.Equal(t, 1, builds)
 
 	require.NoError(t, os.WriteFile(filepath.Join(c.Tools, "demo", "go.sum"), []byte("another\n"), 0o644))
-	third, err := c.Get(t.Context(), part, 1, 1)
+	third, err := c.Get(t.Context(), part)
 	require.NoError(t, err)
 	require.NotEqual(t, first, third)
 	require.Equal(t, 2, builds, "a changed go.sum is another content")
@@ -58,12 +58,12 @@ func TestAnInterruptedBuildLeavesNothingThatLooksUsable(t *testing.T) {
 		require.NoFileExists(t, filepath.Join(b.out, "half.old"))
 		return nil
 	})
-	_, err := c.Get(ctx, part, 1, 1)
+	_, err := c.Get(ctx, part)
 	require.ErrorContains(t, err, "run the same command again")
 	// What a killed process would have left as well:
 	require.NoError(t, os.WriteFile(filepath.Join(c.Root, "demo", ".building", "out", "half.old"), nil, 0o644))
 	interrupt = false
-	dir, err := c.Get(t.Context(), part, 1, 1)
+	dir, err := c.Get(t.Context(), part)
 	require.NoError(t, err)
 	require.True(t, complete(dir))
 	require.NoDirExists(t, filepath.Join(c.Root, "demo", ".building"))
@@ -73,18 +73,19 @@ func TestAFailedBuildShowsTheEndOfItsLog(t *testing.T) {
 	c, part := newCache(t, func(ctx context.Context, b *job) error {
 		return b.run(ctx, b.src, nil, "sh", "-c", "echo the compiler says no; exit 3")
 	})
-	_, err := c.Get(t.Context(), part, 1, 1)
+	_, err := c.Get(t.Context(), part)
 	require.ErrorContains(t, err, "building demo from its module failed")
 	require.ErrorContains(t, err, "the compiler says no")
 	require.ErrorContains(t, err, "build.log")
 }
 
-func TestTheFirstFailureIsToldAndStopsTheRest(t *testing.T) {
+func TestTheFirstFailureIsReportedAndStopsTheRest(t *testing.T) {
 	c, good := newCache(t, func(ctx context.Context, _ *job) error {
 		<-ctx.Done() // would go on for ever
 		return ctx.Err()
 	})
-	bad := Part{Name: "bad", Version: "1", Dir: good.Dir, Apart: true, build: func(context.Context, *job) error { return errors.New("no such module") }}
+	bad := good
+	bad.Name, bad.build = "bad", func(context.Context, *job) error { return errors.New("no such module") }
 	_, err := c.GetAll(t.Context(), []Part{good, bad})
 	require.ErrorContains(t, err, "building bad from its module failed: no such module")
 
@@ -94,43 +95,48 @@ func TestTheFirstFailureIsToldAndStopsTheRest(t *testing.T) {
 	require.True(t, complete(built["demo"]))
 }
 
-func TestOnlyPartsThatStandApartAreBuiltBesideOthers(t *testing.T) {
+// The last part links while the first still fetches its modules, but it compiles after the first.
+func TestPartsCompileOneAfterTheOtherInTheirOrder(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 	var mu sync.Mutex
-	running := map[string]bool{}
-	both := make(chan struct{})
+	var order []string
+	lastBegan := make(chan struct{})
+	linking := make(chan struct{})
 	c, first := newCache(t, nil)
-	build := func(name string) func(ctx context.Context, b *job) error {
-		return func(ctx context.Context, _ *job) error {
+	build := func(name string, before, after func()) func(ctx context.Context, b *job) error {
+		return func(ctx context.Context, b *job) error {
+			before()
+			done, err := b.turn(ctx)
+			if err != nil {
+				return err
+			}
 			mu.Lock()
-			running[name] = true
-			if running["first"] && running["second"] {
-				t.Error("two parts that share packages are built at once")
-			}
-			if running["first"] && running["apart"] {
-				close(both)
-			}
+			order = append(order, name)
 			mu.Unlock()
-			if name != "second" {
-				select {
-				case <-both:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			delete(running, name)
+			done()
+			after()
 			return nil
 		}
 	}
-	first.Name, first.build = "first", build("first")
-	second, apart := first, first
-	second.Name, second.build = "second", build("second")
-	apart.Name, apart.build, apart.Apart = "apart", build("apart"), true
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	_, err := c.GetAll(ctx, []Part{first, second, apart})
+	wait := func(ch chan struct{}) func() {
+		return func() {
+			select {
+			case <-ch:
+			case <-ctx.Done():
+				t.Error("two parts that should overlap do not")
+			}
+		}
+	}
+	first.Name, first.build = "first", build("first", wait(lastBegan), wait(linking))
+	cached, last := first, first
+	cached.Name, cached.build = "cached", func(context.Context, *job) error { return nil }
+	last.Name, last.build = "last", build("last", func() { close(lastBegan) }, func() { close(linking) })
+	_, err := c.Get(ctx, cached)
 	require.NoError(t, err)
+	_, err = c.GetAll(ctx, []Part{first, cached, last})
+	require.NoError(t, err)
+	require.Equal(t, []string{"first", "last"}, order)
 }
 
 func TestTwoProcessesDoNotBuildTheSamePartAtOnce(t *testing.T) {
@@ -149,7 +155,7 @@ func TestTwoProcessesDoNotBuildTheSamePartAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	errs := make([]error, 4)
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = c.Get(t.Context(), part, 1, 1) })
+		wg.Go(func() { _, errs[i] = c.Get(t.Context(), part) })
 	}
 	wg.Wait()
 	require.NoError(t, errors.Join(errs...))

@@ -20,17 +20,59 @@ import (
 
 // Images are the names that a platform is given, by role.
 type Images struct {
-	Exporter   string `json:"exporter"`
-	Grafana    string `json:"grafana"`
-	Prometheus string `json:"prometheus"`
-	Relay      string `json:"relay,omitempty"`
-	Robot      string `json:"robot"`
+	Alertmanager string `json:"alertmanager"`
+	Console      string `json:"console"`
+	Exporter     string `json:"exporter"`
+	// Grafana is nil where there is no Grafana.
+	Grafana    *string `json:"grafana"`
+	Prometheus string  `json:"prometheus"`
+	Relay      string  `json:"relay"`
+	Robot      string  `json:"robot"`
 }
 
-// Published are the images that are pulled where Docker Hub answers.
-var Published = Images{
-	Grafana:    "grafana/grafana:13.2.3",
-	Prometheus: "prom/prometheus:v3.16.0",
+// Published are the names of the images that others publish, by role.
+var Published = map[string]string{
+	"alertmanager": "prom/alertmanager:v" + AlertmanagerVersion,
+	"grafana":      "grafana/grafana:13.2.3",
+	"prometheus":   "prom/prometheus:v" + PrometheusVersion,
+}
+
+// A Program is one of our own, each the image of a container.
+type Program struct {
+	// Role is the field of Images, and the repository below lookout/.
+	Role string
+	// Package is its folder in this repository, which holds its Dockerfile.
+	Package string
+}
+
+// Programs are all of our own.
+var Programs = []Program{
+	{"console", "cmd/lookout"},
+	{"exporter", "app/exporter"},
+	{"relay", "app/relay"},
+	{"robot", "app/robot"},
+}
+
+// Set gives a role its image.
+func (i *Images) Set(role, image string) {
+	switch role {
+	case "alertmanager":
+		i.Alertmanager = image
+	case "console":
+		i.Console = image
+	case "exporter":
+		i.Exporter = image
+	case "grafana":
+		i.Grafana = &image
+	case "prometheus":
+		i.Prometheus = image
+	case "relay":
+		i.Relay = image
+	case "robot":
+		i.Robot = image
+	default:
+		panic("no image has the role " + role)
+	}
 }
 
 // caBundles are where distributions keep the certificates that outgoing TLS is checked with.
@@ -63,25 +105,30 @@ func (b ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string,
 	}
 	delete(files, ".complete")
 	files["data"] = contextFile{mode: fs.ModeDir | 0o755}
-	files["log"] = contextFile{mode: fs.ModeDir | 0o755}
 	return b.build(ctx, "lookout/"+p.Name, p.Version, filepath.Join(b.Root, "tools", p.Dir, "Dockerfile"), files)
 }
 
-// FromProgram compiles app/<name> and builds its image.
-func (b ImageBuilder) FromProgram(ctx context.Context, name, version string) (string, error) {
-	stamp := fmt.Sprintf(" -X main.version=%s -X main.revision=%s", version, b.revision(ctx, name))
-	program, err := b.compile(ctx, "app/"+name, stamp)
+// FromProgram compiles one of our own programs and builds its image.
+func (b ImageBuilder) FromProgram(ctx context.Context, p Program, version string) (string, error) {
+	stamp := fmt.Sprintf(" -X main.version=%s -X main.revision=%s", version, b.revision(ctx, p.Package))
+	program, err := b.compile(ctx, p.Package, stamp)
 	if err != nil {
 		return "", err
 	}
-	files := buildContext{name: {from: program, mode: 0o755}, "data": {mode: fs.ModeDir | 0o755}}
-	return b.build(ctx, "lookout/"+name, version, filepath.Join(b.Root, "app", name, "Dockerfile"), files)
+	files := buildContext{filepath.Base(p.Package): {from: program, mode: 0o755}, "data": {mode: fs.ModeDir | 0o755}}
+	return b.build(ctx, "lookout/"+p.Role, version, filepath.Join(b.Root, p.Package, "Dockerfile"), files)
 }
 
-// revision is the last commit that touched a program or what it is built with; other commits must
+// revision is the last commit that touched one of the packages that a program is made of; other commits must
 // not change its image.
-func (b ImageBuilder) revision(ctx context.Context, name string) string {
-	out, err := output(ctx, b.Root, "git", "log", "-1", "--format=%h", "--abbrev=12", "--", "app/"+name, "internal/program", "go.mod")
+func (b ImageBuilder) revision(ctx context.Context, program string) string {
+	dirs, err := output(ctx, b.Root, "go", "list", "-deps",
+		"-f", `{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}`, "./"+program)
+	if err != nil {
+		return "unknown"
+	}
+	args := append([]string{"log", "-1", "--format=%h", "--abbrev=12", "--", "go.mod"}, strings.Fields(dirs)...)
+	out, err := output(ctx, b.Root, "git", args...)
 	if err != nil || out == "" {
 		return "unknown"
 	}
@@ -120,7 +167,7 @@ func (b ImageBuilder) build(ctx context.Context, repository, version, dockerfile
 	files["root/tmp"] = contextFile{mode: fs.ModeDir | fs.ModeSticky | 0o777}
 	files["ca-certificates.crt"] = contextFile{from: bundle, mode: 0o644}
 	files["passwd"] = contextFile{mode: 0o644, data: []byte(
-		"root:x:0:0:root:/:/sbin/nologin\ngrafana:x:472:0:grafana:/usr/share/grafana:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")}
+		"root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")}
 	files["Dockerfile"] = contextFile{from: dockerfile, mode: 0o644}
 	key, err := files.hash()
 	if err != nil {

@@ -19,11 +19,8 @@ type Need struct {
 	For string
 }
 
-var (
-	needCompiler = Need{Programs: []string{"gcc"}, Packages: []string{"gcc", "libc6-dev"}, For: "to compile Grafana's database driver"}
-	// NeedBrowser is for the tests that look at pages.
-	NeedBrowser = Need{Programs: []string{"chromium", "chromium-browser", "google-chrome"}, Packages: []string{"chromium"}, For: "to test pages in a real browser"}
-)
+// NeedBrowser is for the tests that look at pages.
+var NeedBrowser = Need{Programs: []string{"chromium", "chromium-browser", "google-chrome"}, Packages: []string{"chromium"}, For: "to test pages in a real browser"}
 
 // Ensure installs what a need lacks, if it may: as root, on Debian or Ubuntu. Elsewhere the error says
 // what to install.
