@@ -9,6 +9,8 @@ ENV ?= local
 # Where images and providers come from: auto, registry or modules.
 ORIGIN ?= auto
 export ORIGIN
+# A stack next to another one (up, apply), or a new environment (new-env).
+NAME ?=
 # For how long each fuzz target runs, and where they are looked for.
 FUZZTIME ?= 5s
 FUZZPATHS ?= app/relay
@@ -17,7 +19,7 @@ BASE ?= main
 
 # Compiled with the flags of everything that it builds (internal/toolchain.CompileFlags), so that both share Go's build cache.
 TOOLCHAIN := { [ -x .cache/bin/toolchain ] || echo "Compiling what make calls, once …"; } && \
-  CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV)
+  CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV) --name=$(NAME)
 TERRAFORM := .cache/bin/terraform
 # Providers that were built from modules are found through this file; where they are pulled it is absent.
 ifneq ($(wildcard .cache/terraform.rc),)
@@ -27,7 +29,7 @@ endif
 ##@ Everyday
 
 .PHONY: up
-up: ## Bring the environment up and say where everything is (ENV=local)
+up: ## Bring the environment up and show service URLs (ENV=local; NAME=… for a second stack)
 	@$(TOOLCHAIN) up
 
 .PHONY: test
@@ -39,11 +41,11 @@ test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end
 	go test -count=1 -timeout=40m -p=$$(($$(nproc) + 1)) $(GOTESTFLAGS) ./test/... ./...
 
 .PHONY: down
-down: ## Remove every container, network and volume of the environment
+down: ## Remove every container, network and volume of this checkout's stack (ENV=local)
 	@$(TOOLCHAIN) down
 
 .PHONY: status
-status: ## Say where everything is
+status: ## Show service URLs
 	@$(TOOLCHAIN) status
 
 .PHONY: password
@@ -58,19 +60,15 @@ init: ## Get toolchain, images and providers; afterwards plain `terraform apply`
 
 .PHONY: plan
 plan: ## Show what would change
-	@$(TOOLCHAIN) check
-	$(TERRAFORM) -chdir=envs/$(ENV)/platform plan
-	$(TERRAFORM) -chdir=envs/$(ENV)/content plan
+	@$(TOOLCHAIN) plan
 
 .PHONY: apply
 apply: ## Apply what would change; asks first, except in local (YES=1 answers)
 	@$(TOOLCHAIN) apply
 
-.PHONY: destroy
-destroy: ## Destroy what Terraform knows, content first
-	@$(TOOLCHAIN) check
-	$(TERRAFORM) -chdir=envs/$(ENV)/content destroy
-	$(TERRAFORM) -chdir=envs/$(ENV)/platform destroy
+.PHONY: new-env
+new-env: ## Write an environment of its own, with free ports, from envs/staging (NAME=qa)
+	@$(TOOLCHAIN) new-env
 
 .PHONY: lock
 lock: ## Record the checksums of published providers in tools/locks (needs the Terraform registry)

@@ -35,12 +35,15 @@ type cli struct {
 	Env    string `help:"Environment: a folder of envs/." default:"local"`
 	Origin string `help:"Where images and providers come from: auto, registry or modules." default:"auto" env:"ORIGIN"`
 	Repo   string `help:"The repository." default:"." type:"path"`
+	Name   string `help:"up, apply: name of a stack next to another one. new-env: name of the environment."`
 
 	Up       struct{} `cmd:"" help:"Bring an environment up."`
 	Init     struct{} `cmd:"" help:"Get the toolchain and images, and run terraform init in both roots."`
 	TestDeps struct{} `cmd:"" help:"Get what the tests need beside that: a browser."`
 	Check    struct{} `cmd:"" help:"Check the environment's name and the files that it is made of."`
-	Apply    struct{} `cmd:"" help:"Apply both roots."`
+	Plan     struct{} `cmd:"" help:"Show what apply would change."`
+	Apply    struct{} `cmd:"" help:"Apply both roots, with images of what is in the checkout."`
+	NewEnv   struct{} `cmd:"" help:"Write a new environment."`
 	Down     struct{} `cmd:"" help:"Remove an environment."`
 	Status   struct{} `cmd:"" help:"Say where everything is."`
 	Password struct{} `cmd:"" help:"Print the local Grafana's password."`
@@ -58,6 +61,14 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	if !filepath.IsAbs(c.Repo) {
 		return errors.New("the repository's path must be absolute")
 	}
+	if parsed.Command() == "new-env" {
+		dir, err := environment.New(c.Repo, c.Name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "wrote %s: read through its files, copy backend.hcl.example to backend.hcl in both roots, then `make plan ENV=%s`\n", dir, c.Name)
+		return nil
+	}
 	var in io.Reader
 	terminal := toolchain.IsTerminal(stdin)
 	if terminal {
@@ -73,9 +84,19 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
+	if command := parsed.Command(); c.Name != "" && (command == "up" || command == "apply" || command == "init") {
+		if err := env.SetName(ctx, c.Name); err != nil {
+			return err
+		}
+	}
 	switch parsed.Command() {
 	case "up":
 		return env.Up(ctx)
+	case "plan":
+		if err := env.Init(ctx, true); err != nil {
+			return err
+		}
+		return env.Plan(ctx)
 	case "init":
 		return env.Init(ctx, true)
 	case "check":
@@ -83,6 +104,9 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	case "test-deps":
 		return toolchain.Ensure(ctx, env.Progress, toolchain.NeedBrowser)
 	case "apply":
+		if err := env.Init(ctx, true); err != nil {
+			return err
+		}
 		return env.Apply(ctx)
 	case "down":
 		return env.Down(ctx)

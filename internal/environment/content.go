@@ -3,25 +3,167 @@ package environment
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"time"
 )
 
-// adoptContent takes over what an interrupted apply has created in Grafana without recording it:
-// what is taken could not be created again, and in local it is nobody else's. Everything else of the
-// content is written over by its name when it is applied again.
-func (e *Environment) adoptContent(ctx context.Context, plan Plan) (bool, error) {
-	if !e.interrupted || e.Name != Local {
-		return false, nil
+// access says where the content's Grafana is, as far as this program knows: Terraform's provider reads more. ok is
+// false if there is no Grafana.
+func (e *Environment) access(ctx context.Context) (a contentSecrets, ok bool, err error) {
+	urls, err := e.endpoints(ctx)
+	if err != nil {
+		return a, false, err
 	}
-	var secrets contentSecrets
-	if err := e.readVars("content", "secrets", &secrets); err != nil {
+	given := contentSecrets{URL: os.Getenv("GRAFANA_URL"), Auth: os.Getenv("GRAFANA_AUTH")}
+	if given.URL != "" && given.Auth == "" {
+		return a, false, fmt.Errorf("GRAFANA_URL is set to %s but GRAFANA_AUTH is not: set it to a service account's token or user:password", given.URL)
+	}
+	if e.Name == Local {
+		switch {
+		case given.URL != "":
+			return given, true, nil
+		case urls["grafana"] == "":
+			return a, false, nil
+		}
+		if err := e.readVars("content", "secrets", &a); err != nil {
+			return a, false, err
+		}
+		var platform struct {
+			Password string `json:"grafana_admin_password"`
+		}
+		if err := e.readVars("platform", "secrets", &platform); err != nil {
+			return a, false, err
+		}
+		return contentSecrets{URL: urls["grafana"], Auth: "admin:" + platform.Password}, true, nil
+	}
+	set, err := e.contentVariables()
+	if err != nil {
+		return a, false, err
+	}
+	for _, from := range []contentSecrets{set, {os.Getenv("TF_VAR_grafana_url"), os.Getenv("TF_VAR_grafana_auth")}, given, {URL: urls["grafana"]}} {
+		if a.URL == "" {
+			a.URL = from.URL
+		}
+		if a.Auth == "" {
+			a.Auth = from.Auth
+		}
+	}
+	return a, a.URL != "", nil
+}
+
+// contentVariables are the content's variables of contentSecrets, where a *.auto.tfvars.json sets them.
+func (e *Environment) contentVariables() (set contentSecrets, err error) {
+	files, err := filepath.Glob(filepath.Join(e.root("content"), "*.auto.tfvars.json"))
+	if err != nil {
+		return set, err
+	}
+	for _, file := range files {
+		var one contentSecrets
+		if err := e.readVars("content", strings.TrimSuffix(filepath.Base(file), ".auto.tfvars.json"), &one); err != nil {
+			return set, err
+		}
+		if one.URL != "" {
+			set.URL = one.URL
+		}
+		if one.Auth != "" {
+			set.Auth = one.Auth
+		}
+	}
+	return set, nil
+}
+
+// plansGrafana reports whether the platform is to run a Grafana.
+func (e *Environment) plansGrafana() bool {
+	var vars struct {
+		Images map[string]any `json:"images"`
+	}
+	if err := e.readVars("platform", "images", &vars); err != nil {
+		return false
+	}
+	image, _ := vars.Images["grafana"].(string)
+	return image != ""
+}
+
+// contentReady reports whether there is a Grafana to plan the content for, and sees to it that it can be logged in to:
+// local's content is given address and password.
+func (e *Environment) contentReady(ctx context.Context) (bool, error) {
+	a, ok, err := e.access(ctx)
+	if err != nil || !ok {
 		return false, err
 	}
-	g := grafana{client: e.Client, secrets: secrets}
-	adopted := false
+	if e.Name == Local {
+		var written contentSecrets
+		if err := e.readVars("content", "secrets", &written); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+		if written != a {
+			if err := e.writeVars("content", "secrets", 0o600, a); err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, e.login(ctx, a)
+}
+
+// checkLogin tries the credentials of a Grafana that runs already, before anything is planned. One that does not
+// answer is none of its business: the platform's apply may start it.
+func (e *Environment) checkLogin(ctx context.Context) error {
+	a, ok, err := e.access(ctx)
+	if err != nil || !ok {
+		return err
+	}
+	if err := e.login(ctx, a); errors.Is(err, errRefused) {
+		return err
+	}
+	return nil
+}
+
+// errRefused is Grafana refusing credentials.
+var errRefused = errors.New("refuses")
+
+// login asks Grafana one question with the content's credentials. Terraform's provider would ask many at once, and
+// Grafana locks a user out for five minutes after five wrong passwords.
+func (e *Environment) login(ctx context.Context, a contentSecrets) error {
+	if a.URL == "" || a.Auth == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	resp, err := grafana{client: e.Client, secrets: a}.do(ctx, "/api/org")
+	if err != nil {
+		return fmt.Errorf("the Grafana of %s does not answer: %w", e.rootName("content"), err)
+	}
+	resp.Body.Close()
+	user, _, basic := strings.Cut(a.Auth, ":")
+	switch {
+	case resp.StatusCode != http.StatusUnauthorized:
+		return nil
+	case e.Name == Local && os.Getenv("GRAFANA_URL") == "":
+		return fmt.Errorf("Grafana at %s %w the password of %s/secrets.auto.tfvars.json for its user admin, so it was set up with another one: "+
+			"put that one there, or begin with an empty Grafana (make down up); nothing of it was planned", a.URL, errRefused, e.rootName("platform"))
+	case basic:
+		return fmt.Errorf("Grafana at %s %w the password for its user %s: correct GRAFANA_AUTH (or grafana_auth); nothing of it was planned", a.URL, errRefused, user)
+	}
+	return fmt.Errorf("Grafana at %s %w the token: correct GRAFANA_AUTH (or grafana_auth); nothing of it was planned", a.URL, errRefused)
+}
+
+// checkContent looks in Grafana for what a plan is about to create. What an interrupted apply has left there is taken
+// over. Anything else that is there already is not this state's, and creating it a second time would fail half-way, or
+// worse: a second contact point of one name sends every notification twice.
+func (e *Environment) checkContent(ctx context.Context, plan Plan) (replan bool, err error) {
+	a, ok, err := e.access(ctx)
+	if err != nil || !ok || a.Auth == "" {
+		return false, err
+	}
+	g := grafana{client: e.Client, secrets: a, answers: map[string][]byte{}}
+	var problems []string
 	for _, c := range plan.ResourceChanges {
 		find, ok := finders[c.Type]
 		if !ok || !c.creates() || c.Change.Before != nil {
@@ -34,13 +176,29 @@ func (e *Environment) adoptContent(ctx context.Context, plan Plan) (bool, error)
 		if id == "" {
 			continue
 		}
+		if !e.interrupted {
+			problems = append(problems, fmt.Sprintf("the %s %q is in Grafana already and not in this state: take it over with `terraform -chdir=%s import '%s' '%s'`, or remove it in Grafana",
+				words[c.Type], id, e.rootName("content"), c.Address, id))
+			continue
+		}
 		if err := e.run(ctx, "content", "import", "-no-color", "-input=false", "-lock-timeout=120s", c.Address, id); err != nil {
 			return false, err
 		}
 		e.Progress.Note("took over " + c.Address + ", which an interrupted apply had not recorded")
-		adopted = true
+		replan = true
 	}
-	return adopted, nil
+	if len(problems) > 0 {
+		return false, errors.New(strings.Join(problems, "\n") + "\nnothing was changed")
+	}
+	return replan, nil
+}
+
+// words are what people call the types of finders.
+var words = map[string]string{
+	"grafana_folder":        "folder",
+	"grafana_data_source":   "data source",
+	"grafana_contact_point": "contact point",
+	"grafana_rule_group":    "rule group",
 }
 
 // finders look for the object that a planned resource would be, for the types whose creation fails when
@@ -112,20 +270,19 @@ func findRuleGroup(ctx context.Context, g grafana, planned map[string]any) (stri
 	return "", nil
 }
 
-// grafana asks the local environment's Grafana.
+// grafana asks a Grafana.
 type grafana struct {
 	client  *http.Client
 	secrets contentSecrets
+	// answers are those that were had already, by path.
+	answers map[string][]byte
 }
 
 func (g grafana) get(ctx context.Context, path string, v any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(g.secrets.URL, "/")+path, nil)
-	if err != nil {
-		return err
+	if data, ok := g.answers[path]; ok {
+		return json.Unmarshal(data, v)
 	}
-	user, password, _ := strings.Cut(g.secrets.Auth, ":")
-	req.SetBasicAuth(user, password)
-	resp, err := g.client.Do(req)
+	resp, err := g.do(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -133,5 +290,25 @@ func (g grafana) get(ctx context.Context, path string, v any) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("asking Grafana for %s: it answers %s", path, resp.Status)
 	}
-	return json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(v)
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err != nil {
+		return err
+	}
+	if g.answers != nil {
+		g.answers[path] = data
+	}
+	return json.Unmarshal(data, v)
+}
+
+func (g grafana) do(ctx context.Context, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(g.secrets.URL, "/")+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if user, password, basic := strings.Cut(g.secrets.Auth, ":"); basic {
+		req.SetBasicAuth(user, password)
+	} else {
+		req.Header.Set("Authorization", "Bearer "+g.secrets.Auth)
+	}
+	return g.client.Do(req)
 }

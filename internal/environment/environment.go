@@ -100,7 +100,8 @@ func (e *Environment) Up(ctx context.Context) error {
 	return e.Summary(ctx)
 }
 
-// Apply brings both roots up to date: the platform first, since the content lives in its Grafana.
+// Apply brings both roots up to date: the platform first, since the content lives in its Grafana. Without a Grafana
+// there is no content to apply.
 func (e *Environment) Apply(ctx context.Context) error {
 	if err := e.findTerraform(ctx); err != nil {
 		return err
@@ -111,6 +112,12 @@ func (e *Environment) Apply(ctx context.Context) error {
 	}
 	defer release()
 	if err := e.repair(ctx); err != nil {
+		return err
+	}
+	if err := e.takeDownBuiltGrafana(ctx); err != nil {
+		return err
+	}
+	if err := e.checkLogin(ctx); err != nil {
 		return err
 	}
 	// From here on the record is this apply's own.
@@ -124,20 +131,66 @@ func (e *Environment) Apply(ctx context.Context) error {
 	if err := e.awaitHealthy(ctx); err != nil {
 		return err
 	}
-	if err := e.applyRoot(ctx, "content", e.adoptContent); err != nil {
+	ready, err := e.contentReady(ctx)
+	if err != nil {
+		return err
+	}
+	if !ready {
+		e.Progress.Step("Content", noGrafana)
+		return done()
+	}
+	if err := e.applyRoot(ctx, "content", e.checkContent); err != nil {
 		return err
 	}
 	return done()
 }
 
-// Confirmed reports whether a change of an environment may go ahead: always in local, elsewhere when
-// somebody types its name's "yes" or has said so beforehand.
+// noGrafana is why the content root is left out.
+const noGrafana = "skipped, since there is no Grafana: the console shows the dashboards, Prometheus evaluates the alert rules"
+
+// Plan prints what Apply would change.
+func (e *Environment) Plan(ctx context.Context) error {
+	if err := e.findTerraform(ctx); err != nil {
+		return err
+	}
+	if err := e.checkLogin(ctx); err != nil {
+		return err
+	}
+	if err := e.planRoot(ctx, "platform"); err != nil {
+		return err
+	}
+	ready, err := e.contentReady(ctx)
+	if err != nil {
+		return err
+	}
+	if !ready {
+		why := noGrafana
+		if e.plansGrafana() {
+			why = "not planned yet, since its Grafana does not run: `make apply` starts it"
+		}
+		e.Progress.Step("Content", why)
+		return nil
+	}
+	return e.planRoot(ctx, "content")
+}
+
+func (e *Environment) planRoot(ctx context.Context, root string) error {
+	out, err := e.output(ctx, root, "plan", "-no-color", "-input=false", "-lock-timeout=120s")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.Out, "\n%s\n%s\n", e.rootName(root), strings.Trim(out, "\n"))
+	return err
+}
+
+// confirmed reports whether a change of an environment may go ahead: always in local, elsewhere when a person types
+// "yes" or has said so beforehand.
 func (e *Environment) confirmed(what string) error {
 	if e.Name == Local || os.Getenv("YES") == "1" {
 		return nil
 	}
 	if e.In == nil {
-		return fmt.Errorf("%s %s needs a yes, and nobody is at the terminal: set YES=1 if you mean it", what, e.Name)
+		return fmt.Errorf("%s %s needs a yes, and there is no terminal to ask at: set YES=1 if you mean it", what, e.Name)
 	}
 	fmt.Fprintf(e.Out, "%s %s? Only \"yes\" goes on: ", what, e.Name)
 	var answer string

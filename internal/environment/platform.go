@@ -8,52 +8,102 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"lookout/internal/docker"
+	"lookout/internal/stack"
 	"lookout/internal/toolchain"
 )
 
-// checkPlatform refuses a plan that cannot work, before anything is created: a port that somebody
-// else listens on, a container name that is taken.
-func (e *Environment) checkPlatform(ctx context.Context, plan Plan) (bool, error) {
-	held, err := containers(ctx)
+// checkPlatform refuses a plan that cannot work, before anything is created: a name that belongs to another stack, a
+// port that something else listens on. It takes back volumes that were kept, and then asks for a new plan.
+func (e *Environment) checkPlatform(ctx context.Context, plan Plan) (replan bool, err error) {
+	own, err := e.ownership(ctx)
 	if err != nil {
 		return false, err
 	}
+	if replan, err := e.takeBackVolumes(ctx, plan); replan || err != nil {
+		return replan, err
+	}
+	held := map[string]docker.Object{}
+	for _, kind := range docker.Kinds {
+		objects, err := docker.List(ctx, kind)
+		if err != nil {
+			return false, err
+		}
+		for _, o := range objects {
+			held[string(kind)+" "+o.Name] = o
+		}
+	}
+	var foreign []docker.Object
 	var problems []string
 	for _, c := range plan.ResourceChanges {
-		if c.Type != "docker_container" || !c.creates() {
+		kind, ok := kinds[c.Type]
+		if !ok || !c.creates() {
 			continue
 		}
 		name, _ := c.Change.After["name"].(string)
-		before, _ := c.Change.Before["name"].(string)
-		if other, ok := held[name]; ok && name != before {
-			problems = append(problems, fmt.Sprintf("a container named %s exists already (created %s) and is not in this checkout's state: "+
-				"run `make down` where it was started, or remove it with `docker rm -f %s`", name, other.CreatedAt, name))
-			continue
+		if other, ok := held[string(kind)+" "+name]; ok && !own.Owns(other) {
+			foreign = append(foreign, other)
 		}
-		old := map[string]bool{}
-		for _, address := range listenAddresses(c.Change.Before) {
-			old[address] = true
+		if kind == docker.Container {
+			problems = append(problems, e.takenPorts(c, held, own)...)
 		}
-		for _, address := range listenAddresses(c.Change.After) {
-			if old[address] {
-				continue
-			}
-			if err := free(address); err != nil {
-				problems = append(problems, fmt.Sprintf("%s, which %s wants, is in use%s: stop what listens there, or give the environment another port in envs/%s/platform",
-					address, name, holder(address, held), e.Name))
-			}
-		}
+	}
+	if len(foreign) > 0 {
+		problems = []string{e.taken(foreign)}
 	}
 	if len(problems) > 0 {
 		return false, errors.New(strings.Join(problems, "\n") + "\nnothing was changed")
 	}
 	return false, nil
+}
+
+// taken says in one sentence that names which a plan wants belong to something else.
+func (e *Environment) taken(foreign []docker.Object) string {
+	oldest := slices.MinFunc(foreign, func(a, b docker.Object) int { return a.Created.Compare(b.Created) }).Created
+	name := foreign[0].Labels[stack.LabelEnvironment]
+	whose := "did not come from this checkout"
+	if name != "" {
+		whose = "belongs to the stack " + name + " of another checkout"
+	}
+	return fmt.Sprintf("%s exists already (since %s) and %s: run `make down ENV=%s` where it was started (here, it asks about it), or start a second stack with `make up ENV=%s NAME=%s`",
+		describe(foreign), oldest.Local().Format("2006-01-02 15:04"), whose, e.Name, e.Name, e.secondName(name))
+}
+
+// secondName proposes a name for a stack that stands next to another one.
+func (e *Environment) secondName(taken string) string {
+	if taken == "" {
+		taken = "lookout-" + e.Name
+	}
+	return taken + "-2"
+}
+
+func (e *Environment) takenPorts(c ResourceChange, held map[string]docker.Object, own stack.Ownership) (problems []string) {
+	name, _ := c.Change.After["name"].(string)
+	old := map[string]bool{}
+	for _, address := range listenAddresses(c.Change.Before) {
+		old[address] = true
+	}
+	for _, address := range listenAddresses(c.Change.After) {
+		if old[address] {
+			continue
+		}
+		if err := free(address); err != nil {
+			by, mine := holder(address, held, own)
+			if mine {
+				// It goes before the new one comes.
+				continue
+			}
+			problems = append(problems, fmt.Sprintf("%s, which %s wants, is in use%s: stop what listens there, or give the environment another port in envs/%s/platform",
+				address, name, by, e.Name))
+		}
+	}
+	return problems
 }
 
 // listenAddresses are the host's addresses that a planned container publishes.
@@ -80,39 +130,18 @@ func free(address string) error {
 	return l.Close()
 }
 
-// holder names the container that publishes an address, if it is one.
-func holder(address string, held map[string]container) string {
+// holder names the container that publishes an address, if it is one, and says whether it is the stack's own.
+func holder(address string, held map[string]docker.Object, own stack.Ownership) (by string, mine bool) {
 	_, port, _ := net.SplitHostPort(address)
-	for name, c := range held {
-		if strings.Contains(c.Ports, ":"+port+"->") {
-			return " by the container " + name
+	for _, o := range held {
+		if slices.Contains(o.Ports, port) {
+			return " by the " + o.String(), own.Owns(o)
 		}
 	}
-	return ""
+	return "", false
 }
 
-type container struct {
-	ID, Names, Ports, CreatedAt string
-}
-
-func containers(ctx context.Context) (map[string]container, error) {
-	out, err := exec.CommandContext(ctx, "docker", "ps", "--all", "--no-trunc", "--format", "{{json .}}").Output()
-	if err != nil {
-		return nil, fmt.Errorf("the Docker Engine does not list its containers: %w", err)
-	}
-	held := map[string]container{}
-	for line := range strings.Lines(string(out)) {
-		var c container
-		if err := json.Unmarshal([]byte(line), &c); err != nil {
-			return nil, err
-		}
-		held[c.Names] = c
-	}
-	return held, nil
-}
-
-// begin records that an apply has started; done that it came to its end. What an interrupted one has
-// left in the engine without recording it in the state is found by that record.
+// begin records that an apply has started; done that it came to its end.
 func (e *Environment) begin() (done func() error, err error) {
 	file := e.cache("apply", e.Name)
 	if !exists(file) {
@@ -123,75 +152,47 @@ func (e *Environment) begin() (done func() error, err error) {
 	return func() error { return os.Remove(file) }, nil
 }
 
-// began returns when the apply started that was interrupted, if one was.
-func (e *Environment) began() (time.Time, bool) {
-	data, err := os.ReadFile(e.cache("apply", e.Name))
-	if err != nil {
-		return time.Time{}, false
-	}
-	at, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(data)))
-	return at, err == nil
-}
-
-// repair undoes the half-done parts of an interrupted apply: a state file that was cut off while it
-// was written, and containers and networks that were created but not recorded. It touches nothing
-// that is older than that apply, nor any volume.
+// repair undoes the half-done parts of an interrupted apply: a state file that was cut off while it was written, and
+// containers and networks that carry the stack's identity but are in no state. It touches no volume.
 func (e *Environment) repair(ctx context.Context) error {
 	for _, root := range []string{"platform", "content"} {
 		if err := e.restoreState(root); err != nil {
 			return err
 		}
 	}
-	since, interrupted := e.began()
-	e.interrupted = interrupted
-	if !interrupted {
+	e.interrupted = exists(e.cache("apply", e.Name))
+	if !e.interrupted && e.remoteState("platform") {
+		// What no state has yet may be in the hands of another machine's apply.
 		return nil
 	}
-	name, err := e.stackName()
+	own, err := e.ownership(ctx)
 	if err != nil {
 		return err
 	}
-	known, err := e.recordedIDs(ctx)
+	leftover, err := e.leftover(ctx, own)
 	if err != nil {
 		return err
 	}
-	// The engine's clock is this machine's; a second covers its coarser stamps.
-	since = since.Add(-time.Second)
-	for _, kind := range []string{"container", "network"} {
-		ids, err := createdSince(ctx, kind, name, since)
-		if err != nil {
+	for _, o := range leftover {
+		if o.Kind == docker.Volume {
+			continue
+		}
+		if err := docker.Remove(ctx, o); err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if known[id] {
-				continue
-			}
-			args := []string{kind, "rm", id}
-			if kind == "container" {
-				args = []string{"container", "rm", "--force", id}
-			}
-			if out, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput(); err != nil {
-				return fmt.Errorf("removing the %s that an interrupted apply has left: %w: %s", kind, err, strings.TrimSpace(string(out)))
-			}
-			e.Progress.Note("removed a " + kind + " that an interrupted apply had not recorded: " + id[:12])
-		}
+		e.Progress.Note("removed the " + o.String() + ", which an interrupted apply had not recorded")
 	}
 	return nil
 }
 
-// stackName is the prefix of everything that the environment creates in the engine.
-func (e *Environment) stackName() (string, error) {
-	var vars struct {
-		Name string `json:"name"`
+// leftover are the stack's own objects that no state knows.
+func (e *Environment) leftover(ctx context.Context, own stack.Ownership) ([]docker.Object, error) {
+	objects, err := docker.ListAll(ctx, "label="+stack.LabelStack)
+	if err != nil {
+		return nil, err
 	}
-	err := e.readVars("platform", "name", &vars)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	if vars.Name != "" {
-		return vars.Name, nil
-	}
-	return "lookout-" + e.Name, nil
+	mine, _ := own.Sort(objects)
+	return slices.DeleteFunc(mine, func(o docker.Object) bool { return own.Recorded[o.ID] }), nil
 }
 
 // restoreState puts Terraform's own backup back if the state file is not JSON any more.
@@ -212,73 +213,11 @@ func (e *Environment) restoreState(root string) error {
 		if len(strings.TrimSpace(string(data))) == 0 {
 			return os.Remove(file)
 		}
-		return fmt.Errorf("%s is damaged and there is no sound backup beside it: put a copy back, or move it away and run `make down` first", file)
+		return fmt.Errorf("%s is damaged and there is no sound backup next to it: put a copy back, or move it away and run `make down` first", file)
 	}
 	if err := os.Rename(file, file+".damaged"); err != nil {
 		return err
 	}
 	e.Progress.Note(file + " was cut off by an interruption: its backup is used, the old one is kept as .damaged")
 	return toolchain.WriteFile(file, backup, 0o600)
-}
-
-// recordedIDs are the ids of all that the platform's state knows.
-func (e *Environment) recordedIDs(ctx context.Context) (map[string]bool, error) {
-	var state struct {
-		Resources []struct {
-			Instances []struct {
-				Attributes map[string]any `json:"attributes"`
-			} `json:"instances"`
-		} `json:"resources"`
-	}
-	ids := map[string]bool{}
-	cmd := e.command(ctx, "platform", "state", "pull")
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("reading the state of envs/%s/platform: %w", e.Name, err)
-	}
-	if len(strings.TrimSpace(string(out))) == 0 {
-		return ids, nil
-	}
-	if err := json.Unmarshal(out, &state); err != nil {
-		return nil, err
-	}
-	for _, r := range state.Resources {
-		for _, i := range r.Instances {
-			if id, ok := i.Attributes["id"].(string); ok {
-				ids[id] = true
-			}
-		}
-	}
-	return ids, nil
-}
-
-func createdSince(ctx context.Context, kind, prefix string, since time.Time) ([]string, error) {
-	list := []string{kind, "ls", "--no-trunc", "--quiet", "--filter", "name=" + prefix}
-	if kind == "container" {
-		list = append(list, "--all")
-	}
-	out, err := exec.CommandContext(ctx, "docker", list...).Output()
-	if err != nil {
-		return nil, fmt.Errorf("listing %ss: %w", kind, err)
-	}
-	var found []string
-	for _, id := range strings.Fields(string(out)) {
-		// A container may go while it is being looked at.
-		detail, err := exec.CommandContext(ctx, "docker", kind, "inspect", id).Output()
-		if err != nil {
-			continue
-		}
-		var object []struct {
-			Name    string
-			Created time.Time
-		}
-		if err := json.Unmarshal(detail, &object); err != nil || len(object) != 1 {
-			return nil, fmt.Errorf("inspecting the %s %s: %w", kind, id, err)
-		}
-		name := strings.TrimPrefix(object[0].Name, "/")
-		if (name == prefix || strings.HasPrefix(name, prefix+"-")) && object[0].Created.After(since) {
-			found = append(found, id)
-		}
-	}
-	return found, nil
 }

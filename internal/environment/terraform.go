@@ -30,37 +30,59 @@ func (e *Environment) command(ctx context.Context, root string, args ...string) 
 	return cmd
 }
 
-// run calls Terraform with its words in the root's log, and shows those of an error.
+// rootName is a root's folder within the repository.
+func (e *Environment) rootName(root string) string { return "envs/" + e.Name + "/" + root }
+
+// run calls Terraform with its words in the root's log. Of an error it returns what a person has to know, which is in
+// the first lines; what Terraform quotes around it is in the log.
 func (e *Environment) run(ctx context.Context, root string, args ...string) error {
+	_, err := e.output(ctx, root, args...)
+	return err
+}
+
+// output is run that returns what Terraform prints.
+func (e *Environment) output(ctx context.Context, root string, args ...string) (string, error) {
 	path := e.logPath(root)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
+		return "", err
 	}
 	log, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer log.Close()
 	fmt.Fprintf(log, "\n%s terraform %s\n", time.Now().Format(time.RFC3339), strings.Join(args, " "))
 	cmd := e.command(ctx, root, args...)
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(log, &stdout), io.MultiWriter(log, &stderr)
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(log, &stdout, &identityWatch{e: e}), io.MultiWriter(log, &stderr)
 	err = cmd.Run()
 	if err == nil {
-		return nil
+		return stdout.String(), nil
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted while %s of envs/%s/%s ran; run the same command again to go on", args[0], e.Name, root)
+		return "", fmt.Errorf("interrupted while %s of %s ran; run the same command again to go on", args[0], e.rootName(root))
 	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 2 && args[0] == "plan" {
-		return errChanges
+	if errors.As(err, &exit) {
+		if exit.ExitCode() == 2 && args[0] == "plan" {
+			return stdout.String(), errChanges
+		}
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return "", fmt.Errorf("terraform %s of %s was killed (%s): run the same command again to go on", args[0], e.rootName(root), status.Signal())
+		}
 	}
-	words := strings.TrimSpace(stderr.String())
+	words := sentences(e.rootName(root), stderr.String())
 	if words == "" {
 		words = strings.TrimSpace(stdout.String())
 	}
-	return fmt.Errorf("terraform %s of envs/%s/%s failed:\n%s\nthe whole log: %s", args[0], e.Name, root, words, path)
+	if words == "" {
+		words = err.Error()
+	}
+	ended := "nothing was changed"
+	if args[0] != "plan" && args[0] != "init" {
+		ended = "the same command goes on from there"
+	}
+	return "", fmt.Errorf("%s\nterraform %s of %s stopped there; %s; its whole log: %s", words, args[0], e.rootName(root), ended, path)
 }
 
 // errChanges is `terraform plan -detailed-exitcode` saying that there is something to do.
@@ -73,7 +95,7 @@ func (e *Environment) query(ctx context.Context, v any, root string, args ...str
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("terraform %s in envs/%s/%s: %w\n%s", args[0], e.Name, root, err, strings.TrimSpace(stderr.String()))
+		return fmt.Errorf("%s\nterraform %s of %s failed: %w", sentences(e.rootName(root), stderr.String()), args[0], e.rootName(root), err)
 	}
 	return json.Unmarshal(out, v)
 }
