@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
+	"lookout/internal/source"
 )
 
 type checkCmd struct {
@@ -42,13 +42,13 @@ type checked struct {
 
 func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	if len(c.Metrics) == 0 && c.Prometheus == "" {
-		return errors.New("check against what? Give --metrics FILE|URL or --prometheus URL")
+		return errors.New("nothing to check against: pass --metrics FILE|URL or --prometheus URL")
 	}
 	cfg, err := loadConfig(c.Config)
 	if err != nil {
 		return err
 	}
-	files, err := sources(c.Paths)
+	files, err := a.sources(c.Paths)
 	if err != nil {
 		return err
 	}
@@ -103,9 +103,9 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	// Rules come first: what they record, dashboards may use.
-	var rules, boards []source
+	var rules, boards []source.File
 	for _, f := range files {
-		if strings.EqualFold(filepath.Ext(f.name), ".json") {
+		if f.Name == source.StdinName || source.JSON(f.Name, nil) {
 			boards = append(boards, f)
 		} else {
 			rules = append(rules, f)
@@ -113,7 +113,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	}
 	var waiting []checked
 	var recorded []string
-	passedOver, err := visit(rules, visitor{rules: func(file string, data []byte, rules []*queries.Rule) {
+	skipped, err := visit(ctx, rules, visitor{broken: linter.Unreadable, rules: func(file string, data []byte, rules []*queries.Rule) {
 		if c.Lint {
 			lintRules(linter, file, data, rules)
 		}
@@ -154,9 +154,9 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 	}
-	var wrong []error
-	passed, err := visit(boards, visitor{
-		keep: checker == nil,
+	passed, err := visit(ctx, boards, visitor{
+		keep:   checker == nil,
+		broken: linter.Unreadable,
 		dashboard: func(d *dashboard.Dashboard) {
 			item := checked{d, queries.Of(d, parser)}
 			result.Summary.Dashboards++
@@ -175,19 +175,12 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 				check(item)
 			}
 		},
-		broken: func(e *dashboard.SyntaxError) {
-			if c.Lint {
-				linter.Broken(e)
-			} else {
-				wrong = append(wrong, e)
-			}
-		},
 	})
-	if err = errors.Join(append(wrong, err)...); err != nil {
+	if err != nil {
 		return err
 	}
-	result.PassedOver = passedOver + passed
-	if result.Summary.Dashboards == 0 && result.PassedOver == len(files) {
+	result.Skipped = append(skipped, passed...)
+	if result.Summary.Dashboards == 0 && len(result.Skipped) == len(files) {
 		a.note("there is no dashboard and no rule file in %s", strings.Join(c.Paths, ", "))
 	}
 	if checker == nil {
@@ -195,7 +188,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 	}
-	if c.Lint {
+	{ // without --lint it holds the files that could not be read
 		l := linter.Result()
 		result.Findings = append(result.Findings, l.Findings...)
 		result.Silenced += l.Silenced

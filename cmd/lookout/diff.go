@@ -42,8 +42,11 @@ func (c *diffCmd) Run(ctx context.Context, a *app) error {
 	for _, v := range pairs {
 		pair, err := v.load()
 		if errors.Is(err, dashboard.ErrNotDashboard) || errors.Is(err, diff.ErrNotRules) {
-			if v.explicit {
+			if v.explicit && errors.Is(err, diff.ErrNotRules) {
 				return fmt.Errorf("%s: %w", v.name(), err)
+			}
+			if v.explicit {
+				return err
 			}
 			continue
 		}

@@ -9,19 +9,30 @@ import (
 	"path/filepath"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/source"
 )
 
 type fmtCmd struct {
 	Check bool     `help:"Write nothing; name the files that are not in canonical form and exit 1 if there are any."`
-	Paths []string `arg:"" name:"path" help:"Dashboard files, or directories that are walked for them."`
+	Paths []string `arg:"" name:"path" help:"Dashboard files, directories that are walked for them, or - for stdin, which is written to stdout."`
 }
 
-func (c *fmtCmd) Run(_ context.Context, a *app) error {
+func (c *fmtCmd) Run(ctx context.Context, a *app) error {
 	var changed, seen int
 	var failed []error
-	passedOver, err := dashboards(c.Paths, func(d *dashboard.Dashboard) error {
+	skipped, err := a.dashboards(ctx, c.Paths, func(d *dashboard.Dashboard) error {
 		seen++
 		out := d.Canonical()
+		if d.File() == source.StdinName {
+			if string(out) != d.Doc.Source {
+				changed++
+			}
+			if c.Check {
+				return nil
+			}
+			_, err := a.stdout.Write(out)
+			return err
+		}
 		old, err := os.ReadFile(d.File())
 		if err != nil {
 			return err
@@ -35,26 +46,25 @@ func (c *fmtCmd) Run(_ context.Context, a *app) error {
 			return nil
 		}
 		return replaceFile(d.File(), out)
-	}, func(e *dashboard.SyntaxError) error {
-		// One broken file must not keep the others from being formatted.
-		failed = append(failed, e)
-		return nil
-	})
-	if err = errors.Join(append(failed, err)...); err != nil {
-		return err
-	}
+	}, func(e error) { failed = append(failed, e) }) // one broken file must not keep the others from being formatted
 	verb := "formatted"
 	if c.Check {
 		verb = "not in canonical form"
 	}
-	a.note("%d of %s %s, %s passed over", changed, count(seen, "dashboard"), verb, count(passedOver, "other JSON file"))
+	if err == nil {
+		a.noteSkips(skipped)
+		a.note("%d of %s %s, %s passed over", changed, count(seen, "dashboard"), verb, count(len(skipped), "other JSON file"))
+	}
+	if err = errors.Join(append(failed, err)...); err != nil {
+		return err
+	}
 	if c.Check && changed > 0 {
 		return errFindings
 	}
 	return nil
 }
 
-// replaceFile writes beside the file and renames, so that an interrupted run leaves the old or the new content and nothing in between. A symbolic link stays one.
+// replaceFile writes next to the file and renames, so that an interrupted run leaves the old or the new content and nothing in between. A symbolic link stays one.
 func replaceFile(path string, data []byte) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {

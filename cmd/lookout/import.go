@@ -34,7 +34,7 @@ type importCmd struct {
 }
 
 func (c *importCmd) Run(ctx context.Context, a *app) error {
-	lockFile := filepath.Join(c.Dir, "lock.json")
+	lockFile := filepath.Join(c.Dir, catalog.LockName)
 	lock, err := catalog.ReadLock(lockFile)
 	if err != nil {
 		return err

@@ -1,68 +1,42 @@
 package main
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"path"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/mattn/go-isatty"
 
+	"lookout/internal/catalog"
 	"lookout/internal/dashboard"
 	"lookout/internal/lint"
 	"lookout/internal/queries"
+	"lookout/internal/source"
 )
 
-// source is one file that lint and check look at: from the disk or out of a commit.
-type source struct {
-	name string
-	// read may use the buffer, if it is large enough.
-	read func(buf []byte) ([]byte, error)
-}
-
 // sources lists the JSON and YAML files under the paths.
-func sources(paths []string) ([]source, error) {
-	found, err := dashboard.FindExt(paths, ".json", ".yaml", ".yml")
-	if err != nil {
-		return nil, err
-	}
-	var out []source
-	for _, f := range found.Files {
-		out = append(out, source{filepath.ToSlash(f), func(buf []byte) ([]byte, error) { return readFile(f, buf) }})
-	}
-	return out, nil
+func (a *app) sources(paths []string) ([]source.File, error) {
+	return a.list(paths, ".json", ".yaml", ".yml")
 }
 
-// readFile is os.ReadFile into a buffer.
-func readFile(name string, buf []byte) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b := bytes.NewBuffer(buf[:0])
-	if info, err := f.Stat(); err == nil && info.Size() < 1<<30 {
-		b.Grow(int(info.Size()) + bytes.MinRead)
-	}
-	_, err = b.ReadFrom(f)
-	return b.Bytes(), err
-}
-
-// visitor is told what the files hold, one at a time so that only one is in memory.
+// visitor is given what the files hold, one at a time so that only one is in memory.
 type visitor struct {
 	dashboard func(*dashboard.Dashboard)
 	rules     func(file string, data []byte, rules []*queries.Rule)
 	// keep means that dashboards are held on to after dashboard returns; otherwise the next one is read into their memory.
 	keep bool
-	// broken is told about JSON that does not parse. YAML that does not is left to those whose it is: Helm templates are no rule files.
-	broken func(*dashboard.SyntaxError)
+	// broken is given what must be readable and is not: the rule of the finding, the place, and what is wrong.
+	broken func(rule string, at dashboard.Position, msg string)
 }
 
-// visit reads the sources and returns how many held something else.
-func visit(files []source, v visitor) (passedOver int, err error) {
+// visit reads the files and returns those that hold something else.
+func visit(ctx context.Context, files []source.File, v visitor) (skipped []source.Skip, err error) {
 	var reader dashboard.Reader
 	load := reader.Load
 	if v.keep {
@@ -70,35 +44,67 @@ func visit(files []source, v visitor) (passedOver int, err error) {
 	}
 	var buf []byte
 	for _, f := range files {
-		data, err := f.read(buf)
+		if err := ctx.Err(); err != nil {
+			return skipped, err
+		}
+		data, err := f.Read(buf)
 		if err != nil {
-			return passedOver, err
+			if errors.Is(err, context.Canceled) {
+				return skipped, err
+			}
+			v.broken(lint.UnreadableID, dashboard.Position{File: f.Name, Line: 1, Column: 1}, err.Error())
+			continue
 		}
 		buf = data
-		if strings.EqualFold(filepath.Ext(f.name), ".json") {
-			d, err := load(f.name, data)
-			var syntax *dashboard.SyntaxError
+		if source.JSON(f.Name, data) {
+			d, err := load(f.Name, data)
+			at, msg, _ := dashboard.Problem(err)
 			switch {
 			case err == nil:
 				v.dashboard(d)
-			case errors.As(err, &syntax):
-				v.broken(syntax)
-			case errors.Is(err, dashboard.ErrNotDashboard):
-				passedOver++
+			case !errors.Is(err, dashboard.ErrNotDashboard):
+				v.broken(lint.JSONSyntaxID, at, msg)
+			case f.Must && !isLock(f.Name, data):
+				v.broken(lint.UnreadableID, at, msg)
 			default:
-				return passedOver, fmt.Errorf("%s: %w", f.name, err)
+				skipped = append(skipped, skip(f, err))
 			}
 			continue
 		}
 		// Unit tests of rules have groups too, but no rules in them.
-		rules, ok, err := queries.ReadRules(f.name, data)
-		if err != nil || !ok {
-			passedOver++
-			continue
+		rules, ok, err := queries.ReadRules(f.Name, data)
+		switch {
+		case err != nil && f.Must:
+			at, msg := yamlProblem(f.Name, err)
+			v.broken(lint.YAMLSyntaxID, at, msg)
+		case err != nil:
+			_, msg := yamlProblem(f.Name, err)
+			skipped = append(skipped, source.Skip{File: f.Name, Reason: msg})
+		case !ok:
+			skipped = append(skipped, source.Skip{File: f.Name, Reason: "no alert rules in it"})
+		default:
+			v.rules(f.Name, data, rules)
 		}
-		v.rules(f.name, data, rules)
 	}
-	return passedOver, nil
+	return skipped, nil
+}
+
+// isLock recognises the file in which import keeps what it brought in: it lies among the dashboards.
+func isLock(name string, data []byte) bool {
+	return path.Base(name) == catalog.LockName && catalog.IsLock(data)
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+)`)
+
+// yamlProblem takes the place out of an error of the YAML reader, which writes it as "line 3:".
+func yamlProblem(file string, err error) (dashboard.Position, string) {
+	msg := strings.TrimPrefix(strings.TrimPrefix(err.Error(), file+": "), "yaml: ")
+	at := dashboard.Position{File: file, Line: 1, Column: 1}
+	if m := yamlLine.FindStringSubmatch(msg); m != nil {
+		at.Line, _ = strconv.Atoi(m[1])
+		msg = strings.TrimPrefix(msg, m[0]+": ")
+	}
+	return at, msg
 }
 
 // loadConfig reads the configuration: the named file, or .lookout.yaml in the working directory if it is there.

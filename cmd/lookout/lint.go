@@ -12,6 +12,7 @@ import (
 	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
+	"lookout/internal/source"
 )
 
 type lintCmd struct {
@@ -31,18 +32,18 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 		return nil
 	}
 	if len(c.Paths) == 0 {
-		return errors.New("lint what? Name dashboard files or directories")
+		return errors.New("no paths given; name dashboards, rule files or directories, or - for stdin")
 	}
 	cfg, err := loadConfig(c.Config)
 	if err != nil {
 		return err
 	}
-	files, err := sources(c.Paths)
+	files, err := a.sources(c.Paths)
 	if err != nil {
 		return err
 	}
 	parser := promql.NewParser()
-	result, err := lintAll(files, cfg, parser)
+	result, err := lintAll(ctx, files, cfg, parser)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,9 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	if err := result.Write(a.stdout, c.Format, a.colored(a.stdout)); err != nil {
 		return err
 	}
-	if c.Format == "json" || c.Format == "sarif" {
+	if c.Format != "json" && c.Format != "sarif" {
+		a.noteSkips(result.Skipped)
+	} else {
 		a.note("%s", result.Line())
 	}
 	if len(result.Findings) > 0 {
@@ -70,18 +73,18 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-func lintAll(files []source, cfg lint.Config, parser *promql.Parser) (lint.Result, error) {
+func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *promql.Parser) (lint.Result, error) {
 	l := lint.New(cfg, parser)
-	passedOver, err := visit(files, visitor{
+	skipped, err := visit(ctx, files, visitor{
 		dashboard: func(d *dashboard.Dashboard) { l.Dashboard(d, nil) },
-		broken:    l.Broken,
+		broken:    l.Unreadable,
 		rules:     func(file string, data []byte, rules []*queries.Rule) { lintRules(l, file, data, rules) },
 	})
 	if err != nil {
 		return lint.Result{}, err
 	}
 	result := l.Result()
-	result.PassedOver = passedOver
+	result.Skipped = skipped
 	return result, nil
 }
 
@@ -121,22 +124,22 @@ func refused(qs []*queries.Query, line int) bool {
 
 // dropOld leaves only the findings that the revision did not have. A finding is the same if rule, file, dashboard, panel and message are; lines move with every
 // edit. Of equal findings as many are old as there were before.
-func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []source, cfg lint.Config, parser *promql.Parser) error {
+func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []source.File, cfg lint.Config, parser *promql.Parser) error {
 	base, err := atRevision(ctx, c.NewSince, files)
 	if err != nil {
 		return err
 	}
-	old, err := lintAll(base, cfg, parser)
+	old, err := lintAll(ctx, base, cfg, parser)
 	if err != nil {
 		return fmt.Errorf("at %s: %w", c.NewSince, err)
 	}
 	movedTo := map[string]string{} // title of a dashboard → its file now, if it is a new one
 	was, is := map[string]bool{}, map[string]bool{}
 	for _, f := range base {
-		was[f.name] = true
+		was[f.Name] = true
 	}
 	for _, f := range files {
-		is[f.name] = true
+		is[f.Name] = true
 	}
 	for _, f := range result.Findings {
 		if f.Dashboard != "" && !was[f.File] {

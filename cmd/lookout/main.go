@@ -2,7 +2,7 @@
 // them and moves them in and out of Grafana. It works offline on files; with a Prometheus or a Grafana it does more.
 //
 // The command line is a contract: results go to stdout, diagnostics to stderr, and the exit code is 0 if all is clean, 1 if there are findings or
-// changes, 2 if the command could not run.
+// changes, 2 if the command could not run, 130 if it was interrupted.
 package main
 
 import (
@@ -26,14 +26,48 @@ func main() {
 	debug.SetGCPercent(1600)
 	debug.SetMemoryLimit(160 << 20)
 	program.Main(func(ctx context.Context) int {
-		return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+		return within(ctx, graceOf(os.Args[1:]), os.Stderr, func() int {
+			return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+		})
 	})
+}
+
+// within runs a command and leaves it behind if it has not ended some time after it was interrupted: it may be in the middle of one large file. Files are
+// replaced by renaming, so none is left half written.
+func within(ctx context.Context, grace time.Duration, stderr io.Writer, command func() int) int {
+	done := make(chan int, 1)
+	go func() { done <- command() }()
+	select {
+	case code := <-done:
+		return code
+	case <-ctx.Done():
+	}
+	if grace == 0 {
+		return <-done
+	}
+	select {
+	case code := <-done:
+		return code
+	case <-time.After(grace):
+		fmt.Fprintln(stderr, "lookout: interrupted")
+		return exitInterrupted
+	}
+}
+
+// graceOf is how long a command may take to end after an interrupt; 0 leaves it to the command, as a server's open requests want it.
+func graceOf(args []string) time.Duration {
+	if len(args) > 0 && args[0] == "serve" {
+		return 0
+	}
+	return 500 * time.Millisecond
 }
 
 const (
 	exitClean    = 0
 	exitFindings = 1
 	exitFailed   = 2
+	// exitInterrupted is what shells give a program that Ctrl-C ended.
+	exitInterrupted = 130
 )
 
 // errFindings is returned by a command that ran well and found something: exit code 1, nothing on stderr.
@@ -68,7 +102,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var commands commands
 	parser, err := kong.New(&commands,
 		kong.Name("lookout"),
-		kong.Description("Reviews Grafana dashboards and alert rules. Exit code: 0 clean, 1 findings or changes, 2 could not run."),
+		kong.Description("Reviews Grafana dashboards and alert rules. Exit code: 0 clean, 1 findings or changes, 2 could not run, 130 interrupted."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(c int) { panic(exitCode(c)) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -91,7 +125,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitFindings
 	case ctx.Err() != nil:
 		fmt.Fprintln(stderr, "lookout: interrupted")
-		return exitFailed
+		return exitInterrupted
 	default:
 		fmt.Fprintf(stderr, "lookout: %v\n", err)
 		return exitFailed

@@ -17,6 +17,7 @@ import (
 
 	"lookout/internal/dashboard"
 	"lookout/internal/render"
+	"lookout/internal/source"
 )
 
 type renderCmd struct {
@@ -47,15 +48,21 @@ func (c *renderCmd) Run(ctx context.Context, a *app) error {
 	}
 	// The names first, since they decide where pictures go; the dashboards again one by one, so that a thousand of them fit in memory.
 	var files []string
-	passedOver, err := dashboards(c.Paths, func(d *dashboard.Dashboard) error {
+	var failed []error
+	var fromStdin *dashboard.Dashboard
+	skipped, err := a.dashboards(ctx, c.Paths, func(d *dashboard.Dashboard) error {
 		files = append(files, d.File())
+		if d.File() == source.StdinName {
+			fromStdin = d
+		}
 		return nil
-	}, nil)
-	if err != nil {
+	}, func(err error) { failed = append(failed, err) })
+	if err = errors.Join(append(failed, err)...); err != nil {
 		return err
 	}
+	a.noteSkips(skipped)
 	if len(files) == 0 {
-		return fmt.Errorf("no dashboard in %s (%s passed over)", strings.Join(c.Paths, ", "), count(passedOver, "other JSON file"))
+		return fmt.Errorf("no dashboard in %s (%s passed over)", strings.Join(c.Paths, ", "), count(len(skipped), "other JSON file"))
 	}
 	targets, err := c.targets(files)
 	if err != nil {
@@ -63,7 +70,13 @@ func (c *renderCmd) Run(ctx context.Context, a *app) error {
 	}
 	var panels, placeholders, queries, problems int
 	for i, file := range files {
-		loaded := dashboard.LoadFile(file)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		loaded := dashboard.Loaded{Dashboard: fromStdin}
+		if file != source.StdinName {
+			loaded = dashboard.LoadFile(file)
+		}
 		if loaded.Err != nil {
 			return fmt.Errorf("%s: %w", file, loaded.Err)
 		}
@@ -193,15 +206,19 @@ func (c *renderCmd) targets(files []string) ([]string, error) {
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return nil, err
 	}
-	from := map[string]string{}
+	from := map[string]bool{}
 	var out []string
 	for _, file := range files {
 		base := filepath.Base(file)
 		target := filepath.Join(c.Out, strings.TrimSuffix(base, filepath.Ext(base))+"."+c.Format)
-		if other, taken := from[target]; taken {
-			return nil, fmt.Errorf("%s and %s would both be drawn to %s; draw them into two directories", other, file, target)
+		if from[target] { // the same name in two directories: the path becomes part of it
+			flat := strings.NewReplacer("/", "-", "\\", "-", "..", "").Replace(strings.TrimSuffix(file, filepath.Ext(file)))
+			target = filepath.Join(c.Out, strings.TrimLeft(flat, "-.")+"."+c.Format)
+			for i := 2; from[target]; i++ {
+				target = filepath.Join(c.Out, fmt.Sprintf("%s-%d.%s", strings.TrimLeft(flat, "-."), i, c.Format))
+			}
 		}
-		from[target] = file
+		from[target] = true
 		out = append(out, target)
 	}
 	return out, nil

@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"lookout/internal/source"
 )
 
 // atRevision gives the files as they were in a commit, under the names they have now. Those that did not change since are read from the disk; those that are
 // no more are there too, under their path from the top of the repository.
-func atRevision(ctx context.Context, rev string, files []source) (base []source, err error) {
+func atRevision(ctx context.Context, rev string, files []source.File) (base []source.File, err error) {
 	if strings.HasPrefix(rev, "-") {
 		return nil, fmt.Errorf("%q is no revision", rev)
 	}
@@ -33,7 +35,7 @@ func atRevision(ctx context.Context, rev string, files []source) (base []source,
 		return func([]byte) ([]byte, error) { return git(ctx, "show", rev+":"+name) }
 	}
 	for _, f := range files {
-		abs, err := filepath.Abs(f.name)
+		abs, err := filepath.Abs(f.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -42,21 +44,21 @@ func atRevision(ctx context.Context, rev string, files []source) (base []source,
 		}
 		name, err := filepath.Rel(top, abs)
 		if err != nil || strings.HasPrefix(name, "..") {
-			return nil, fmt.Errorf("%s is not in the repository %s, so nothing is known about it at %s", f.name, top, rev)
+			return nil, fmt.Errorf("%s is not in the repository %s, so nothing is known about it at %s", f.Name, top, rev)
 		}
 		was, ok := changed[filepath.ToSlash(name)]
 		switch {
 		case !ok:
 			base = append(base, f)
 		case was != "":
-			base = append(base, source{f.name, show(was)})
+			base = append(base, source.File{Name: f.Name, Must: f.Must, Named: f.Named, Read: show(was)})
 		}
 	}
 	// What was deleted may have been moved and changed so much that git sees no rename.
 	for _, name := range gone {
 		switch strings.ToLower(filepath.Ext(name)) {
 		case ".json", ".yaml", ".yml":
-			base = append(base, source{name, show(name)})
+			base = append(base, source.File{Name: name, Read: show(name)})
 		}
 	}
 	return base, nil

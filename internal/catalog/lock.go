@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// Lock keeps book of imported dashboards, by uid. It is a file beside them.
+// Lock keeps book of imported dashboards, by uid. It is a file next to them.
 type Lock struct {
 	Dashboards map[string]Entry `json:"dashboards"`
 }
@@ -21,11 +21,22 @@ type Entry struct {
 	Origin    string `json:"origin"`
 	Catalogue string `json:"catalogue,omitempty"`
 	Revision  int    `json:"revision,omitempty"`
-	// Licence is an SPDX identifier, or NOASSERTION if nobody said.
+	// Licence is an SPDX identifier, or NOASSERTION if unknown.
 	Licence string `json:"licence"`
 	// SHA256 is of the published bytes.
 	SHA256 string            `json:"sha256"`
 	Inputs map[string]string `json:"inputs,omitempty"`
+}
+
+// LockName is what the lock file is called; it lies among the dashboards.
+const LockName = "lock.json"
+
+// IsLock reports whether the content is that of a lock file.
+func IsLock(data []byte) bool {
+	var l Lock
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec.Decode(&l) == nil && l.Dashboards != nil
 }
 
 // ReadLock reads a lock file; one that does not exist is empty.

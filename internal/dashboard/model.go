@@ -7,17 +7,26 @@ import (
 	"strings"
 )
 
-// ErrNotDashboard is returned by [Read] for JSON that is something else.
-var ErrNotDashboard = errors.New("not a dashboard in Grafana's classic schema")
+// ErrNotDashboard is what errors.Is finds in the *[ShapeError] that [Read] returns for JSON that is something else.
+var ErrNotDashboard = errors.New("not a dashboard")
 
 // Dashboard is the model of one dashboard file.
 type Dashboard struct {
 	Doc *Document
-	// Root is the dashboard object. It is below the document's root if the file is an answer of Grafana's API ({"dashboard": …}) or
-	// a Kubernetes-style resource ({"spec": …}).
+	// Form is how the file says it, Version the version of its API ("v2beta1"; "" without an envelope).
+	Form    Form
+	Version string
+	// Root is the classic dashboard object. It is below the document's root if the file is an answer of Grafana's API ({"dashboard": …}) or
+	// a V1 resource ({"spec": …}); of a V2 dashboard it is made from the elements and the layout, with the places they have in the file.
 	Root *Node
+	// Envelope is the resource or API answer around the dashboard, nil if there is none.
+	Envelope *Node
 
+	// UID is the resource's metadata.name, else the object's uid; UIDNode is where it stands, nil if it has none.
 	UID, Title string
+	UIDNode    *Node
+	// Folder is the uid of the folder that a resource names.
+	Folder string
 	// SchemaVersion is 0 if there is none; strings are understood.
 	SchemaVersion int
 	// Panels are all panels in file order, rows included, each row before what it holds.
@@ -29,6 +38,8 @@ type Dashboard struct {
 
 	variables map[string]*Variable
 	inputs    map[string]*Input
+	// spec and view are set for V2: the spec in the file, and the classic object made of it.
+	spec, view *Node
 }
 
 // File is the name the dashboard was read under.
@@ -62,6 +73,16 @@ type Panel struct {
 	OldRow bool
 	// Collapsed is meaningful for rows.
 	Collapsed bool
+	// Tab means that a row is a tab of a V2 layout. Depth is how many rows and tabs it stands in, itself included; 1 for classic rows.
+	Tab   bool
+	Depth int
+	// Outer is the row or tab that a row of a V2 layout stands in.
+	Outer *Panel
+	// Element is the element's name in a V2 dashboard where it is not panel-<id>; Unplaced means that its layout does not show it.
+	Element  string
+	Unplaced bool
+	// Condition says when a V2 dashboard shows it; nil means always.
+	Condition *Node
 	// Grid is the place on the 24-column grid; for OldRow panels it is computed from span and height as Grafana's migration does.
 	Grid Grid
 	// HasGrid is false if there is no usable gridPos.
@@ -165,17 +186,26 @@ type Input struct {
 	Value              string
 }
 
-// Read models a parsed document. It returns [ErrNotDashboard] if the JSON is something else.
+// Read models a parsed document. JSON that is something else gives a *[ShapeError].
 func Read(doc *Document) (*Dashboard, error) {
-	root := dashboardRoot(doc.Root)
-	if root == nil {
-		return nil, ErrNotDashboard
+	sh, err := detect(doc)
+	if err != nil {
+		return nil, err
 	}
 	d := &Dashboard{
-		Doc: doc, Root: root,
-		UID: root.Get("uid").Text(), Title: root.Get("title").Text(),
+		Doc: doc, Root: sh.root, Form: sh.form, Version: sh.version, Envelope: sh.envelope,
 		variables: map[string]*Variable{}, inputs: map[string]*Input{},
 	}
+	if sh.form.IsV2() {
+		d.spec, d.view = sh.root, view(sh.root)
+		d.Root = d.view
+	}
+	if d.Envelope == nil && sh.root != doc.Root {
+		d.Envelope = doc.Root
+	}
+	root := d.Root
+	d.Title = root.Get("title").Text()
+	d.readIdentity()
 	if v, ok := root.Get("schemaVersion").Int(); ok {
 		d.SchemaVersion = int(v)
 	}
@@ -203,6 +233,7 @@ func Read(doc *Document) (*Dashboard, error) {
 		}
 	}
 	d.Links = readLinks(root.Get("links"), nil)
+	d.readSectionVariables(root.Get("panels"))
 	d.readRows()
 	for _, n := range root.Get("panels").Items() {
 		d.readPanel(n, nil, false)
@@ -220,23 +251,39 @@ func Load(file string, data []byte) (*Dashboard, error) {
 	return Read(doc)
 }
 
-// dashboardRoot finds the dashboard object, nil if there is none. Two of the members that only dashboards have must be there, or "panels"
-// or "rows" with a title: an alert rule file or a package.json has neither.
-func dashboardRoot(n *Node) *Node {
-	if !n.Is(Object) {
-		return nil
-	}
-	if looksLikeDashboard(n) {
-		return n
-	}
-	for _, wrapper := range []string{"dashboard", "spec"} {
-		if inner := n.Get(wrapper); looksLikeDashboard(inner) {
-			return inner
+// readIdentity finds uid and folder: a resource's metadata counts more than what its spec says.
+func (d *Dashboard) readIdentity() {
+	d.UIDNode = d.Root.Get("uid")
+	meta := d.Envelope.Get("metadata")
+	if d.Form == V1Resource || d.Form == V2Resource {
+		if name := meta.Get("name"); name.Text() != "" {
+			d.UIDNode = name
 		}
+		d.Folder = meta.Path("annotations", "grafana.app/folder").Text()
+	} else {
+		d.Folder = d.Envelope.Path("meta", "folderUid").Text()
 	}
-	return nil
+	d.UID = d.UIDNode.Text()
 }
 
+// readSectionVariables adds the variables that rows and tabs of a V2 layout have for themselves.
+func (d *Dashboard) readSectionVariables(panels *Node) {
+	for _, p := range panels.Items() {
+		for _, n := range p.Get(sectionVarsKey).Items() {
+			if v := readVariable(n); v != nil {
+				v.Section = p
+				d.Variables = append(d.Variables, v)
+				if _, dup := d.variables[v.Name]; !dup && v.Name != "" {
+					d.variables[v.Name] = v
+				}
+			}
+		}
+		d.readSectionVariables(p.Get("panels"))
+	}
+}
+
+// looksLikeDashboard recognises a classic dashboard. Two of the members that only dashboards have must be there, or "panels"
+// or "rows" with a title: an alert rule file or a package.json has neither.
 func looksLikeDashboard(n *Node) bool {
 	if !n.Is(Object) {
 		return false
@@ -316,7 +363,11 @@ func (d *Dashboard) newPanel(n *Node) *Panel {
 	p := &Panel{
 		Node: n, Type: n.Get("type").Text(), Title: n.Get("title").Text(), Description: n.Get("description").Text(),
 		Repeat: n.Get("repeat").Text(), Collapsed: n.Get("collapsed").Bool(),
-		Datasource: readRef(n.Get("datasource")),
+		Datasource: readRef(n.Get("datasource")), Depth: 1,
+		Tab: n.Get(tabKey).Bool(), Element: n.Get(elementKey).Text(), Unplaced: n.Get(unplacedKey).Bool(), Condition: n.Get(conditionKey),
+	}
+	if depth, ok := n.Get(depthKey).Int(); ok {
+		p.Depth = int(depth)
 	}
 	p.ID, p.HasID = n.Get("id").Int()
 	return p
@@ -499,10 +550,18 @@ func (d *Dashboard) assignRows() {
 		})
 	}
 	var row *Panel
+	var open []*Panel // the rows that the next one may stand in
 	for _, p := range top {
 		switch {
 		case p.IsRow():
 			row = p
+			for len(open) > 0 && open[len(open)-1].Depth >= p.Depth {
+				open = open[:len(open)-1]
+			}
+			if len(open) > 0 {
+				p.Outer = open[len(open)-1]
+			}
+			open = append(open, p)
 		case row != nil && !row.Collapsed:
 			p.Row = row
 		}

@@ -185,20 +185,22 @@ func TestCanonicalDropsNoiseAndKeepsMeaning(t *testing.T) {
 	 {"id": 3, "type": "stat", "pluginVersion": "10.0.0", "options": {"x": 1}}, {"type": "heatmap", "pluginVersion": "10.0.0"}],
 	 "templating": {"list": [
 	  {"type": "query", "name": "q", "refresh": 1, "current": {"text": "a"}, "options": []},
+	  {"type": "query", "name": "all", "refresh": 1, "includeAll": true, "current": {"text": "All", "value": "$__all"}, "options": []},
 	  {"type": "query", "name": "never", "refresh": 0, "options": [{"text": "a"}]},
 	  {"type": "custom", "name": "c", "query": "a,b", "current": {"text": "b"}, "options": [{}]},
 	  {"type": "datasource", "name": "d", "current": {"text": "Prom"}}]}}`)
 	want := load(t, `{"title": "t", "schemaVersion": 38, "panels": [
 	 {"id": 3, "type": "stat", "options": {"x": 1}}, {"type": "heatmap", "pluginVersion": "10.0.0"}],
 	 "templating": {"list": [
-	  {"type": "query", "name": "q", "refresh": 1},
+	  {"type": "query", "name": "q", "refresh": 1, "current": {"text": "a"}},
+	  {"type": "query", "name": "all", "refresh": 1, "includeAll": true},
 	  {"type": "query", "name": "never", "refresh": 0, "options": [{"text": "a"}]},
 	  {"type": "custom", "name": "c", "query": "a,b", "current": {"text": "b"}, "options": [{}]},
-	  {"type": "datasource", "name": "d"}]}}`)
+	  {"type": "datasource", "name": "d", "current": {"text": "Prom"}}]}}`)
 	require.Equal(t, string(want.Root.JSON()), string(d.Canonical()))
 	require.Equal(t, string(d.Canonical()), string(load(t, string(d.Canonical())).Canonical()))
 	require.Nil(t, d.Noise(d.Root.Find("/panels/0/options/x")))
-	require.NotNil(t, d.Noise(d.Root.Find("/templating/list/0/current/text")), "what is below noise is noise")
+	require.NotNil(t, d.Noise(d.Root.Find("/templating/list/1/current/text")), "what is below noise is noise")
 }
 
 func TestFindWalksDirectories(t *testing.T) {

@@ -22,6 +22,8 @@ type Variable struct {
 	// Hide is 0 shown, 1 label hidden, 2 hidden.
 	Hide       int
 	Datasource Ref
+	// Section is the row or tab that a variable of a V2 layout belongs to, nil for one of the dashboard.
+	Section *Node
 }
 
 func readVariable(n *Node) *Variable {

@@ -124,7 +124,7 @@ func canonicalNumber(literal string) string {
 		}
 		return -1
 	}, strings.SplitN(strings.ToLower(literal), "e", 2)[0]), "0")
-	if len(digits) > 17 || len(digits) > 15 && f == math.Trunc(f) && math.Abs(f) > 1<<53 {
+	if len(digits) > 17 || len(digits) > 15 && f == math.Trunc(f) && math.Abs(f) >= 1<<53 {
 		return literal
 	}
 	return formatNumber(f)

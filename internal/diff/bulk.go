@@ -23,8 +23,8 @@ func bulk(events []Event) []Event {
 			return ""
 		}
 		return e.Dashboard + "\x00" + string(e.Kind) + "\x00" + e.what
-	}, func(e *Event, names []string) string {
-		return e.what + " in " + where(names)
+	}, func(e *Event, who []named) string {
+		return e.what + " in " + where(e.Kind, who)
 	})
 	events = rework(events)
 	events = variableUses(events)
@@ -34,14 +34,14 @@ func bulk(events []Event) []Event {
 			return ""
 		}
 		return e.Dashboard
-	}, func(e *Event, names []string) string { return manyText(e.Kind) + " " + where(names) })
+	}, func(e *Event, who []named) string { return manyText(e.Kind) + " " + where(e.Kind, who) })
 	// Three shifts in different directions are one new arrangement.
 	events = joinBy(events, 3, func(e *Event) string {
 		if e.Kind != PanelsShifted {
 			return ""
 		}
 		return e.Dashboard
-	}, func(_ *Event, names []string) string { return "rearranged " + where(names) })
+	}, func(e *Event, who []named) string { return "rearranged " + where(e.Kind, who) })
 	return joinBy(events, many+1, func(e *Event) string {
 		switch e.Kind {
 		case DashboardAdded, DashboardRemoved:
@@ -50,11 +50,24 @@ func bulk(events []Event) []Event {
 			return e.Dashboard + "\x00layout"
 		}
 		return e.Dashboard + "\x00" + string(e.Kind)
-	}, func(e *Event, names []string) string {
-		if len(names) == 0 {
+	}, func(e *Event, who []named) string {
+		if len(who) == 0 {
 			return ""
 		}
-		return manyText(e.Kind) + " " + where(names)
+		text := manyText(e.Kind) + " " + where(e.Kind, who)
+		switch e.Kind {
+		case PanelAdded, PanelRemoved, PanelMoved, PanelResized, PanelsShifted:
+			return text
+		}
+		// What the first ones are, and how many more.
+		const shown = 2
+		for i, part := range e.parts[:min(shown, len(e.parts))] {
+			text += map[bool]string{true: " (", false: "; "}[i == 0] + clip(part, 160)
+		}
+		if more := len(e.parts) - shown; more > 0 {
+			text += "; " + itoa(more) + " more"
+		}
+		return text + ")"
 	})
 }
 
@@ -125,7 +138,8 @@ func variableUses(events []Event) []Event {
 			used[k] = true
 			e.Changes = append(slices.Clip(e.Changes), o.Changes...)
 			e.Old, e.New = append(slices.Clip(e.Old), o.Old...), append(slices.Clip(e.New), o.New...)
-			e.Panels = unique(append(slices.Clip(e.Panels), o.Panels...))
+			e.who = unique(append(slices.Clip(e.who), o.who...))
+			e.Panels = namesOf(e.who)
 			e.Panel = joinNames(e.Panels)
 			e.Text += "; " + o.Text
 		}
@@ -157,10 +171,21 @@ func mentions(e *Event, name string, in bool) bool {
 	return len(e.Changes) > 0
 }
 
-// where counts the panels that names stand for, and names them.
-func where(names []string) string {
-	n := len(names)
-	return fmt.Sprintf("%s: %s", plural(n, "panel"), clipNames(names))
+// where counts the panels or alerts and names them.
+func where(kind Kind, who []named) string {
+	noun := "panel"
+	if strings.HasPrefix(string(kind), "alert-") {
+		noun = "alert"
+	}
+	return fmt.Sprintf("%s: %s", plural(len(who), noun), clipNames(namesOf(who)))
+}
+
+func namesOf(who []named) []string {
+	out := make([]string, len(who))
+	for i, w := range who {
+		out[i] = w.name
+	}
+	return out
 }
 
 func manyText(k Kind) string {
@@ -184,7 +209,7 @@ func manyText(k Kind) string {
 }
 
 // joinBy makes one event of those with the same key if there are at least least of them.
-func joinBy(events []Event, least int, key func(*Event) string, text func(*Event, []string) string) []Event {
+func joinBy(events []Event, least int, key func(*Event) string, text func(*Event, []named) string) []Event {
 	count := map[string]int{}
 	for i := range events {
 		if k := key(&events[i]); k != "" {
@@ -205,12 +230,20 @@ func joinBy(events []Event, least int, key func(*Event) string, text func(*Event
 			first[k] = len(out)
 			out = append(out, e)
 			out[len(out)-1].collapse = true
+			if len(e.parts) == 0 {
+				out[len(out)-1].parts = []string{e.Text}
+			}
 			continue
 		}
 		into := &out[at]
 		into.Changes = append(slices.Clip(into.Changes), e.Changes...)
 		into.Old, into.New = append(slices.Clip(into.Old), e.Old...), append(slices.Clip(into.New), e.New...)
-		into.Panels = append(slices.Clip(into.Panels), e.Panels...)
+		into.who = append(slices.Clip(into.who), e.who...)
+		if len(e.parts) > 0 {
+			into.parts = append(slices.Clip(into.parts), e.parts...)
+		} else {
+			into.parts = append(slices.Clip(into.parts), e.Text)
+		}
 		if !dashboard.Equal(into.Before, e.Before) || !dashboard.Equal(into.After, e.After) {
 			into.Before, into.After = nil, nil
 		}
@@ -225,11 +258,11 @@ func joinBy(events []Event, least int, key func(*Event) string, text func(*Event
 			continue
 		}
 		e.collapse = false
-		names := unique(e.Panels)
-		e.Panels = names
-		e.Panel = joinNames(names)
-		if s := text(e, names); s != "" {
-			if len(names) > 1 || e.subject == "" {
+		e.who = unique(e.who)
+		e.Panels = namesOf(e.who)
+		e.Panel = joinNames(e.Panels)
+		if s := text(e, e.who); s != "" {
+			if len(e.who) > 1 || e.subject == "" {
 				e.Text = s
 			} else {
 				e.Text = e.subject + ": " + e.what
@@ -249,12 +282,13 @@ func joinWhat(a, b string) string {
 	return a + "; " + b
 }
 
-func unique(names []string) []string {
-	seen := map[string]int{}
-	var out []string
-	for _, n := range names {
-		if seen[n]++; seen[n] == 1 {
-			out = append(out, n)
+func unique(who []named) []named {
+	seen := map[any]bool{}
+	var out []named
+	for _, w := range who {
+		if !seen[w.id] {
+			seen[w.id] = true
+			out = append(out, w)
 		}
 	}
 	return out
@@ -262,16 +296,28 @@ func unique(names []string) []string {
 
 func joinNames(names []string) string { return strings.Join(names, ", ") }
 
-// clipNames names a few and counts the rest.
+// clipNames names a few and counts the rest. A title that several have is named once, with how many they are.
 func clipNames(names []string) string {
 	const shown = 5
-	out := make([]string, 0, shown+1)
-	for i, n := range names {
-		if i == shown && len(names) > shown+1 {
-			out = append(out, itoa(len(names)-shown)+" more")
+	times := map[string]int{}
+	var distinct []string
+	for _, n := range names {
+		if times[n]++; times[n] == 1 {
+			distinct = append(distinct, n)
+		}
+	}
+	out, said := make([]string, 0, shown+1), 0
+	for i, n := range distinct {
+		if i == shown && len(distinct) > shown+1 {
+			out = append(out, itoa(len(names)-said)+" more")
 			break
 		}
-		out = append(out, quote(n))
+		said += times[n]
+		text := quote(n)
+		if times[n] > 1 {
+			text += " (" + itoa(times[n]) + " of that title)"
+		}
+		out = append(out, text)
 	}
 	return strings.Join(out, ", ")
 }

@@ -23,6 +23,8 @@ type Change struct {
 	// value is in a Change of its own. Before is nil then, and After the array if there was none.
 	Order []string
 
+	// source and oldSource are the pointers in the files, from their root, where the dashboard object is not what stands there: see [dashboard.Dashboard.SourcePointer].
+	source, oldSource string
 	// spot is where a new member stands among its siblings, if After does not tell.
 	spot *dashboard.Node
 }
@@ -36,7 +38,7 @@ type Event struct {
 	File string
 	// Panel is the title of the panel or the name of the alert; of several panels their titles joined by ", "; "" if the change is not in a panel.
 	Panel string
-	// Panels are the titles when one event tells of several.
+	// Panels are the titles when one event is about several, one for each panel: titles may repeat.
 	Panels []string
 	// Before and After are what changed, as JSON values; nil where there was or is none, or where an event tells of different values.
 	Before, After *dashboard.Node
@@ -50,6 +52,16 @@ type Event struct {
 	subject, what string
 	old, new      *dashboard.Panel
 	collapse      bool
+	// who are the panels or alerts it is about, told apart by what they are, not by their titles.
+	who []named
+	// parts are what an event that joins others says of each.
+	parts []string
+}
+
+// named is a panel or alert with its title.
+type named struct {
+	id   any
+	name string
 }
 
 // Ignored is a changed place that says nothing about the dashboard.
@@ -96,6 +108,8 @@ const (
 	DashboardUID         Kind = "dashboard-uid"
 	DashboardMoved       Kind = "dashboard-moved"
 	DashboardSetting     Kind = "dashboard-setting"
+	DashboardFolder      Kind = "dashboard-folder"
+	DashboardSchema      Kind = "dashboard-schema"
 	Tags                 Kind = "tags"
 	TimeRange            Kind = "time-range"
 	Refresh              Kind = "refresh"
@@ -176,7 +190,9 @@ func (d *Differ) Dashboards(before, after *dashboard.Dashboard) Result {
 	c := newComparer(d.queries, before, after)
 	c.matchPanels()
 	c.compare(before.Root, after.Root, c.top, nil)
-	return c.result()
+	res := c.result()
+	c.around(&res)
+	return res
 }
 
 func wholeDashboard(kind Kind, verb string, d *dashboard.Dashboard) Event {

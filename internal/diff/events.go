@@ -554,7 +554,39 @@ func (c *comparer) queryText(ch *change) string {
 			return strings.Join(edits, "; ")
 		}
 	}
-	return "query " + clip(oneLine(o), 120) + " → " + clip(oneLine(n), 120)
+	a, b := twoTexts(o, n, 120)
+	return "query " + a + " → " + b
+}
+
+// twoTexts shortens two versions of a text to a window around what differs. If only white space differs, it is made visible.
+func twoTexts(o, n string, most int) (string, string) {
+	a, b := oneLine(o), oneLine(n)
+	if a == b {
+		show := strings.NewReplacer("\r", "␍", "\n", "⏎", "\t", "⇥", "  ", "␣␣")
+		a, b = show.Replace(o), show.Replace(n)
+	}
+	ra, rb := []rune(a), []rune(b)
+	if len(ra) <= most && len(rb) <= most {
+		return a, b
+	}
+	same := 0
+	for same < len(ra) && same < len(rb) && ra[same] == rb[same] {
+		same++
+	}
+	// A third of the window shows what stands before.
+	from := max(0, min(same-most/3, max(len(ra), len(rb))-most))
+	cut := func(r []rune) string {
+		end := min(len(r), from+most)
+		s := string(r[min(from, end):end])
+		if from > 0 {
+			s = "…" + s
+		}
+		if end < len(r) {
+			s += "…"
+		}
+		return s
+	}
+	return cut(ra), cut(rb)
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
@@ -588,7 +620,8 @@ func (c *comparer) leavesOf(changes []*change) string {
 		if len(changes) == 1 && (ch.path() == "query" || ch.path() == "expr") {
 			a, b := variableQuery(ch.Before), variableQuery(ch.After)
 			if a != "" && b != "" {
-				return "query " + clip(oneLine(a), 100) + " → " + clip(oneLine(b), 100)
+				a, b = twoTexts(a, b, 100)
+				return "query " + a + " → " + b
 			}
 		}
 	}
@@ -637,13 +670,43 @@ func leafName(ch *change) string {
 }
 
 func leafText(name string, ch *change) string {
+	if ch.entity != nil && ch.entity.kind == variableEntity && ch.path() == "current" && (ch.Before == nil || ch.After == nil) {
+		return "default " + defaultText(ch.Before) + " → " + defaultText(ch.After)
+	}
 	switch {
 	case ch.Before == nil:
 		return strings.TrimSpace(name + " set to " + valueText(ch.After))
 	case ch.After == nil:
 		return strings.TrimSpace(name + " " + valueText(ch.Before) + " removed")
 	}
-	return strings.TrimSpace(name + " " + valueText(ch.Before) + " → " + valueText(ch.After))
+	if ch.entity != nil && ch.entity.kind == variableEntity && ch.path() == "current" {
+		return "default " + defaultText(ch.Before) + " → " + defaultText(ch.After)
+	}
+	before, after := valueText(ch.Before), valueText(ch.After)
+	switch o, n := ch.Before, ch.After; {
+	case o.Is(dashboard.String) && n.Is(dashboard.String):
+		if len(o.Text()) > 80 || len(n.Text()) > 80 || before == after {
+			a, b := twoTexts(o.Text(), n.Text(), 80)
+			before, after = `"`+a+`"`, `"`+b+`"`
+		}
+	case !o.Scalar() || !n.Scalar():
+		before, after = twoTexts(o.Compact(), n.Compact(), 80)
+	}
+	return strings.TrimSpace(name + " " + before + " → " + after)
+}
+
+// defaultText is what a variable chooses by default, in words.
+func defaultText(n *dashboard.Node) string {
+	values := dashboard.DefaultValue(n)
+	if len(values) == 0 {
+		return "none"
+	}
+	for i, v := range values {
+		if v == "$__all" {
+			values[i] = "All"
+		}
+	}
+	return clip(strings.Join(values, ", "), 80)
 }
 
 // valueText is a value in a sentence: words stand for themselves, other texts in quotes.
@@ -670,7 +733,8 @@ func textChange(name string, ch *change) string {
 	case ch.After == nil || ch.After.Text() == "":
 		return name + " removed: " + quote(ch.Before.Text())
 	}
-	return name + " " + quote(ch.Before.Text()) + " → " + quote(ch.After.Text())
+	a, b := twoTexts(ch.Before.Text(), ch.After.Text(), 80)
+	return name + ` "` + a + `" → "` + b + `"`
 }
 
 func rangeText(n *dashboard.Node) string {
@@ -753,6 +817,15 @@ func finish(e *Event) {
 	}
 	if len(e.Panels) == 0 && e.Panel != "" {
 		e.Panels = []string{e.Panel}
+	}
+	if len(e.who) == 0 {
+		for _, name := range e.Panels {
+			var id any = new(byte) // an alert: there is one event of a kind for each
+			if p := cmp.Or(e.new, e.old); p != nil {
+				id = p
+			}
+			e.who = append(e.who, named{id, name})
+		}
 	}
 	if e.old != nil {
 		e.Old = append(e.Old, e.old)

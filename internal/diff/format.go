@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -21,9 +22,14 @@ type Report struct {
 	Dashboards, Rules int
 }
 
-// JSON writes the contract {"events":[…],"ignored":[…]}. Values are JSON values; what is not there is null. The path of an ignored place is the file, a #,
+// JSON writes the contract {"events":[…],"ignored":[…]}. An event lists all changed places with both values. Values are JSON values; what is not there is null. The path of an ignored place is the file, a #,
 // and a JSON pointer.
 func (r *Report) JSON(w io.Writer) error {
+	type change struct {
+		Path   string          `json:"path"`
+		Before json.RawMessage `json:"before"`
+		After  json.RawMessage `json:"after"`
+	}
 	type event struct {
 		Kind      Kind            `json:"kind"`
 		Dashboard string          `json:"dashboard"`
@@ -31,6 +37,7 @@ func (r *Report) JSON(w io.Writer) error {
 		Before    json.RawMessage `json:"before"`
 		After     json.RawMessage `json:"after"`
 		Text      string          `json:"text"`
+		Changes   []change        `json:"changes"`
 	}
 	type ignored struct {
 		Path   string `json:"path"`
@@ -41,7 +48,11 @@ func (r *Report) JSON(w io.Writer) error {
 		Ignored []ignored `json:"ignored"`
 	}{[]event{}, []ignored{}}
 	for _, e := range r.Events {
-		out.Events = append(out.Events, event{e.Kind, e.Dashboard, e.Panel, raw(e.Before), raw(e.After), e.Text})
+		changes := []change{}
+		for _, ch := range e.Changes {
+			changes = append(changes, change{e.File + "#" + ch.place(), raw(ch.Before), raw(ch.After)})
+		}
+		out.Events = append(out.Events, event{e.Kind, e.Dashboard, e.Panel, raw(e.Before), raw(e.After), e.Text, changes})
 	}
 	for _, i := range r.Ignored {
 		out.Ignored = append(out.Ignored, ignored{i.File + "#" + i.place(), i.Reason})
@@ -62,9 +73,9 @@ func raw(n *dashboard.Node) json.RawMessage {
 // place is where a reader finds the change: in the new file, or in the old one if it is gone.
 func (c *Change) place() string {
 	if c.After == nil && c.Order == nil && c.OldPath != "" {
-		return c.OldPath
+		return cmp.Or(c.oldSource, c.OldPath)
 	}
-	return c.Path
+	return cmp.Or(c.source, c.Path)
 }
 
 // files lists the files that have events, in order.

@@ -63,7 +63,7 @@ func generate(r *rand.Rand, panels int) object {
 			"custom":     object{"lineWidth": 1, "fillOpacity": 10},
 		}
 		list = append(list, object{
-			"type": pick(types), "title": title, "id": i + 1, "description": fmt.Sprintf("What %s shows.", title), "datasource": ds,
+			"type": pick(types), "pluginVersion": "11.0.0", "title": title, "id": i + 1, "description": fmt.Sprintf("What %s shows.", title), "datasource": ds,
 			"targets": targets, "gridPos": object{"x": x, "y": y, "w": 12, "h": 8}, "fieldConfig": object{"defaults": defaults, "overrides": []any{}},
 			"options": object{"legend": object{"displayMode": "list", "placement": "bottom"}},
 		})

@@ -2,6 +2,8 @@ package diff
 
 import (
 	"cmp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"lookout/internal/dashboard"
@@ -16,6 +18,18 @@ func (c *comparer) ignorable(ch *change) string {
 	last := ""
 	if len(ch.rel) > 0 {
 		last = ch.rel[len(ch.rel)-1]
+	}
+	if e.kind == variableEntity && ch.path() == "current" {
+		return c.sameDefault(o, n)
+	}
+	if e.kind == panelEntity && ch.path() == "pluginVersion" && (n != nil && c.new.Noise(n) == nil || o != nil && c.old.Noise(o) == nil) {
+		if (majorVersion(o) < 8) == (majorVersion(n) < 8) {
+			return "the version of the panel plugin that saved the panel"
+		}
+		return ""
+	}
+	if e.kind == dashboardEntity && ch.path() == "uid" && c.old.UID == c.new.UID {
+		return "the same uid, which the resource's metadata names"
 	}
 	if n != nil && n != c.new.Root {
 		if why := c.new.Noise(n); why != nil {
@@ -34,6 +48,9 @@ func (c *comparer) ignorable(ch *change) string {
 	case panelEntity:
 		switch {
 		case ch.path() == "id":
+			if c.losesReference(e.panel, o) {
+				return ""
+			}
 			return "Grafana gives panels their ids and renumbers them"
 		case e.panel.any().IsRow() && (last == "datasource" || last == "targets" || last == "height" || last == "options" || last == "fieldConfig"):
 			return "a row shows no data"
@@ -77,6 +94,9 @@ func (c *comparer) ignorable(ch *change) string {
 			if len(ch.rel) == 0 && !key.Is(dashboard.Invalid) && (!key.Get("enable").Is(dashboard.Bool) || key.Get("enable").Bool()) {
 				return "Grafana adds its own annotation to every dashboard"
 			}
+			if ch.at("target") && (key.Path("target", "type").Text() == "tags" || e.old.Path("target", "type").Text() == "tags") {
+				return "" // then it shows annotations by their tags
+			}
 			if last == "datasource" || ch.at("target") || last == "type" || last == "name" || last == "iconColor" && (o == nil || n == nil) {
 				return "belongs to Grafana's own annotation"
 			}
@@ -114,6 +134,39 @@ func (c *comparer) ignorable(ch *change) string {
 		return "both are the default"
 	}
 	return ""
+}
+
+// sameDefault tells why a change of what a variable has chosen says nothing; "" if the dashboard's default is another one now.
+func (c *comparer) sameDefault(o, n *dashboard.Node) string {
+	a, b := dashboard.DefaultValue(o), dashboard.DefaultValue(n)
+	if o != nil && n != nil && slices.Equal(a, b) {
+		return "the same default, written differently"
+	}
+	var why string
+	for _, side := range []struct {
+		d *dashboard.Dashboard
+		n *dashboard.Node
+	}{{c.old, o}, {c.new, n}} {
+		if side.n == nil {
+			continue
+		}
+		noise := side.d.Noise(side.n)
+		if noise == nil {
+			return ""
+		}
+		why = noise.Reason
+	}
+	return why
+}
+
+// majorVersion is the number before the first dot; a missing version means 6.1 to Grafana.
+func majorVersion(n *dashboard.Node) int {
+	major, _, _ := strings.Cut(n.Text(), ".")
+	i, err := strconv.Atoi(major)
+	if err != nil {
+		return 6
+	}
+	return i
 }
 
 func contains(list []string, s string) bool {
@@ -165,6 +218,22 @@ func (c *comparer) samePanelID(o, n *dashboard.Node) bool {
 	for _, p := range c.pairs {
 		if p.old != nil && p.new != nil && p.old.HasID && p.new.HasID && p.old.ID == a {
 			return p.new.ID == b
+		}
+	}
+	return false
+}
+
+// losesReference reports whether another panel's query still asks for the panel by the id that it had: then it shows something else now, or nothing.
+func (c *comparer) losesReference(pair *panelPair, was *dashboard.Node) bool {
+	id, ok := was.Int()
+	if !ok || pair.old == nil || pair.new == nil {
+		return false
+	}
+	for _, p := range c.new.Panels {
+		for _, t := range p.Targets {
+			if to, ok := t.Node.Get("panelId").Int(); ok && to == id && c.new.Datasource(p, t).Kind == dashboard.RefDashboard {
+				return true
+			}
 		}
 	}
 	return false

@@ -211,6 +211,7 @@ func (l *layout) shiftEvent(moved []*panelPair, what string) Event {
 	for _, p := range moved {
 		l.attach(&e, p)
 		e.Panels = append(e.Panels, p.new.Name())
+		e.who = append(e.who, named{p.new, p.new.Name()})
 		e.Old, e.New = append(e.Old, p.old), append(e.New, p.new)
 	}
 	e.Panel = joinNames(e.Panels)

@@ -101,7 +101,9 @@ func reexport(r *rand.Rand, d object) {
 	for _, v := range d["templating"].(object)["list"].([]any) {
 		v := v.(object)
 		v["hide"], v["multi"], v["regex"], v["skipUrlSync"] = 0, false, "", false
-		v["current"] = object{"text": "something else"}
+		if c, ok := v["current"].(object); ok { // the same choice, as another version writes it
+			v["current"] = object{"selected": true, "text": []any{c["text"]}, "value": []any{c["text"]}}
+		}
 		if q, ok := v["query"].(string); ok && v["type"] == "query" {
 			v["definition"] = q
 			v["query"] = object{"query": q, "refId": "StandardVariableQuery"}

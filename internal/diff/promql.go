@@ -58,7 +58,7 @@ func (q *queries) compareTrees(before, after string, defined func(string) bool) 
 		return queryEdit{} // the keys differ in what no edit has a word for
 	}
 	// The same edit in several places of one query is told once.
-	return queryEdit{edits: unique(best.edits(nil))}
+	return queryEdit{edits: distinct(best.edits(nil))}
 }
 
 // tree is nil if the text is not PromQL.
@@ -579,4 +579,17 @@ func clip(s string, runes int) string {
 		return s
 	}
 	return string(r[:runes-1]) + "…"
+}
+
+// distinct drops what came before.
+func distinct(texts []string) []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, t := range texts {
+		if !seen[t] {
+			seen[t] = true
+			out = append(out, t)
+		}
+	}
+	return out
 }

@@ -100,6 +100,14 @@ func (c *comparer) record(o, n *dashboard.Node, e *entity, rel []string) *change
 	if n != nil {
 		ch.Path = n.PointerFrom(nr)
 	}
+	if !c.rules {
+		if n != nil && c.new.Form.IsV2() {
+			ch.source = c.new.SourcePointer(n)
+		}
+		if o != nil && c.old.Form.IsV2() {
+			ch.oldSource = c.old.SourcePointer(o)
+		}
+	}
 	c.changes = append(c.changes, ch)
 	return ch
 }
@@ -379,6 +387,8 @@ func (c *comparer) itemKind(e *entity, rel []string) (entityKind, bool) {
 		switch path {
 		case "targets":
 			return targetEntity, true
+		case "__variables":
+			return variableEntity, true
 		case "links", "fieldConfig/defaults/links", "options/dataLinks":
 			return linkEntity, true
 		case "fieldConfig/overrides":

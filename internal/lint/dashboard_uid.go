@@ -12,7 +12,7 @@ var dashboardUID = &Rule{
 	ID: "dashboard-uid", Severity: Warning,
 	Summary: "Without a uid the dashboard gets another address in each Grafana; with a wrong one it is refused.",
 	Dashboard: func(p *Pass) {
-		switch uid := p.Dashboard.Root.Get("uid"); {
+		switch uid := p.Dashboard.UIDNode; {
 		case uid.Text() == "":
 			p.Node(p.Dashboard.Root, "the dashboard has no uid; links to it break with each import")
 		case !goodUID.MatchString(uid.Text()):

@@ -13,6 +13,7 @@ import (
 
 	"lookout/internal/dashboard"
 	"lookout/internal/promql"
+	"lookout/internal/queries"
 )
 
 const docs = "../../docs/lint"
@@ -44,10 +45,15 @@ func findings(t *testing.T, rule, kind, code string) []Finding {
 	t.Helper()
 	l := New(DefaultConfig(), promql.NewParser())
 	for i, src := range wrap(kind, code) {
+		if kind == "yaml" {
+			if _, _, err := queries.ReadRules("example.yaml", []byte(src)); err != nil {
+				l.Unreadable(YAMLSyntaxID, dashboard.Position{File: "example.yaml", Line: 1}, err.Error())
+			}
+			continue
+		}
 		d, err := dashboard.Load(fmt.Sprintf("example-%d.json", i), []byte(src))
-		var syntax *dashboard.SyntaxError
-		if errors.As(err, &syntax) {
-			l.Broken(syntax)
+		if at, msg, ok := dashboard.Problem(err); ok {
+			l.Unreadable(map[bool]string{true: UnreadableID, false: JSONSyntaxID}[errors.Is(err, dashboard.ErrNotDashboard)], at, msg)
 			continue
 		}
 		require.NoError(t, err, src)

@@ -1,4 +1,15 @@
 package lint
 
-// jsonSyntax is reported by [Linter.Broken]: there is no dashboard to pass to a function.
-var jsonSyntax = &Rule{ID: "json-syntax", Severity: Error, Summary: "The file is not JSON."}
+// The rules that are reported by [Linter.Unreadable]: there is no dashboard to pass to a function.
+var (
+	jsonSyntax = &Rule{ID: JSONSyntaxID, Severity: Error, Summary: "The file is not JSON."}
+	yamlSyntax = &Rule{ID: YAMLSyntaxID, Severity: Error, Summary: "The file is not YAML."}
+	unreadable = &Rule{ID: UnreadableID, Severity: Error, Summary: "The file has to be a dashboard, because it was named or stands where they are kept, and is not."}
+)
+
+// The names of rules about files that could not be read.
+const (
+	JSONSyntaxID = "json-syntax"
+	YAMLSyntaxID = "yaml-syntax"
+	UnreadableID = "unreadable"
+)

@@ -10,6 +10,7 @@ import (
 	"lookout/internal/dashboard"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
+	"lookout/internal/source"
 )
 
 // Severity says how bad a finding is.
@@ -54,8 +55,8 @@ type Result struct {
 	Findings []Finding `json:"findings"`
 	// Silenced counts the findings that somebody gave a reason to overlook.
 	Silenced int `json:"-"`
-	// PassedOver counts JSON and YAML files that are neither dashboards nor alert rules.
-	PassedOver int `json:"-"`
+	// Skipped are JSON and YAML files that are neither dashboards nor alert rules, with the reason.
+	Skipped []source.Skip `json:"passed_over,omitempty"`
 	// Languages counts expressions that are not PromQL.
 	Languages map[promql.Language]int `json:"-"`
 }
@@ -175,7 +176,7 @@ func (l *Linter) Dashboard(d *dashboard.Dashboard, qs []*queries.Query) {
 		}
 	}
 	l.pass(d, d.File(), qs)
-	if n := d.Root.Get("uid"); n.Text() != "" {
+	if n := d.UIDNode; n.Text() != "" {
 		pos := n.Pos()
 		f := Finding{Rule: duplicateUIDID, Severity: Error, File: pos.File, Line: pos.Line, Column: pos.Column, Dashboard: strings.Clone(d.Name())}
 		l.uids[strings.Clone(d.UID)] = append(l.uids[d.UID], uidUse{f, Silenced(l.Config, f, d.UID, "", n)})
@@ -204,9 +205,9 @@ func (l *Linter) pass(d *dashboard.Dashboard, file string, qs []*queries.Query) 
 	}
 }
 
-// Broken reports a file that is not JSON.
-func (l *Linter) Broken(err *dashboard.SyntaxError) {
-	l.add(Finding{Rule: jsonSyntax.ID, Severity: jsonSyntax.Severity, File: err.File, Line: err.Line, Column: err.Column, Message: err.Msg}, "", "", nil)
+// Unreadable reports a file that has to be readable and is not. rule is [UnreadableID], [JSONSyntaxID] or [YAMLSyntaxID].
+func (l *Linter) Unreadable(rule string, at dashboard.Position, msg string) {
+	l.add(Finding{Rule: rule, Severity: Error, File: at.File, Line: max(at.Line, 1), Column: max(at.Column, 1), Message: msg}, "", "", nil)
 }
 
 // Add takes a finding from elsewhere, for example of a rule that is no Rule.

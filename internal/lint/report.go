@@ -43,8 +43,8 @@ func (r *Result) Line() string {
 	if r.Silenced > 0 {
 		s += fmt.Sprintf("; %d silenced", r.Silenced)
 	}
-	if r.PassedOver > 0 {
-		s += "; " + plural(r.PassedOver, "other file") + " passed over"
+	if len(r.Skipped) > 0 {
+		s += "; " + plural(len(r.Skipped), "other file") + " passed over"
 	}
 	return s
 }
@@ -178,6 +178,13 @@ func (r *Result) sarif(w io.Writer) error {
 			delete(used, f.Rule)
 		}
 	}
+	notes := []any{}
+	for _, skip := range r.Skipped {
+		notes = append(notes, map[string]any{
+			"level": "note", "message": text{"passed over: " + skip.Reason},
+			"locations": []any{map[string]any{"physicalLocation": map[string]any{"artifactLocation": map[string]string{"uri": skip.File}}}},
+		})
+	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
@@ -186,8 +193,9 @@ func (r *Result) sarif(w io.Writer) error {
 		"version": "2.1.0",
 		"runs": []any{map[string]any{
 			"tool":       map[string]any{"driver": map[string]any{"name": "lookout", "rules": rules}},
-			"columnKind": "unicodeCodePoints",
-			"results":    results,
+			"columnKind":  "unicodeCodePoints",
+			"results":     results,
+			"invocations": []any{map[string]any{"executionSuccessful": true, "toolExecutionNotifications": notes}},
 		}},
 	})
 }

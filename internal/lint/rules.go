@@ -4,7 +4,7 @@ package lint
 func Rules() []*Rule {
 	return []*Rule{
 		// files
-		jsonSyntax, jsonDuplicateKey, silenceReason,
+		unreadable, jsonSyntax, yamlSyntax, jsonDuplicateKey, silenceReason, mixedSchema, layoutElement,
 		// queries
 		promqlSyntax, queryLanguage, counterWithoutRate, rateOnGauge, rateOverAggregate, rangeTooShort, rateInterval, regexpNeedless, vectorMatching,
 		impossibleSelector, histogramQuantileLe, experimentalFunction, variableNeedsRegexp, emptyQuery,
