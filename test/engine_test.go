@@ -4,22 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	engine "lookout/internal/docker"
 )
 
 // docker runs the Docker client and returns what it prints.
 func docker(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "docker", args...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
-	}
-	return strings.TrimSpace(string(out)), nil
+	return engine.Run(ctx, args...)
 }
 
 // A container is the part of `docker inspect` that tests look at.
@@ -121,6 +115,5 @@ func leftovers(ctx context.Context, name string) ([]object, error) {
 
 // dockerLogs returns both streams of a container's log; programs of ours write to stderr.
 func dockerLogs(ctx context.Context, id string) (string, error) {
-	out, err := exec.CommandContext(ctx, "docker", "logs", "--timestamps", id).CombinedOutput()
-	return string(out), err
+	return engine.Logs(ctx, id, 0)
 }

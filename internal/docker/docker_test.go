@@ -5,8 +5,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -96,8 +100,51 @@ func TestAFailureSaysWhatTheClientSaid(t *testing.T) {
 	require.Error(t, docker.Remove(t.Context(), docker.Object{Kind: docker.Container, ID: "x", Name: "x"}), "an engine that does not answer is not an object that is gone")
 }
 
+// One place calls the client, so that what its answers and errors mean is decided once.
+func TestNothingElseCallsTheClient(t *testing.T) {
+	root := "../.."
+	looked := 0
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && path != root || path == filepath.Join(root, "internal", "docker")) {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || filepath.Ext(path) != ".go" {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		looked++
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			f, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || f.Sel.Name != "Command" && f.Sel.Name != "CommandContext" {
+				return true
+			}
+			if pkg, ok := f.X.(*ast.Ident); !ok || pkg.Name != "exec" {
+				return true
+			}
+			program := call.Args[strings.Count(f.Sel.Name, "Context")]
+			if lit, ok := program.(*ast.BasicLit); ok && lit.Value == `"docker"` {
+				t.Errorf("%s calls the Docker client: internal/docker does that", path)
+			}
+			return true
+		})
+		return nil
+	})
+	require.NoError(t, err)
+	require.Greater(t, looked, 100)
+}
+
 func TestMain(m *testing.M) {
-	if exec.Command("docker", "version").Run() != nil {
+	if _, err := docker.Version(context.Background()); err != nil {
 		// What makes environments needs an engine, so a machine without one is not one that tests can pass on.
 		os.Stderr.WriteString("the Docker Engine does not answer: `make init` installs and starts it\n")
 		os.Exit(1)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"lookout/internal/docker"
 )
 
 // EngineLog is where the output of an engine goes that InstallEngine starts itself.
@@ -18,7 +20,7 @@ const EngineLog = "/var/log/lookout-dockerd.log"
 // does and InstallEngine may do something about it: as root, and, unless the engine only has to be started, on
 // Debian or Ubuntu. If DOCKER_HOST names an engine that does not answer, that is an error.
 func FindEngine(ctx context.Context) (version string, err error) {
-	if version, err = engineVersion(ctx); err == nil {
+	if version, err = docker.Version(ctx); err == nil {
 		return version, nil
 	}
 	if host := os.Getenv("DOCKER_HOST"); host != "" {
@@ -44,23 +46,8 @@ func InstallEngine(ctx context.Context, p *Progress) (version string, err error)
 	if err := startEngine(ctx, p); err != nil {
 		return "", err
 	}
-	return engineVersion(ctx)
+	return docker.Version(ctx)
 }
-
-func engineVersion(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "docker", "version", "--format", "{{.Server.Version}}").CombinedOutput()
-	if err != nil {
-		if text := strings.TrimSpace(string(out)); text != "" {
-			return "", errors.New(lastLine(text))
-		}
-		return "", err
-	}
-	return lastLine(strings.TrimSpace(string(out))), nil
-}
-
-func lastLine(s string) string { return s[strings.LastIndex(s, "\n")+1:] }
 
 // startEngine starts the engine through the init system if there is one, else as a process of its
 // own session, which outlives this command.
@@ -75,7 +62,7 @@ func startEngine(ctx context.Context, p *Progress) error {
 	}
 	deadline := time.Now().Add(60 * time.Second)
 	for {
-		_, err := engineVersion(ctx)
+		_, err := docker.Version(ctx)
 		if err == nil {
 			return nil
 		}

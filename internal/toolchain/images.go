@@ -2,7 +2,6 @@ package toolchain
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +15,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"lookout/internal/docker"
 )
 
 // Images are the names that a platform is given, by role.
@@ -174,34 +175,25 @@ func (b ImageBuilder) build(ctx context.Context, repository, version, dockerfile
 		return "", err
 	}
 	image := repository + ":" + version + "-" + key
-	if exec.CommandContext(ctx, "docker", "image", "inspect", image).Run() == nil {
+	if docker.HasImage(ctx, image) {
 		return image, nil
 	}
 	pr, pw := io.Pipe()
 	go func() { pw.CloseWithError(files.tar(pw)) }()
-	cmd := exec.CommandContext(ctx, "docker", "build", "--quiet", "--label", "org.opencontainers.image.version="+version,
-		"--label", "lookout.content="+key, "-t", image, "-")
-	cmd.Stdin = pr
-	cmd.Env = os.Environ()
-	if exec.CommandContext(ctx, "docker", "buildx", "version").Run() != nil {
-		cmd.Env = append(cmd.Env, "DOCKER_BUILDKIT=0")
-	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("building the image %s: %w\n%s", image, err, strings.TrimSpace(stderr.String()))
+	labels := map[string]string{"org.opencontainers.image.version": version, "lookout.content": key}
+	if err := docker.Build(ctx, image, labels, pr); err != nil {
+		return "", fmt.Errorf("building the image %s: %w", image, err)
 	}
 	return image, nil
 }
 
 // Pull fetches a published image unless the engine holds it already.
 func (b ImageBuilder) Pull(ctx context.Context, image string) error {
-	if exec.CommandContext(ctx, "docker", "image", "inspect", image).Run() == nil {
+	if docker.HasImage(ctx, image) {
 		return nil
 	}
-	out, err := exec.CommandContext(ctx, "docker", "pull", "--quiet", image).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("pulling %s: %w\n%s\nbuild it instead with ORIGIN=modules", image, err, strings.TrimSpace(string(out)))
+	if err := docker.Pull(ctx, image); err != nil {
+		return fmt.Errorf("pulling %s: %w\nbuild it instead with ORIGIN=modules", image, err)
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,6 +20,7 @@ import (
 	"github.com/gruntwork-io/terratest/modules/terraform"
 
 	"lookout/app/relay/mailtest"
+	engine "lookout/internal/docker"
 )
 
 // planted are secrets beside those that `make init` writes, by the file in the secrets folder. The
@@ -283,11 +283,11 @@ func (s *stack) everywhere(t *testing.T, bearer http.Header, secrets map[string]
 			t.Fatal(err)
 		}
 		look("docker inspect "+strings.TrimPrefix(name, s.name+"-"), out)
-		logs, err := exec.CommandContext(t.Context(), "docker", "logs", name).CombinedOutput()
+		logs, err := engine.Logs(t.Context(), name, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		look("log "+strings.TrimPrefix(name, s.name+"-"), string(logs))
+		look("log "+strings.TrimPrefix(name, s.name+"-"), logs)
 	}
 	s.pages(t, bearer, look)
 	return found, looked

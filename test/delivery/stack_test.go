@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"github.com/gruntwork-io/terratest/modules/terraform"
 	terratest "github.com/gruntwork-io/terratest/modules/testing"
 
+	engine "lookout/internal/docker"
 	"lookout/internal/environment"
 	"lookout/test/internal/checkout"
 	"lookout/test/internal/ports"
@@ -175,11 +175,11 @@ func (s *stack) explain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for _, service := range services {
-		health, _ := exec.CommandContext(ctx, "docker", "inspect", "--format={{.State.Status}} {{json .State.Health}}", s.name+"-"+service).CombinedOutput()
-		if service != "relay" && bytes.Contains(health, []byte(`"Status":"healthy"`)) {
+		health, _ := engine.Run(ctx, "inspect", "--format={{.State.Status}} {{json .State.Health}}", s.name+"-"+service)
+		if service != "relay" && strings.Contains(health, `"Status":"healthy"`) {
 			continue
 		}
-		out, _ := exec.CommandContext(ctx, "docker", "logs", "--tail=60", s.name+"-"+service).CombinedOutput()
+		out, _ := engine.Logs(ctx, s.name+"-"+service, 60)
 		t.Logf("%s: %s%s", service, health, out)
 	}
 	messages, err := s.messages(ctx)
@@ -268,14 +268,7 @@ func eventually(t *testing.T, within time.Duration, sentence string, ask func(co
 }
 
 func docker(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "docker", args...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
-	}
-	return strings.TrimSpace(string(out)), nil
+	return engine.Run(ctx, args...)
 }
 
 // engine does something to the stack's containers or network.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lookout/internal/docker"
 	"lookout/test/internal/ports"
 )
 
@@ -74,19 +75,15 @@ func TestAnInterruptedUpEndsInTheSameStack(t *testing.T) {
 	again := s.must(t, "up")
 	require.Equal(t, 2, strings.Count(again, "no changes"), "a second run changes neither root:\n%s", again)
 	for _, container := range []string{"exporter", "grafana", "prometheus", "relay", "robot"} {
-		out, err := exec.CommandContext(t.Context(), "docker", "inspect", "--format", "{{.State.Health.Status}}", s.name+"-"+container).CombinedOutput()
-		require.NoError(t, err, string(out))
-		require.Equal(t, "healthy", strings.TrimSpace(string(out)), container)
+		out, err := docker.Run(t.Context(), "inspect", "--format", "{{.State.Health.Status}}", s.name+"-"+container)
+		require.NoError(t, err)
+		require.Equal(t, "healthy", out, container)
 	}
 	s.must(t, "down")
-	for _, kind := range []string{"container", "network", "volume"} {
-		args := []string{kind, "ls", "--quiet", "--filter", "name=" + s.name}
-		if kind == "container" {
-			args = append(args, "--all")
-		}
-		out, err := exec.CommandContext(t.Context(), "docker", args...).CombinedOutput()
-		require.NoError(t, err, string(out))
-		require.Empty(t, strings.TrimSpace(string(out)), "a %s is left", kind)
+	for _, kind := range docker.Kinds {
+		left, err := docker.List(t.Context(), kind, "name="+s.name)
+		require.NoError(t, err)
+		require.Empty(t, left)
 	}
 }
 
