@@ -163,7 +163,10 @@ func (e *Environment) checkContent(ctx context.Context, plan Plan) (replan bool,
 		return false, err
 	}
 	g := grafana{client: e.Client, secrets: a, answers: map[string][]byte{}}
-	var problems []string
+	problems, err := foreign(ctx, g, plan)
+	if err != nil {
+		return false, err
+	}
 	for _, c := range plan.ResourceChanges {
 		find, ok := finders[c.Type]
 		if !ok || !c.creates() || c.Change.Before != nil {

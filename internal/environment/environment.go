@@ -171,16 +171,46 @@ func (e *Environment) Plan(ctx context.Context) error {
 		e.Progress.Step("Content", why)
 		return nil
 	}
-	return e.planRoot(ctx, "content")
+	return e.planContent(ctx)
 }
 
-func (e *Environment) planRoot(ctx context.Context, root string) error {
-	out, err := e.output(ctx, root, "plan", "-no-color", "-input=false", "-lock-timeout=120s")
+func (e *Environment) planRoot(ctx context.Context, root string, options ...string) error {
+	out, err := e.output(ctx, root, append([]string{"plan", "-no-color", "-input=false", "-lock-timeout=120s"}, options...)...)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(e.Out, "\n%s\n%s\n", e.rootName(root), strings.Trim(out, "\n"))
 	return err
+}
+
+// planContent says besides what a deleted folder would take along.
+func (e *Environment) planContent(ctx context.Context) error {
+	file := e.cache("plan", e.Name+"-content.tfplan")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	defer os.Remove(file)
+	if err := e.planRoot(ctx, "content", "-out="+file); err != nil {
+		return err
+	}
+	a, ok, err := e.access(ctx)
+	if err != nil || !ok || a.Auth == "" {
+		return err
+	}
+	var plan Plan
+	if err := e.query(ctx, &plan, "content", "show", "-json", file); err != nil {
+		return err
+	}
+	problems, err := foreign(ctx, grafana{client: e.Client, secrets: a}, plan)
+	if err != nil {
+		return err
+	}
+	for _, p := range problems {
+		if _, err := fmt.Fprintf(e.Out, "\n`make apply` will refuse this: %s\n", p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // confirmed reports whether a change of an environment may go ahead: always in local, elsewhere when a person types

@@ -172,6 +172,37 @@ func TestWhatGrafanaHasAlreadyIsTakenOverOrRefused(t *testing.T) {
 	}
 }
 
+func TestAFolderThatHoldsWhatOthersMadeIsNotDeleted(t *testing.T) {
+	e, _ := newEnvironment(t)
+	url, _, answers := logins(t, "right")
+	answers["/api/search"] = []any{
+		map[string]any{"uid": "team", "title": "Team", "type": "dash-folder"},
+		map[string]any{"uid": "ours", "title": "Ours", "type": "dash-db", "folderUid": "team"},
+		map[string]any{"uid": "mine", "title": "Made by hand", "type": "dash-db", "folderUid": "team"},
+		map[string]any{"uid": "else", "title": "Elsewhere", "type": "dash-db", "folderUid": "other"},
+	}
+	answers["/api/v1/provisioning/alert-rules"] = []any{
+		map[string]any{"title": "Ours", "folderUID": "team", "ruleGroup": "ours"}, map[string]any{"title": "Also by hand", "folderUID": "team", "ruleGroup": "mine"},
+	}
+	withGrafana(t, e, url)
+	t.Setenv("GRAFANA_URL", url)
+	t.Setenv("GRAFANA_AUTH", "admin:right")
+	plan := func(more string) (p Plan) {
+		require.NoError(t, json.Unmarshal([]byte(`{"resource_changes": [
+			{"type": "grafana_folder", "change": {"actions": ["delete"], "before": {"uid": "team", "title": "Team"}}},
+			{"type": "grafana_rule_group", "change": {"actions": ["delete"], "before": {"folder_uid": "team", "name": "ours"}}},
+			{"type": "grafana_dashboard", "change": {"actions": ["delete"], "before": {"uid": "ours"}}}`+more+`]}`), &p))
+		return p
+	}
+	_, err := e.checkContent(t.Context(), plan(""))
+	require.ErrorContains(t, err, `the folder "Team" would be deleted together with what Terraform did not make in it, `+
+		`the dashboard "Made by hand", the alert rule "Also by hand": move that to another folder`)
+	require.ErrorContains(t, err, "nothing was changed")
+	_, err = e.checkContent(t.Context(), plan(`,{"type": "grafana_dashboard", "change": {"actions": ["no-op"], "before": {"uid": "mine"}}},
+		{"type": "grafana_rule_group", "change": {"actions": ["delete", "create"], "before": {"folder_uid": "team", "name": "mine"}}}`))
+	require.NoError(t, err, "Terraform made all of it")
+}
+
 // The state as an earlier commit left it: its Grafana was built here.
 const builtState = `{"version": 4, "terraform_version": "1.11.0", "serial": 7, "lineage": "a", "outputs": {}, "resources": [
   {"module": "module.grafana", "mode": "managed", "type": "docker_image", "name": "grafana", "provider": "provider[\"registry.terraform.io/kreuzwerker/docker\"]",
