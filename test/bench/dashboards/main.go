@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"lookout/internal/dashgen"
+	"lookout/test/internal/grafana"
 )
 
 func main() {
@@ -69,6 +70,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if !ok {
 		return fmt.Errorf("--way is %q: choose api or files", *way)
 	}
+	if *way == "files" && *image == "" {
+		return errors.New("--way files needs a Grafana that reads files: give --image")
+	}
 
 	dir, err := os.MkdirTemp("", "lookout-bench-")
 	if err != nil {
@@ -100,6 +104,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 
 // api lets Terraform write every dashboard through Grafana's API.
 func (b *bench) api(ctx context.Context, whole bool) (err error) {
+	if b.image == "" {
+		return b.standIn(ctx, whole)
+	}
 	b.grafana, err = start(ctx, b.image)
 	// Even one that did not become healthy is there and has to go.
 	defer func() {
@@ -115,6 +122,36 @@ func (b *bench) api(ctx context.Context, whole bool) (err error) {
 	if err != nil {
 		return err
 	}
+	return b.through(ctx, whole)
+}
+
+// standIn asks the stand-in instead of a Grafana.
+func (b *bench) standIn(ctx context.Context, whole bool) (err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("starting the stand-in: %w", err)
+	}
+	password := rand.Text()
+	standin := grafana.New(grafana.Options{Password: password})
+	server := &http.Server{Handler: standin, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	defer func() {
+		err = errors.Join(err, server.Close())
+		if stopped := <-served; !errors.Is(stopped, http.ErrServerClosed) {
+			err = errors.Join(err, stopped)
+		}
+		for _, r := range standin.Unknown() {
+			err = errors.Join(err, fmt.Errorf("the stand-in does not know %s", r))
+		}
+	}()
+	b.grafana.url, b.grafana.auth = "http://"+listener.Addr().String(), "admin:"+password
+	fmt.Fprintln(b.stdout, "against the stand-in, which answers at once")
+	return b.through(ctx, whole)
+}
+
+// through measures the way through the API.
+func (b *bench) through(ctx context.Context, whole bool) error {
 	fmt.Fprintf(b.stdout, "%s in state\n", map[bool]string{false: "checksums", true: "whole dashboards"}[whole])
 	b.terraform.env = append(b.terraform.env, "GRAFANA_URL="+b.grafana.url, "GRAFANA_AUTH="+b.grafana.auth,
 		fmt.Sprintf("TF_VAR_store_dashboard_sha256=%t", !whole))

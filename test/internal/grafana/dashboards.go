@@ -38,10 +38,15 @@ func (s *Server) dashboardRoutes() []route {
 		{method: "DELETE", path: "/api/dashboards/uid/{uid}", needs: "dashboards:delete", role: Editor, answer: deleteDashboard},
 		{method: "GET", path: "/api/dashboards/uid/{uid}/versions", needs: "dashboards:write", role: Editor, answer: dashboardVersions},
 		{
-			// folderUIDs is what the provider asks before it deletes a folder; documented.
-			method: "GET", path: "/api/search", query: []string{"type", "limit", "page", "query", "tag", "folderUIDs"},
+			method: "GET", path: "/api/search", query: []string{"type", "limit", "page", "query", "tag"},
 			needs: "dashboards:read", role: Viewer, answer: search,
 		},
+	}
+	if s.version.from(10, 2, 0) {
+		// Documented: what the provider asks before it deletes a folder. Before 10.2 Grafana does not look at it, and answers with
+		// everything.
+		last := &routes[len(routes)-1]
+		last.query = append(last.query, "folderUIDs")
 	}
 	if s.version.from(13, 0, 0) {
 		// Documented.
