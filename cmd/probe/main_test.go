@@ -134,3 +134,23 @@ func TestWrongUse(t *testing.T) {
 		}
 	}
 }
+
+func TestBehindALogin(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/broken" {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer s.Close()
+	if code, _, _ := probe(t, s.URL); code != 1 {
+		t.Errorf("without --alive: exit %d, although the certificate is unknown", code)
+	}
+	if code, says, _ := probe(t, "--alive", s.URL); code != 0 {
+		t.Errorf("a service that wants a login: exit %d, %q", code, says)
+	}
+	if code, says, _ := probe(t, "--alive", s.URL+"/broken"); code != 1 || !strings.Contains(says, "502") {
+		t.Errorf("a broken service behind a login: exit %d, %q", code, says)
+	}
+}

@@ -1,10 +1,10 @@
 output "service" {
   description = "The container's id and name, whether it has its knobs, and its URL on the host (null where no port is published)."
   value = {
-    container_id   = docker_container.exporter.id
-    container_name = docker_container.exporter.name
+    container_id   = module.container.container.id
+    container_name = module.container.container.name
     faults         = var.enable_faults
-    url            = var.publish == null ? null : "http://${local.host}:${var.publish.port}"
+    url            = module.container.url
   }
 }
 
@@ -16,5 +16,5 @@ output "target" {
   }
 
   # Whoever scrapes it, scrapes it once it runs.
-  depends_on = [docker_container.exporter]
+  depends_on = [module.container]
 }

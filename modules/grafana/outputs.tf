@@ -2,10 +2,10 @@ output "server" {
   description = "What later stages and people need: the container's id and name, the URL inside the network and on the host, the address links begin with, and the administrator's name."
   value = {
     admin_user     = "admin"
-    container_id   = docker_container.grafana.id
-    container_name = docker_container.grafana.name
+    container_id   = module.container.container.id
+    container_name = module.container.container.name
     network_url    = "http://grafana:${local.port}"
     root_url       = local.root_url
-    url            = local.url
+    url            = module.container.url
   }
 }

@@ -5,60 +5,29 @@ locals {
   secrets_path = "/lookout/secrets"
 }
 
-resource "docker_volume" "secrets" {
-  name = "${var.name}-grafana-secrets"
+module "secrets" {
+  source = "../_config_volume"
 
-  labels {
-    label = "lookout.environment"
-    value = var.name
-  }
+  environment = var.environment
+  files = merge(
+    { admin_password = var.admin_password },
+    { for _ in var.dashboards_directory[*] : "provisioning/dashboards/lookout.yaml" => local.provisioning },
+  )
+  image_id         = docker_image.grafana.image_id
+  image_volumes    = []
+  memory_mebibytes = var.memory_mebibytes
+  path             = local.secrets_path
+  service          = "grafana"
+  suffix           = "secrets"
+  user             = local.user
 }
 
-# Never started: Docker copies uploads through mounted volumes into a container that only exists.
-# It can't be read-only, which would refuse uploads into the volume as well.
-resource "docker_container" "secrets_writer" {
-  name         = "${var.name}-grafana-secrets-writer"
-  image        = docker_image.grafana.image_id
-  start        = false
-  must_run     = false
-  restart      = "no"
-  network_mode = "none"
+moved {
+  from = docker_volume.secrets
+  to   = module.secrets.docker_volume.config
+}
 
-  user          = local.user
-  memory        = var.memory_mebibytes
-  memory_swap   = var.memory_mebibytes
-  security_opts = ["no-new-privileges:true"]
-
-  capabilities {
-    drop = ["ALL"]
-  }
-
-  labels {
-    label = "lookout.environment"
-    value = var.name
-  }
-
-  upload {
-    content = var.admin_password
-    file    = "${local.secrets_path}/admin_password"
-    # Owned by root whatever one asks for, so the server can only read it as one of the others.
-    permissions = "0444"
-  }
-
-  dynamic "upload" {
-    for_each = var.dashboards_directory[*]
-
-    content {
-      content     = local.provisioning
-      file        = "${local.provisioning_path}/dashboards/lookout.yaml"
-      permissions = "0444"
-    }
-  }
-
-  volumes {
-    container_path = local.secrets_path
-    # The id and not the name: it is unknown while the volume is being made again, so that a lost
-    # volume is filled again too.
-    volume_name = docker_volume.secrets.id
-  }
+moved {
+  from = docker_container.secrets_writer
+  to   = module.secrets.docker_container.writer
 }

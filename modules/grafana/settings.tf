@@ -42,7 +42,7 @@ locals {
     users            = { allow_sign_up = "false" }
   }
 
-  environment = merge(concat([{ TZ = var.time_zone }], flatten([
+  settings_by_variable = merge(concat([{ TZ = var.time_zone }], flatten([
     for settings in [local.settings, var.settings] : [for section, values in settings : {
       for key, value in values : "GF_${upper(replace("${section}_${key}", "/[.-]/", "_"))}" => value
     }]

@@ -22,12 +22,27 @@ variable "dashboards_directory" {
 
   validation {
     condition     = var.dashboards_directory == null ? true : startswith(var.dashboards_directory, "/")
-    error_message = "dashboards_directory is \"${coalesce(var.dashboards_directory, "null")}\", which is no absolute path; for a directory of this repository write abspath(\"$${path.root}/...\")."
+    error_message = "dashboards_directory is \"${coalesce(var.dashboards_directory, "null")}\", which is not an absolute path; for a directory of this repository write abspath(\"$${path.root}/...\")."
+  }
+}
+
+variable "environment" {
+  description = "What all services of an environment share: its name, the prefix of everything that is created (for example \"lookout-local\"); its Docker network, in which this service is known as \"grafana\"; and the stack's identity, a label on everything (null outside a stack)."
+  type = object({
+    name    = string
+    network = object({ id = string, name = string })
+    stack   = optional(string)
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.environment.name))
+    error_message = "environment.name is \"${var.environment.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
   }
 }
 
 variable "health_command" {
-  description = "Command that exits 0 while Grafana is healthy, run inside the container. Null takes what the image brings: /bin/probe in images called lookout/grafana (they have nothing else), wget in the published ones."
+  description = "Command that exits 0 while Grafana is healthy, run inside the container. Null takes wget, which the published images bring."
   type        = list(string)
   default     = null
 
@@ -61,26 +76,6 @@ variable "memory_mebibytes" {
   }
 }
 
-variable "name" {
-  description = "Name of the environment, the prefix of everything that is created, for example \"lookout-local\"."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.name))
-    error_message = "name is \"${var.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
-  }
-}
-
-variable "network" {
-  description = "The environment's Docker network, in which the server is known as \"grafana\"."
-  type = object({
-    id   = string
-    name = string
-  })
-  nullable = false
-}
-
 variable "publish" {
   description = "Address and port on the host. Loopback unless said otherwise; put a proxy with TLS in front rather than opening it."
   type = object({
@@ -92,7 +87,7 @@ variable "publish" {
 
   validation {
     condition     = can(cidrhost("${var.publish.ip}/32", 0)) || can(cidrhost("${var.publish.ip}/128", 0))
-    error_message = "publish.ip is \"${var.publish.ip}\", which is no IP address; use \"127.0.0.1\" for this machine only."
+    error_message = "publish.ip is \"${var.publish.ip}\", which is not an IP address; use \"127.0.0.1\" for this machine only."
   }
 
   validation {

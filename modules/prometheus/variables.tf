@@ -1,12 +1,12 @@
-variable "evaluation_interval" {
-  description = "How often recording rules are evaluated, as a Prometheus duration. 10s: the same beat as the scrapes, so that no rule reads a sample twice."
-  type        = string
-  default     = "10s"
+variable "alertmanagers" {
+  description = "Alertmanagers as host:port, to which every alert goes: all of a cluster. None: alerts are evaluated and sent nowhere."
+  type        = list(string)
+  default     = []
   nullable    = false
 
   validation {
-    condition     = can(regex(local.duration, var.evaluation_interval))
-    error_message = "evaluation_interval is \"${var.evaluation_interval}\", which is no duration; write for example \"10s\" or \"1m30s\"."
+    condition     = alltrue([for address in var.alertmanagers : can(regex("^[^/\\s]+:[0-9]+$", address))])
+    error_message = "alertmanagers has ${join(", ", [for address in var.alertmanagers : "\"${address}\"" if !can(regex("^[^/\\s]+:[0-9]+$", address))])}; give host:port, for example \"alertmanager:9093\"."
   }
 }
 
@@ -24,6 +24,33 @@ variable "docker_socket" {
   }
 }
 
+variable "environment" {
+  description = "What all services of an environment share: its name, the prefix of everything that is created (for example \"lookout-local\"); its Docker network, in which this service is known as \"prometheus\"; and the stack's identity, a label on everything (null outside a stack)."
+  type = object({
+    name    = string
+    network = object({ id = string, name = string })
+    stack   = optional(string)
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.environment.name))
+    error_message = "environment.name is \"${var.environment.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
+  }
+}
+
+variable "evaluation_interval" {
+  description = "How often recording rules are evaluated, as a Prometheus duration. 10s: the same beat as the scrapes, so that no rule reads a sample twice."
+  type        = string
+  default     = "10s"
+  nullable    = false
+
+  validation {
+    condition     = can(regex(local.duration, var.evaluation_interval))
+    error_message = "evaluation_interval is \"${var.evaluation_interval}\", which is not a valid duration; write for example \"10s\" or \"1m30s\"."
+  }
+}
+
 variable "external_labels" {
   description = "Labels added to every series that leaves this server (federation, remote write, Thanos)."
   type        = map(string)
@@ -32,7 +59,18 @@ variable "external_labels" {
 
   validation {
     condition     = alltrue([for label in keys(var.external_labels) : can(regex(local.label, label))])
-    error_message = "external_labels has names that are no label names: ${join(", ", [for label in keys(var.external_labels) : label if !can(regex(local.label, label))])}; use letters, digits and underscores, no digit first."
+    error_message = "external_labels has names that are not valid label names: ${join(", ", [for label in keys(var.external_labels) : label if !can(regex(local.label, label))])}; use letters, digits and underscores, no digit first."
+  }
+}
+
+variable "external_url" {
+  description = "Address under which people reach this server, the base of links in its alerts; null: none that leads anywhere outside its network."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.external_url == null || can(regex("^https?://[^/\\s?#]+(/[^\\s?#]*)?$", var.external_url))
+    error_message = "external_url is \"${coalesce(var.external_url, "null")}\"; write it like \"https://prometheus.example.com\"."
   }
 }
 
@@ -71,26 +109,6 @@ variable "memory_mebibytes" {
   }
 }
 
-variable "name" {
-  description = "Name of the environment, the prefix of everything that is created, for example \"lookout-local\"."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.name))
-    error_message = "name is \"${var.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
-  }
-}
-
-variable "network" {
-  description = "The environment's Docker network, in which the server is known as \"prometheus\"."
-  type = object({
-    id   = string
-    name = string
-  })
-  nullable = false
-}
-
 variable "publish" {
   description = "Address and port on the host, or null to publish nothing. Loopback unless said otherwise: Prometheus has no login, and its lifecycle API is on."
   type = object({
@@ -101,7 +119,7 @@ variable "publish" {
 
   validation {
     condition     = var.publish == null ? true : can(cidrhost("${var.publish.ip}/32", 0)) || can(cidrhost("${var.publish.ip}/128", 0))
-    error_message = "publish.ip is \"${try(var.publish.ip, "")}\", which is no IP address; use \"127.0.0.1\" for this machine only."
+    error_message = "publish.ip is \"${try(var.publish.ip, "")}\", which is not an IP address; use \"127.0.0.1\" for this machine only."
   }
 
   validation {
@@ -131,7 +149,7 @@ variable "recording_rules" {
 
   validation {
     condition     = alltrue([for group in values(var.recording_rules) : group.interval == null || can(regex(local.duration, group.interval))])
-    error_message = "recording_rules has intervals that are no durations: ${join(", ", [for name, group in var.recording_rules : "${name} (\"${group.interval}\")" if group.interval != null && !can(regex(local.duration, group.interval))])}; write for example \"30s\"."
+    error_message = "recording_rules has intervals that are not valid durations: ${join(", ", [for name, group in var.recording_rules : "${name} (\"${group.interval}\")" if group.interval != null && !can(regex(local.duration, group.interval))])}; write for example \"30s\"."
   }
 
   validation {
@@ -168,7 +186,7 @@ variable "retention" {
 
   validation {
     condition     = can(regex(local.duration, var.retention.time))
-    error_message = "retention.time is \"${var.retention.time}\", which is no duration; write for example \"15d\" or \"1y\"."
+    error_message = "retention.time is \"${var.retention.time}\", which is not a valid duration; write for example \"15d\" or \"1y\"."
   }
 
   validation {
@@ -207,7 +225,7 @@ variable "scrape_interval" {
 
   validation {
     condition     = can(regex(local.duration, var.scrape_interval))
-    error_message = "scrape_interval is \"${var.scrape_interval}\", which is no duration; write for example \"10s\" or \"1m30s\"."
+    error_message = "scrape_interval is \"${var.scrape_interval}\", which is not a valid duration; write for example \"10s\" or \"1m30s\"."
   }
 }
 
@@ -302,19 +320,19 @@ variable "scrape_jobs" {
     condition = alltrue(flatten([for job in values(var.scrape_jobs) : [
       for value in concat([job.interval, job.timeout], job.dns[*].refresh_interval, job.docker[*].refresh_interval, job.files[*].refresh_interval) : value == null || can(regex(local.duration, value))
     ]]))
-    error_message = "scrape_jobs has intervals or timeouts that are no durations: ${join(", ", flatten([for name, job in var.scrape_jobs : [
+    error_message = "scrape_jobs has intervals or timeouts that are not valid durations: ${join(", ", flatten([for name, job in var.scrape_jobs : [
       for value in concat([job.interval, job.timeout], job.dns[*].refresh_interval, job.docker[*].refresh_interval, job.files[*].refresh_interval) : "${name} (\"${value}\")" if value != null && !can(regex(local.duration, value))
     ]]))}; write for example \"10s\" or \"1m30s\"."
   }
 
   validation {
     condition     = alltrue(flatten([for job in values(var.scrape_jobs) : [for target in job.targets : can(regex("^[^/\\s]+$", target.address))]]))
-    error_message = "scrape_jobs has addresses that are no host:port: ${join(", ", flatten([for name, job in var.scrape_jobs : [for target in job.targets : "${name}: \"${target.address}\"" if !can(regex("^[^/\\s]+$", target.address))]]))}; the scheme and the path have fields of their own."
+    error_message = "scrape_jobs has addresses that are not host:port: ${join(", ", flatten([for name, job in var.scrape_jobs : [for target in job.targets : "${name}: \"${target.address}\"" if !can(regex("^[^/\\s]+$", target.address))]]))}; the scheme and the path have fields of their own."
   }
 
   validation {
     condition     = alltrue(flatten([for job in values(var.scrape_jobs) : [for target in job.targets : [for label in keys(target.labels) : can(regex(local.label, label))]]]))
-    error_message = "scrape_jobs has targets with names that are no label names: ${join(", ", flatten([for name, job in var.scrape_jobs : [for target in job.targets : [for label in keys(target.labels) : "${name}: \"${label}\"" if !can(regex(local.label, label))]]]))}; use letters, digits and underscores, no digit first."
+    error_message = "scrape_jobs has targets with names that are not valid label names: ${join(", ", flatten([for name, job in var.scrape_jobs : [for target in job.targets : [for label in keys(target.labels) : "${name}: \"${label}\"" if !can(regex(local.label, label))]]]))}; use letters, digits and underscores, no digit first."
   }
 
   validation {
@@ -346,7 +364,7 @@ variable "scrape_jobs" {
     condition = alltrue(flatten([for job in values(var.scrape_jobs) : [
       for file in flatten([for discovery in job.files : discovery.names]) : can(regex("^[A-Za-z0-9_*][A-Za-z0-9_.*/-]*\\.(json|ya?ml)$", file)) && !strcontains(file, "..")
     ]]))
-    error_message = "scrape_jobs has discovery files that are no JSON or YAML below targets_directory: ${join(", ", flatten([for name, job in var.scrape_jobs : [
+    error_message = "scrape_jobs has discovery files that are not JSON or YAML below targets_directory: ${join(", ", flatten([for name, job in var.scrape_jobs : [
       for file in flatten([for discovery in job.files : discovery.names]) : "${name}: \"${file}\"" if !(can(regex("^[A-Za-z0-9_*][A-Za-z0-9_.*/-]*\\.(json|ya?ml)$", file)) && !strcontains(file, ".."))
     ]]))}; give paths relative to it, for example \"mysql/*.json\"."
   }

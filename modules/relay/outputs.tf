@@ -1,10 +1,10 @@
 output "relay" {
   description = "The container's id and name, the address contact points send to inside the network, and the page on the host (null where no port is published)."
   value = {
-    container_id   = docker_container.relay.id
-    container_name = docker_container.relay.name
+    container_id   = module.container.container.id
+    container_name = module.container.container.name
     network_url    = "http://relay:${local.port}"
-    url            = var.publish == null ? null : "http://${local.host}:${var.publish.port}"
+    url            = module.container.url
   }
 }
 

@@ -10,6 +10,21 @@ variable "access_token" {
   }
 }
 
+variable "environment" {
+  description = "What all services of an environment share: its name, the prefix of everything that is created (for example \"lookout-local\"); its Docker network, in which this service is known as \"robot\"; and the stack's identity, a label on everything (null outside a stack)."
+  type = object({
+    name    = string
+    network = object({ id = string, name = string })
+    stack   = optional(string)
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.environment.name))
+    error_message = "environment.name is \"${var.environment.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
+  }
+}
+
 variable "image" {
   description = "Image with /bin/robot. There is no published one; it is built from app/robot."
   type        = string
@@ -45,26 +60,6 @@ variable "memory_mebibytes" {
   }
 }
 
-variable "name" {
-  description = "Name of the environment, the prefix of everything that is created, for example \"lookout-local\"."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.name))
-    error_message = "name is \"${var.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
-  }
-}
-
-variable "network" {
-  description = "The environment's Docker network, in which it is known as \"robot\"."
-  type = object({
-    id   = string
-    name = string
-  })
-  nullable = false
-}
-
 variable "publish" {
   description = "Address and port on the host, or null to publish nothing. Loopback unless said otherwise."
   type = object({
@@ -75,7 +70,7 @@ variable "publish" {
 
   validation {
     condition     = var.publish == null ? true : can(cidrhost("${var.publish.ip}/32", 0)) || can(cidrhost("${var.publish.ip}/128", 0))
-    error_message = "publish.ip is \"${try(var.publish.ip, "")}\", which is no IP address; use \"127.0.0.1\" for this machine only."
+    error_message = "publish.ip is \"${try(var.publish.ip, "")}\", which is not an IP address; use \"127.0.0.1\" for this machine only."
   }
 
   validation {

@@ -1,105 +1,58 @@
-# The containers of the local environment, in the order in which data flows through them. What its
-# Grafana holds is the other root module, ../content.
+# What is special about local: the sample service with its knobs, a mock in DingTalk's place, generated secrets, and
+# everything in seconds, so that an alert can be watched arriving within a minute. The picture is in stacks/platform.
 
 locals {
-  # Both sides of a robot's secrets: what the relay sends, and what the stand-in for DingTalk wants.
+  # Both sides of a robot's secrets: what the relay sends, and what the mock of DingTalk wants.
   relay_secrets = coalesce(var.relay_secrets_directory, abspath("${path.root}/secrets"))
-
-  network = { id = docker_network.lookout.id, name = docker_network.lookout.name }
+  repository    = "${path.root}/../../.."
 }
 
-resource "docker_network" "lookout" {
-  name = var.name
+module "platform" {
+  source = "../../../stacks/platform"
 
-  labels {
-    label = "lookout.environment"
-    value = var.name
+  alerting               = var.alerting
+  alert_overrides        = var.alert_overrides
+  console                = { external_url = var.console_url }
+  exporter               = { enable_faults = true, self_traffic = var.self_traffic }
+  grafana_admin_password = var.grafana_admin_password
+  images                 = var.images
+  memory_mebibytes       = merge({ grafana = 512, prometheus = 512 }, var.memory_mebibytes)
+  ports                  = var.ports
+  retention              = var.retention
+  robot                  = true
+  root_url               = var.root_url
+  runbook_base_url       = var.runbook_base_url
+  scrape_interval        = var.scrape_interval
+  scrape_jobs            = var.scrape_jobs
+  secrets_directory      = var.secrets_directory
+  targets_directory      = var.targets_directory
+
+  environment = {
+    bind_address = var.bind_address
+    docker_host  = var.docker_host
+    label        = "local"
+    name         = var.name
+    time_zone    = var.time_zone
   }
 
-  depends_on = [terraform_data.free_port]
-}
+  notification = merge({
+    # The mock takes any token for this robot; it stands in the documentation and opens nothing else.
+    about_delivery     = { robot_url = "http://robot:8060/robot/send?access_token=lookout" }
+    default_target     = "ops"
+    heartbeat_interval = "10s"
+    # The shortest that still groups; elsewhere a minute and hours.
+    timing = { group_interval = "10s", group_wait = "1s", repeat_interval = "4h" }
+  }, var.notification)
 
-# The metric.
-module "exporter" {
-  source = "../../../modules/exporter"
+  paths = {
+    alert_settings = "${path.root}/../alerts.yaml"
+    alerts         = "${local.repository}/alerts"
+    dashboards     = "${local.repository}/dashboards"
+    runbooks       = "${local.repository}/docs/runbooks"
+  }
 
-  enable_faults    = true
-  self_traffic     = var.self_traffic
-  image            = var.images.exporter
-  memory_mebibytes = var.memory_mebibytes.exporter
-  name             = var.name
-  network          = local.network
-  publish          = { ip = var.bind_address, port = var.ports.exporter }
-
-  depends_on = [terraform_data.free_port]
-}
-
-# The scrape.
-module "prometheus" {
-  source = "../../../modules/prometheus"
-
-  evaluation_interval = var.scrape_interval
-  external_labels     = { env = "local" }
-  image               = var.images.prometheus
-  memory_mebibytes    = var.memory_mebibytes.prometheus
-  name                = var.name
-  network             = local.network
-  publish             = { ip = var.bind_address, port = var.ports.prometheus }
-  retention           = var.retention
-  scrape_interval     = var.scrape_interval
-  secrets_directory   = var.secrets_directory
-  targets_directory   = var.targets_directory
-
-  # A job of the same name among the further ones takes the place of one of these.
-  scrape_jobs = merge({
-    go    = { native_histograms = true, targets = [module.exporter.target] }
-    relay = { targets = [module.relay.target] }
-  }, var.scrape_jobs)
-
-  depends_on = [terraform_data.free_port]
-}
-
-# Dashboards and rules, which ../content puts into it.
-module "grafana" {
-  source = "../../../modules/grafana"
-
-  admin_password   = var.grafana_admin_password
-  image            = var.images.grafana
-  memory_mebibytes = var.memory_mebibytes.grafana
-  name             = var.name
-  network          = local.network
-  publish          = { ip = var.bind_address, port = var.ports.grafana }
-  root_url         = var.root_url
-  time_zone        = var.time_zone
-
-  depends_on = [terraform_data.free_port]
-}
-
-# The delivery: keeps what Grafana sends until the robot, or the next channel, has taken it.
-module "relay" {
-  source = "../../../modules/relay"
-
-  config            = file("${path.root}/relay.yaml")
-  image             = var.images.relay
-  memory_mebibytes  = var.memory_mebibytes.relay
-  name              = var.name
-  network           = local.network
-  publish           = { ip = var.bind_address, port = var.ports.relay }
-  secrets_directory = local.relay_secrets
-
-  depends_on = [terraform_data.free_port]
-}
-
-# Where the messages end up: a stand-in for DingTalk's robot, with a page that shows them as a chat.
-module "robot" {
-  source = "../../../modules/robot"
-
-  image            = var.images.robot
-  name             = var.name
-  network          = local.network
-  publish          = { ip = var.bind_address, port = var.ports.robot }
-  robots_directory = local.relay_secrets
-  time_zone        = var.time_zone
-
-  depends_on = [terraform_data.free_port]
+  relay = {
+    config            = file("${path.root}/relay.yaml")
+    secrets_directory = local.relay_secrets
+  }
 }

@@ -1,13 +1,27 @@
+variable "alert_overrides" {
+  description = "What differs, by alert, from the rule files and from ../alerts.yaml."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "alerting" {
+  description = "\"prometheus\" or \"grafana\": who evaluates alert rules. Null: \"grafana\" where images has one, else \"prometheus\"."
+  type        = string
+  default     = null
+}
+
 variable "bind_address" {
-  description = "Address of the host on which ports are published. Loopback: Prometheus and the exporter have no login."
+  description = "Address of the host on which ports are published. Loopback: Prometheus, Alertmanager and the exporter have no login."
   type        = string
   default     = "127.0.0.1"
   nullable    = false
+}
 
-  validation {
-    condition     = can(cidrhost("${var.bind_address}/32", 0)) || can(cidrhost("${var.bind_address}/128", 0))
-    error_message = "bind_address is \"${var.bind_address}\", which is no IP address; use \"127.0.0.1\" for this machine only."
-  }
+variable "console_url" {
+  description = "Address under which people reach the console, the base of links in messages. Null: the port on this machine."
+  type        = string
+  default     = null
 }
 
 variable "docker_host" {
@@ -17,40 +31,24 @@ variable "docker_host" {
 }
 
 variable "grafana_admin_password" {
-  description = "Password of Grafana's user \"admin\", at least 8 characters. `make init` generates one into secrets.auto.tfvars.json."
+  description = "Password of Grafana's user \"admin\", at least 8 characters, where there is one. `make init` generates it into secrets.auto.tfvars.json."
   type        = string
-  nullable    = false
+  default     = null
   sensitive   = true
 }
 
 variable "images" {
-  description = "Image of each container. `make init` writes images.auto.tfvars.json with what it pulled or built; the defaults are the published ones, and there are none for Lookout's own programs."
-  type = object({
-    exporter   = optional(string)
-    grafana    = optional(string, "grafana/grafana:13.2.3")
-    prometheus = optional(string, "prom/prometheus:v3.16.0")
-    relay      = optional(string)
-    robot      = optional(string)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = alltrue([for image in [var.images.exporter, var.images.relay, var.images.robot] : image != null])
-    error_message = "images names no image for exporter, relay or robot, of which there is no published one; run `make init ENV=local`, which builds them and writes images.auto.tfvars.json."
-  }
+  description = "Image of each container, as stacks/platform takes them; `make init ENV=local` writes images.auto.tfvars.json with what it found, pulled or built."
+  type        = any
+  default     = {}
+  nullable    = false
 }
 
 variable "memory_mebibytes" {
-  description = "Memory limit of each container in MiB, swap included."
-  type = object({
-    exporter   = optional(number, 256)
-    grafana    = optional(number, 512)
-    prometheus = optional(number, 512)
-    relay      = optional(number, 128)
-  })
-  default  = {}
-  nullable = false
+  description = "Memory limit of each container in MiB where it differs from main.tf, swap included."
+  type        = map(number)
+  default     = {}
+  nullable    = false
 }
 
 variable "name" {
@@ -58,33 +56,32 @@ variable "name" {
   type        = string
   default     = "lookout-local"
   nullable    = false
+}
 
-  validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.name))
-    error_message = "name is \"${var.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
-  }
+variable "notification" {
+  description = "What differs from main.tf in the routing of alerts, as the variable notification of stacks/platform."
+  type        = any
+  default     = {}
+  nullable    = false
 }
 
 variable "ports" {
-  description = "Port of each service on the host. Every environment has its own, so that they can stand side by side on one machine."
+  description = "Port of each service on the host. Every environment has its own, so that they can run side by side on one machine."
   type = object({
-    exporter   = optional(number, 9100)
-    grafana    = optional(number, 3001)
-    prometheus = optional(number, 9090)
-    relay      = optional(number, 8070)
-    robot      = optional(number, 8060)
+    alertmanager = optional(number, 9093)
+    console      = optional(number, 8090)
+    exporter     = optional(number, 9100)
+    grafana      = optional(number, 3001)
+    prometheus   = optional(number, 9090)
+    relay        = optional(number, 8070)
+    robot        = optional(number, 8060)
   })
   default  = {}
   nullable = false
-
-  validation {
-    condition     = length(distinct(values(var.ports))) == length(values(var.ports))
-    error_message = "ports gives one port to two services: ${jsonencode(var.ports)}; give each its own."
-  }
 }
 
 variable "relay_secrets_directory" {
-  description = "Directory on the Docker host with the files that relay.yaml names below /secrets, and the robots.yaml of the stand-in robot. Null: the folder secrets beside this file, which `make init` fills; with docker_host on another machine, a copy of it there."
+  description = "Directory on the Docker host with the files that relay.yaml names below /secrets, and the robots.yaml of the mock robot. Null: the folder secrets next to this file, which `make init` fills; with docker_host on another machine, a copy of it there."
   type        = string
   default     = null
 }
@@ -100,7 +97,13 @@ variable "retention" {
 }
 
 variable "root_url" {
-  description = "Address under which people reach Grafana, the base of every link in a message. Null: the port on this machine."
+  description = "Address under which people reach Grafana, the base of its links. Null: the port on this machine."
+  type        = string
+  default     = null
+}
+
+variable "runbook_base_url" {
+  description = "What runbook paths in the rule files are relative to, for example the repository's address up to the branch. Null: the console shows them."
   type        = string
   default     = null
 }
@@ -113,7 +116,7 @@ variable "scrape_interval" {
 }
 
 variable "scrape_jobs" {
-  description = "Scrape jobs beside \"go\" and \"prometheus\", as modules/prometheus takes them."
+  description = "Scrape jobs next to those of the stack itself, as modules/prometheus takes them."
   type        = any
   default     = {}
   nullable    = false
@@ -143,9 +146,4 @@ variable "time_zone" {
   type        = string
   default     = "Asia/Shanghai"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^(UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$", var.time_zone))
-    error_message = "time_zone is \"${var.time_zone}\"; use an IANA name such as \"Asia/Shanghai\", \"Europe/Berlin\" or \"UTC\"."
-  }
 }

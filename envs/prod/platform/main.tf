@@ -1,78 +1,56 @@
-# The containers of production, in the order in which data flows through them. What its Grafana holds
-# is the other root module, ../content.
+# What is special about production. The picture is in stacks/platform.
 
 locals {
-  network = { id = docker_network.lookout.id, name = docker_network.lookout.name }
-}
+  repository = "${path.root}/../../.."
 
-resource "docker_network" "lookout" {
-  name = var.name
-
-  labels {
-    label = "lookout.environment"
-    value = var.name
+  # Each server sees its own secrets only, and none where it needs none.
+  secrets = {
+    alertmanager = can(regex("_file\"", jsonencode(var.notification))) ? "${var.secrets_directory}/alertmanager" : null
+    prometheus   = can(regex("_file\"", jsonencode(var.scrape_jobs))) ? "${var.secrets_directory}/prometheus" : null
   }
 }
 
-# The metric.
-module "exporter" {
-  source = "../../../modules/exporter"
+module "platform" {
+  source = "../../../stacks/platform"
 
-  image            = var.images.exporter
-  memory_mebibytes = var.memory_mebibytes.exporter
-  name             = var.name
-  network          = local.network
-  publish          = { ip = var.bind_address, port = var.ports.exporter }
-}
-
-# The scrape.
-module "prometheus" {
-  source = "../../../modules/prometheus"
-
-  evaluation_interval = var.scrape_interval
-  external_labels     = { env = "prod" }
-  image               = var.images.prometheus
-  memory_mebibytes    = var.memory_mebibytes.prometheus
-  name                = var.name
-  network             = local.network
-  publish             = { ip = var.bind_address, port = var.ports.prometheus }
-  # Another host's port is not Terraform's to reach; there the server watches its files itself.
-  reload            = var.docker_host == null ? "http" : "watch"
-  retention         = var.retention
-  scrape_interval   = var.scrape_interval
-  secrets_directory = var.secrets_directory
+  alerting               = var.alerting
+  alert_overrides        = var.alert_overrides
+  console                = { external_url = var.console_url }
+  grafana_admin_password = var.grafana_admin_password
+  images                 = var.images
+  memory_mebibytes       = merge({ grafana = 1024, prometheus = 4096 }, var.memory_mebibytes)
+  ports                  = var.ports
+  # A quarter, to see what a season does.
+  retention         = { size = "50GB", time = "90d" }
+  root_url          = var.root_url
+  runbook_base_url  = var.runbook_base_url
+  scrape_jobs       = var.scrape_jobs
+  secrets_directory = local.secrets.prometheus
   targets_directory = var.targets_directory
 
-  # A job of the same name among the further ones takes the place of one of these.
-  scrape_jobs = merge({
-    go    = { native_histograms = true, targets = [module.exporter.target] }
-    relay = { targets = [module.relay.target] }
-  }, var.scrape_jobs)
-}
+  environment = {
+    bind_address = var.bind_address
+    docker_host  = var.docker_host
+    label        = "prod"
+    name         = var.name
+  }
 
-# Dashboards and rules, which ../content puts into it.
-module "grafana" {
-  source = "../../../modules/grafana"
+  notification = merge({
+    default_target    = "team"
+    routes            = [{ labels = { severity = "critical" }, target = "oncall" }]
+    timing            = { group_interval = "1m", group_wait = "10s", repeat_interval = "4h" }
+    secrets_directory = local.secrets.alertmanager
+  }, var.notification)
 
-  admin_password   = var.grafana_admin_password
-  image            = var.images.grafana
-  memory_mebibytes = var.memory_mebibytes.grafana
-  name             = var.name
-  network          = local.network
-  publish          = { ip = var.bind_address, port = var.ports.grafana }
-  root_url         = var.root_url
-  time_zone        = var.time_zone
-}
+  paths = {
+    alert_settings = "${path.root}/../alerts.yaml"
+    alerts         = "${local.repository}/alerts"
+    dashboards     = "${local.repository}/dashboards"
+    runbooks       = "${local.repository}/docs/runbooks"
+  }
 
-# The delivery: keeps what Grafana sends until DingTalk, or the next channel, has taken it.
-module "relay" {
-  source = "../../../modules/relay"
-
-  config            = file("${path.root}/relay.yaml")
-  image             = var.images.relay
-  memory_mebibytes  = var.memory_mebibytes.relay
-  name              = var.name
-  network           = local.network
-  publish           = { ip = var.bind_address, port = var.ports.relay }
-  secrets_directory = var.relay_secrets_directory
+  relay = {
+    config            = file("${path.root}/relay.yaml")
+    secrets_directory = "${var.secrets_directory}/relay"
+  }
 }

@@ -1,13 +1,27 @@
+variable "alert_overrides" {
+  description = "What differs, by alert, from the rule files and from ../alerts.yaml."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "alerting" {
+  description = "\"prometheus\" or \"grafana\": who evaluates alert rules. Null: \"grafana\" where images has one, else \"prometheus\"."
+  type        = string
+  default     = null
+}
+
 variable "bind_address" {
-  description = "Address of the host on which ports are published. Loopback: Prometheus and the exporter have no login."
+  description = "Address of the host on which ports are published. Loopback: Prometheus, Alertmanager and the exporter have no login."
   type        = string
   default     = "127.0.0.1"
   nullable    = false
+}
 
-  validation {
-    condition     = can(cidrhost("${var.bind_address}/32", 0)) || can(cidrhost("${var.bind_address}/128", 0))
-    error_message = "bind_address is \"${var.bind_address}\", which is no IP address; use \"127.0.0.1\" for this machine only."
-  }
+variable "console_url" {
+  description = "Address under which people reach the console, the base of links in messages, for example \"https://monitoring.example.com\"."
+  type        = string
+  default     = null
 }
 
 variable "docker_host" {
@@ -17,39 +31,24 @@ variable "docker_host" {
 }
 
 variable "grafana_admin_password" {
-  description = "Password of Grafana's user \"admin\", at least 8 characters. Set TF_VAR_grafana_admin_password; it has no default on purpose."
+  description = "Password of Grafana's user \"admin\", at least 8 characters, where images has one. Set TF_VAR_grafana_admin_password; it has no default on purpose."
   type        = string
-  nullable    = false
+  default     = null
   sensitive   = true
 }
 
 variable "images" {
-  description = "Image of each container. `make init` writes images.auto.tfvars.json with what it pulled or built; the defaults are the published ones, and there are none for Lookout's own programs."
-  type = object({
-    exporter   = optional(string)
-    grafana    = optional(string, "grafana/grafana:13.2.3")
-    prometheus = optional(string, "prom/prometheus:v3.16.0")
-    relay      = optional(string)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = alltrue([for image in [var.images.exporter, var.images.relay] : image != null])
-    error_message = "images names no image for exporter or relay, of which there is no published one; run `make init ENV=staging`, which builds them and writes images.auto.tfvars.json."
-  }
+  description = "Image of each container, as stacks/platform takes them; `make init ENV=staging` writes images.auto.tfvars.json with what it found, pulled or built."
+  type        = any
+  default     = {}
+  nullable    = false
 }
 
 variable "memory_mebibytes" {
-  description = "Memory limit of each container in MiB, swap included."
-  type = object({
-    exporter   = optional(number, 128)
-    grafana    = optional(number, 768)
-    prometheus = optional(number, 1024)
-    relay      = optional(number, 128)
-  })
-  default  = {}
-  nullable = false
+  description = "Memory limit of each container in MiB where it differs from main.tf, swap included."
+  type        = map(number)
+  default     = {}
+  nullable    = false
 }
 
 variable "name" {
@@ -57,87 +56,56 @@ variable "name" {
   type        = string
   default     = "lookout-staging"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.name))
-    error_message = "name is \"${var.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
-  }
 }
 
-variable "ports" {
-  description = "Port of each service on the host. Every environment has its own, so that they can stand side by side on one machine."
-  type = object({
-    exporter   = optional(number, 9101)
-    grafana    = optional(number, 3002)
-    prometheus = optional(number, 9091)
-    relay      = optional(number, 8071)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = length(distinct(values(var.ports))) == length(values(var.ports))
-    error_message = "ports gives one port to two services: ${jsonencode(var.ports)}; give each its own."
-  }
-}
-
-variable "relay_secrets_directory" {
-  description = "Directory on the Docker host with the files that relay.yaml names below /secrets, readable by uid 65534; modules/relay/README.md shows how to make them. No secret in it passes through Terraform."
-  type        = string
-  default     = "/etc/lookout/relay"
+variable "notification" {
+  description = "What differs from main.tf in the routing of alerts, as the variable notification of stacks/platform; about_delivery has to be set where Prometheus evaluates."
+  type        = any
+  default     = {}
   nullable    = false
 }
 
-variable "retention" {
-  description = "How long and how much Prometheus keeps. Two weeks: one release cycle to compare with."
+variable "ports" {
+  description = "Port of each service on the host. Every environment has its own, so that they can run side by side on one machine."
   type = object({
-    size = optional(string, "10GB")
-    time = optional(string, "15d")
+    alertmanager = optional(number, 9094)
+    console      = optional(number, 8091)
+    grafana      = optional(number, 3002)
+    prometheus   = optional(number, 9091)
+    relay        = optional(number, 8071)
   })
   default  = {}
   nullable = false
 }
 
 variable "root_url" {
-  description = "Address under which people reach Grafana, the base of every link in a message, for example \"https://grafana.example.com/\"."
+  description = "Address under which people reach Grafana, the base of its links, for example \"https://grafana.example.com/\"."
   type        = string
   default     = null
 }
 
-variable "scrape_interval" {
-  description = "How often targets are scraped and recording rules evaluated. 10s resolves what a dashboard shows, at 4.3 kB of memory per series."
+variable "runbook_base_url" {
+  description = "What runbook paths in the rule files are relative to, for example the repository's address up to the branch. Null: the console shows them."
   type        = string
-  default     = "10s"
-  nullable    = false
+  default     = null
 }
 
 variable "scrape_jobs" {
-  description = "Scrape jobs beside \"go\" and \"prometheus\", as modules/prometheus takes them."
+  description = "Scrape jobs next to those of the stack itself, as modules/prometheus takes them."
   type        = any
   default     = {}
   nullable    = false
 }
 
 variable "secrets_directory" {
-  description = "Directory on the Docker host with passwords and certificates that scrape_jobs name; see modules/prometheus."
+  description = "Directory on the Docker host with all that is secret: relay/ with the files that relay.yaml names below /secrets (modules/relay/README.md shows how to make them), prometheus/ with those that scrape_jobs name, alertmanager/ with those that notification names. Readable by uid 65534; none of it passes through Terraform."
   type        = string
-  default     = null
+  default     = "/etc/lookout"
+  nullable    = false
 }
 
 variable "targets_directory" {
   description = "Directory on the Docker host with files that scrape_jobs discover targets in; see modules/prometheus."
   type        = string
   default     = null
-}
-
-variable "time_zone" {
-  description = "IANA name of the zone in which messages and dashboards give times."
-  type        = string
-  default     = "Asia/Shanghai"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^(UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$", var.time_zone))
-    error_message = "time_zone is \"${var.time_zone}\"; use an IANA name such as \"Asia/Shanghai\", \"Europe/Berlin\" or \"UTC\"."
-  }
 }

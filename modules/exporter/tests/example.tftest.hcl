@@ -12,9 +12,8 @@ run "the_readme_shows_the_example" {
   command = plan
 
   variables {
-    image   = "lookout/exporter:test"
-    name    = "lookout-test"
-    network = { id = "0123456789ab", name = "lookout-test" }
+    image       = "lookout/exporter:test"
+    environment = { name = "lookout-test", network = { id = "0123456789ab", name = "lookout-test" } }
   }
 
   assert {

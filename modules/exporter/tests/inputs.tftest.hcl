@@ -3,17 +3,16 @@
 mock_provider "docker" {}
 
 variables {
-  image   = "lookout/exporter:test"
-  name    = "lookout-test"
-  network = { id = "0123456789ab", name = "lookout-test" }
+  image       = "lookout/exporter:test"
+  environment = { name = "lookout-test", network = { id = "0123456789ab", name = "lookout-test" } }
 }
 
 run "faults_and_traffic_are_off_unless_asked_for" {
   command = plan
 
   assert {
-    condition     = docker_container.exporter.command == tolist(["--listen=:9100"])
-    error_message = "the command is ${jsonencode(docker_container.exporter.command)}"
+    condition     = module.container.container.command == tolist(["--listen=:9100"])
+    error_message = "the command is ${jsonencode(module.container.container.command)}"
   }
 }
 
@@ -27,8 +26,8 @@ run "faults_traffic_and_instance_are_what_was_asked_for" {
   }
 
   assert {
-    condition     = docker_container.exporter.command == tolist(["--listen=:9100", "--enable-faults", "--self-traffic=2.5"])
-    error_message = "the command is ${jsonencode(docker_container.exporter.command)}"
+    condition     = module.container.container.command == tolist(["--listen=:9100", "--enable-faults", "--self-traffic=2.5"])
+    error_message = "the command is ${jsonencode(module.container.container.command)}"
   }
 
   assert {
@@ -81,10 +80,10 @@ run "a_name_with_capitals_is_refused" {
   command = plan
 
   variables {
-    name = "Lookout"
+    environment = { name = "Lookout", network = { id = "0123456789ab", name = "lookout-test" } }
   }
 
-  expect_failures = [var.name]
+  expect_failures = [var.environment]
 }
 
 run "a_port_that_is_none_is_refused" {
@@ -125,7 +124,7 @@ run "processors_reach_the_runtime" {
   }
 
   assert {
-    condition     = docker_container.exporter.env == toset(["GOMAXPROCS=4"])
-    error_message = "the environment is ${jsonencode(docker_container.exporter.env)}"
+    condition     = module.container.container.env == toset(["GOMAXPROCS=4"])
+    error_message = "the environment is ${jsonencode(module.container.container.env)}"
   }
 }

@@ -3,56 +3,55 @@
 mock_provider "docker" {}
 
 variables {
-  image   = "lookout/exporter:test"
-  name    = "lookout-test"
-  network = { id = "0123456789ab", name = "lookout-test" }
+  image       = "lookout/exporter:test"
+  environment = { name = "lookout-test", network = { id = "0123456789ab", name = "lookout-test" } }
 }
 
 run "the_container_is_hardened" {
   command = plan
 
   assert {
-    condition     = docker_container.exporter.read_only && docker_container.exporter.privileged != true && docker_container.exporter.security_opts == toset(["no-new-privileges:true"])
+    condition     = module.container.container.read_only && module.container.container.privileged != true && module.container.container.security_opts == toset(["no-new-privileges:true"])
     error_message = "its root is writable or it may gain privileges"
   }
 
   assert {
-    condition     = can(regex("^[1-9]", docker_container.exporter.user))
+    condition     = can(regex("^[1-9]", module.container.container.user))
     error_message = "it runs as root"
   }
 
   assert {
-    condition     = one(docker_container.exporter.capabilities).drop == toset(["ALL"]) && length(coalesce(one(docker_container.exporter.capabilities).add, [])) == 0
+    condition     = one(module.container.container.capabilities).drop == toset(["ALL"]) && length(coalesce(one(module.container.container.capabilities).add, [])) == 0
     error_message = "it has capabilities"
   }
 
   assert {
-    condition     = docker_container.exporter.memory > 0 && docker_container.exporter.memory == docker_container.exporter.memory_swap
+    condition     = module.container.container.memory > 0 && module.container.container.memory == module.container.container.memory_swap
     error_message = "its memory is not limited"
   }
 
   assert {
-    condition     = docker_container.exporter.log_opts == tomap({ max-file = "3", max-size = "10m" }) && docker_container.exporter.log_driver == "json-file"
+    condition     = module.container.container.log_opts == tomap({ max-file = "3", max-size = "10m" }) && module.container.container.log_driver == "json-file"
     error_message = "its log is not limited"
   }
 
   assert {
-    condition     = docker_container.exporter.wait && one(docker_container.exporter.healthcheck).test[0] == "CMD"
+    condition     = module.container.container.wait && one(module.container.container.healthcheck).test[0] == "CMD"
     error_message = "its health is not waited for, or asked through a shell"
   }
 
   assert {
-    condition     = docker_container.exporter.restart == "unless-stopped" && docker_container.exporter.destroy_grace_seconds >= 10
+    condition     = module.container.container.restart == "unless-stopped" && module.container.container.destroy_grace_seconds >= 10
     error_message = "it does not come back, or is killed instead of stopped"
   }
 
   assert {
-    condition     = docker_container.exporter.tmpfs == tomap({ "/tmp" = docker_container.exporter.tmpfs["/tmp"] }) && strcontains(docker_container.exporter.tmpfs["/tmp"], "noexec")
+    condition     = module.container.container.tmpfs == tomap({ "/tmp" = module.container.container.tmpfs["/tmp"] }) && strcontains(module.container.container.tmpfs["/tmp"], "noexec")
     error_message = "/tmp is not the one writable directory outside volumes, or programs run from it"
   }
 
   assert {
-    condition     = alltrue([for port in docker_container.exporter.ports : port.ip == "127.0.0.1"])
+    condition     = alltrue([for port in module.container.container.ports : port.ip == "127.0.0.1"])
     error_message = "a port is open beyond this machine"
   }
 }
@@ -61,12 +60,12 @@ run "it_is_in_the_network_under_its_name" {
   command = apply
 
   assert {
-    condition     = docker_container.exporter.image == docker_image.exporter.image_id && docker_image.exporter.keep_locally
+    condition     = module.container.container.image == docker_image.exporter.image_id && docker_image.exporter.keep_locally
     error_message = "it does not run the image, or destroy would remove it"
   }
 
   assert {
-    condition     = one(docker_container.exporter.networks_advanced).name == var.network.id && one(docker_container.exporter.networks_advanced).aliases == toset(["exporter"])
+    condition     = one(module.container.container.networks_advanced).name == var.environment.network.id && one(module.container.container.networks_advanced).aliases == toset(["exporter"])
     error_message = "it is not in the environment's network as exporter"
   }
 
@@ -76,7 +75,7 @@ run "it_is_in_the_network_under_its_name" {
   }
 
   assert {
-    condition     = output.service == { container_id = docker_container.exporter.id, container_name = "lookout-test-exporter", faults = false, url = "http://127.0.0.1:9100" }
+    condition     = output.service == { container_id = module.container.container.id, container_name = "lookout-test-exporter", faults = false, url = "http://127.0.0.1:9100" }
     error_message = "the hand-off differs: ${jsonencode(output.service)}"
   }
 }
@@ -89,7 +88,7 @@ run "nothing_is_published_where_nothing_is_asked_for" {
   }
 
   assert {
-    condition     = length(docker_container.exporter.ports) == 0 && output.service.url == null
+    condition     = length(module.container.container.ports) == 0 && output.service.url == null
     error_message = "a port is published"
   }
 }

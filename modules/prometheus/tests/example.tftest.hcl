@@ -13,8 +13,7 @@ run "the_readme_shows_the_example" {
 
   variables {
 
-    name    = "lookout-test"
-    network = { id = "0123456789ab", name = "lookout-test" }
+    environment = { name = "lookout-test", network = { id = "0123456789ab", name = "lookout-test" } }
   }
 
   assert {

@@ -3,8 +3,7 @@
 mock_provider "docker" {}
 
 variables {
-  name    = "lookout-test"
-  network = { id = "0123456789ab", name = "lookout-test" }
+  environment = { name = "lookout-test", network = { id = "0123456789ab", name = "lookout-test" } }
 }
 
 run "the_server_scrapes_itself_even_without_a_job" {
@@ -86,12 +85,12 @@ run "each_kind_of_discovery_has_its_section" {
   }
 
   assert {
-    condition     = contains(docker_container.prometheus.group_add, "999")
+    condition     = contains(module.container.container.group_add, "999")
     error_message = "the server is not in the socket's group"
   }
 
   assert {
-    condition     = length([for volume in docker_container.prometheus.volumes : volume if contains(["/var/run/docker.sock", "/lookout/targets"], volume.container_path) && volume.read_only == true]) == 2
+    condition     = length([for mount in module.container.container.mounts : mount if contains(["/var/run/docker.sock", "/lookout/targets"], mount.target) && mount.read_only == true]) == 2
     error_message = "the socket and the targets are not mounted read-only"
   }
 }
@@ -123,7 +122,7 @@ run "secrets_are_files_in_the_configuration" {
   }
 
   assert {
-    condition     = length([for volume in docker_container.config_check.volumes : volume if volume.container_path == "/lookout/secrets" && volume.host_path == "/srv/secrets" && volume.read_only == true]) == 1
+    condition     = length([for mount in module.config.check.mounts : mount if mount.target == "/lookout/secrets" && mount.source == "/srv/secrets" && mount.read_only == true]) == 1
     error_message = "promtool can't see the secrets it has to find"
   }
 }
@@ -208,10 +207,10 @@ run "a_name_with_capitals_is_refused" {
   command = plan
 
   variables {
-    name = "Lookout"
+    environment = { name = "Lookout", network = { id = "0123456789ab", name = "lookout-test" } }
   }
 
-  expect_failures = [var.name]
+  expect_failures = [var.environment]
 }
 
 run "an_interval_that_is_no_duration_is_refused" {

@@ -18,8 +18,7 @@ run "the_readme_shows_the_example" {
   variables {
     config            = "robots: {ops: {token_file: /secrets/ops}}"
     image             = "lookout/relay:test"
-    name              = "lookout-test"
-    network           = { id = "0123456789ab", name = "lookout-test" }
+    environment       = { name = "lookout-test", network = { id = "0123456789ab", name = "lookout-test" } }
     secrets_directory = "/etc/lookout/secrets"
   }
 

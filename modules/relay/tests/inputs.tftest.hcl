@@ -9,8 +9,7 @@ mock_provider "docker" {
 variables {
   config            = "robots: {ops: {token_file: /secrets/ops}}"
   image             = "lookout/relay:test"
-  name              = "lookout-test"
-  network           = { id = "0123456789ab", name = "lookout-test" }
+  environment       = { name = "lookout-test", network = { id = "0123456789ab", name = "lookout-test" } }
   secrets_directory = "/etc/lookout/secrets"
 }
 
@@ -22,8 +21,8 @@ run "the_command_says_where_everything_is" {
   }
 
   assert {
-    condition     = docker_container.relay.command == tolist(["--config=/etc/relay/relay.yaml", "--listen=:8070", "--reserve-mib=8", "--spool=/var/lib/relay/spool.db"])
-    error_message = "the command is ${jsonencode(docker_container.relay.command)}"
+    condition     = module.container.container.command == tolist(["--config=/etc/relay/relay.yaml", "--listen=:8070", "--reserve-mib=8", "--spool=/var/lib/relay/spool.db"])
+    error_message = "the command is ${jsonencode(module.container.container.command)}"
   }
 }
 
@@ -35,8 +34,8 @@ run "templates_are_carried_beside_the_configuration" {
   }
 
   assert {
-    condition     = toset(docker_container.config_writer.upload[*].file) == toset(["/etc/relay/relay.yaml", "/etc/relay/templates/ours.tmpl"]) && toset(docker_container.config_check.upload[*].file) == toset(docker_container.config_writer.upload[*].file)
-    error_message = "the files are ${jsonencode(docker_container.config_writer.upload[*].file)}"
+    condition     = toset(module.config.writer.upload[*].file) == toset(["/etc/relay/relay.yaml", "/etc/relay/templates/ours.tmpl"]) && toset(module.config.check.upload[*].file) == toset(module.config.writer.upload[*].file)
+    error_message = "the files are ${jsonencode(module.config.writer.upload[*].file)}"
   }
 }
 
@@ -48,8 +47,8 @@ run "a_group_that_may_read_the_secrets_is_given" {
   }
 
   assert {
-    condition     = docker_container.relay.group_add == toset(["998"]) && docker_container.config_check.group_add == toset(["998"])
-    error_message = "the groups are ${jsonencode(docker_container.relay.group_add)}"
+    condition     = module.container.container.group_add == toset(["998"]) && module.config.check.group_add == toset(["998"])
+    error_message = "the groups are ${jsonencode(module.container.container.group_add)}"
   }
 }
 
@@ -117,10 +116,10 @@ run "a_name_with_capitals_is_refused" {
   command = plan
 
   variables {
-    name = "Lookout"
+    environment = { name = "Lookout", network = { id = "0123456789ab", name = "lookout-test" } }
   }
 
-  expect_failures = [var.name]
+  expect_failures = [var.environment]
 }
 
 run "a_port_that_is_none_is_refused" {

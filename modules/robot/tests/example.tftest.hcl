@@ -12,9 +12,8 @@ run "the_readme_shows_the_example" {
   command = plan
 
   variables {
-    image   = "lookout/robot:test"
-    name    = "lookout-test"
-    network = { id = "0123456789ab", name = "lookout-test" }
+    image       = "lookout/robot:test"
+    environment = { name = "lookout-test", network = { id = "0123456789ab", name = "lookout-test" } }
   }
 
   assert {

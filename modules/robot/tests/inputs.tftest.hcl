@@ -3,9 +3,8 @@
 mock_provider "docker" {}
 
 variables {
-  image   = "lookout/robot:test"
-  name    = "lookout-test"
-  network = { id = "0123456789ab", name = "lookout-test" }
+  image       = "lookout/robot:test"
+  environment = { name = "lookout-test", network = { id = "0123456789ab", name = "lookout-test" } }
 }
 
 run "token_keywords_and_zone_reach_the_program" {
@@ -18,8 +17,8 @@ run "token_keywords_and_zone_reach_the_program" {
   }
 
   assert {
-    condition     = docker_container.robot.command == tolist(["--access-token=abc", "--listen=:8060", "--time-zone=Europe/Berlin", "--keyword=报警", "--keyword=alert"])
-    error_message = "the command is ${jsonencode(docker_container.robot.command)}"
+    condition     = module.container.container.command == tolist(["--access-token=abc", "--listen=:8060", "--time-zone=Europe/Berlin", "--keyword=报警", "--keyword=alert"])
+    error_message = "the command is ${jsonencode(module.container.container.command)}"
   }
 }
 
@@ -31,7 +30,7 @@ run "no_keyword_is_said_explicitly" {
   }
 
   assert {
-    condition     = contains(docker_container.robot.command, "--keyword=")
+    condition     = contains(module.container.container.command, "--keyword=")
     error_message = "the program would fall back to its own keyword"
   }
 }
@@ -90,10 +89,10 @@ run "a_name_with_capitals_is_refused" {
   command = plan
 
   variables {
-    name = "Lookout"
+    environment = { name = "Lookout", network = { id = "0123456789ab", name = "lookout-test" } }
   }
 
-  expect_failures = [var.name]
+  expect_failures = [var.environment]
 }
 
 run "a_port_that_is_none_is_refused" {
@@ -125,12 +124,12 @@ run "several_robots_come_from_a_file_and_no_token_is_in_the_state" {
   }
 
   assert {
-    condition     = docker_container.robot.command == tolist(["--robots-file=/robots/robots.yaml", "--listen=:8060", "--time-zone=Asia/Shanghai"])
-    error_message = "the command is ${jsonencode(docker_container.robot.command)}"
+    condition     = module.container.container.command == tolist(["--robots-file=/robots/robots.yaml", "--listen=:8060", "--time-zone=Asia/Shanghai"])
+    error_message = "the command is ${jsonencode(module.container.container.command)}"
   }
 
   assert {
-    condition     = one(docker_container.robot.volumes).host_path == "/srv/robots" && one(docker_container.robot.volumes).container_path == "/robots" && one(docker_container.robot.volumes).read_only
+    condition     = one(module.container.container.mounts).source == "/srv/robots" && one(module.container.container.mounts).target == "/robots" && one(module.container.container.mounts).read_only
     error_message = "the file is not where it is looked for, or can be written"
   }
 }

@@ -3,148 +3,55 @@
 mock_provider "docker" {}
 
 variables {
-  grafana_admin_password = "correct horse battery"
-  images                 = { exporter = "lookout/exporter:test", relay = "lookout/relay:test" }
-  root_url               = "https://grafana.example.com/"
+  console_url  = "https://monitoring.example.com"
+  notification = { about_delivery = { webhook = "https://sms.example.com/alert" } }
+  images       = { console = "lookout/console:test", relay = "lookout/relay:test" }
 }
 
-run "names_ports_and_addresses_are_its_own" {
+run "name_engine_and_addresses_are_its_own" {
   command = plan
 
   assert {
-    condition     = output.network == "lookout-prod" && output.prometheus.container_name == "lookout-prod-prometheus"
-    error_message = "the network is ${output.network}"
+    condition     = output.stack.name == "lookout-prod" && output.stack.alerting == "prometheus" && output.services.prometheus.container_name == "lookout-prod-prometheus"
+    error_message = "the stack is ${jsonencode(output.stack.name)} with the engine ${output.stack.alerting}"
   }
 
   assert {
-    condition     = [output.exporter.url, output.grafana.url, output.prometheus.url] == ["http://127.0.0.1:9102", "http://127.0.0.1:3003", "http://127.0.0.1:9092"]
-    error_message = "the ports are ${jsonencode([output.exporter.url, output.grafana.url, output.prometheus.url])}"
+    condition     = { for name, service in output.services : name => service.url } == { alertmanager = "http://127.0.0.1:9095", console = "http://127.0.0.1:8092", prometheus = "http://127.0.0.1:9092", relay = "http://127.0.0.1:8072" }
+    error_message = "the addresses are ${jsonencode({ for name, service in output.services : name => service.url })}"
   }
-}
-
-run "the_exporter_is_scraped_as_job_go" {
-  command = plan
-
-  assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "relay", "prometheus"]
-    error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
-  }
-
-  assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[0].static_configs == [{ labels = { instance = "go1" }, targets = ["exporter:9100"] }]
-    error_message = "the target differs"
-  }
-
-  assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).global == { evaluation_interval = "10s", external_labels = { env = "prod" }, scrape_interval = "10s" }
-    error_message = "the global section is ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).global)}"
-  }
-}
-
-run "faults_cannot_be_raised" {
-  command = plan
-
-  assert {
-    condition     = !output.exporter.faults
-    error_message = "the exporter has knobs with which anybody could break it"
-  }
-}
-
-run "retention_is_its_own" {
-  command = plan
-
-  assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).storage.tsdb.retention == { size = "50GB", time = "90d" }
-    error_message = "it keeps ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).storage.tsdb.retention)}"
-  }
-}
-
-run "further_jobs_stand_beside_its_own" {
-  command = plan
-
-  variables {
-    scrape_jobs = { mysql = { targets = [{ address = "mysql:9104" }] }, redis = { interval = "30s", targets = [{ address = "redis:9121", labels = { instance = "cache" } }] } }
-  }
-
-  assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["go", "mysql", "redis", "relay", "prometheus"]
-    error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
-  }
-}
-
-run "a_missing_image_is_named" {
-  command = plan
-
-  variables {
-    images = {}
-  }
-
-  expect_failures = [var.images]
-}
-
-run "one_port_for_two_services_is_refused" {
-  command = plan
-
-  variables {
-    ports = { grafana = 9090, prometheus = 9090 }
-  }
-
-  expect_failures = [var.ports]
-}
-
-run "links_that_lead_nowhere_are_warned_of" {
-  command = plan
-
-  variables {
-    root_url = null
-  }
-
-  expect_failures = [check.links_lead_to_grafana]
-}
-
-run "a_name_with_capitals_is_refused_once" {
-  command = plan
-
-  variables {
-    name = "Lookout"
-  }
-
-  # Anything beside this failure, such as the same complaint of a module, would be an error.
-  expect_failures = [var.name]
-}
-
-run "a_host_name_as_address_is_refused_once" {
-  command = plan
-
-  variables {
-    bind_address = "localhost"
-  }
-
-  # Anything beside this failure, such as the same complaint of a module, would be an error.
-  expect_failures = [var.bind_address]
-}
-
-run "a_zone_that_is_an_offset_is_refused_once" {
-  command = plan
-
-  variables {
-    time_zone = "+08:00"
-  }
-
-  # Anything beside this failure, such as the same complaint of a module, would be an error.
-  expect_failures = [var.time_zone]
 }
 
 run "the_relay_knows_the_robots_and_its_secrets_are_files_of_the_host" {
   command = plan
 
   assert {
-    condition     = output.relay.url == "http://127.0.0.1:8072" && keys(yamldecode(file("${path.root}/relay.yaml")).robots) == ["oncall", "team"]
-    error_message = "the relay is at ${output.relay.url}"
+    condition     = keys(yamldecode(file("${path.root}/relay.yaml")).robots) == ["oncall", "team"]
+    error_message = "the robots are ${jsonencode(keys(yamldecode(file("${path.root}/relay.yaml")).robots))}"
   }
 
   assert {
     condition     = alltrue([for robot in values(yamldecode(file("${path.root}/relay.yaml")).robots) : startswith(robot.token_file, "/secrets/") && !can(robot.url)])
-    error_message = "a robot's token is no file, or it is not DingTalk's"
+    error_message = "a robot's token is not a file, or it is not DingTalk's"
   }
+}
+
+run "links_that_lead_nowhere_are_warned_of" {
+  command = plan
+
+  variables {
+    console_url = null
+  }
+
+  expect_failures = [check.links_lead_to_the_console]
+}
+
+run "no_path_past_the_relay_is_refused" {
+  command = plan
+
+  variables {
+    notification = {}
+  }
+
+  expect_failures = [terraform_data.about_delivery]
 }

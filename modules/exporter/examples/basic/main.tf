@@ -18,8 +18,7 @@ module "exporter" {
 
   enable_faults = true
   image         = "lookout/exporter:dev"
-  name          = "lookout-example"
-  network       = docker_network.example
+  environment   = { name = "lookout-example", network = docker_network.example }
   self_traffic  = 5
 }
 

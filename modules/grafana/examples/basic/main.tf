@@ -22,8 +22,7 @@ module "grafana" {
   source = "../.."
 
   admin_password = var.grafana_admin_password
-  name           = "lookout-example"
-  network        = docker_network.example
+  environment    = { name = "lookout-example", network = docker_network.example }
   root_url       = "https://grafana.example.com/"
   time_zone      = "Asia/Shanghai"
 }

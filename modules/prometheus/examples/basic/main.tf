@@ -16,8 +16,7 @@ resource "docker_network" "example" {
 module "prometheus" {
   source = "../.."
 
-  name              = "lookout-example"
-  network           = docker_network.example
+  environment       = { name = "lookout-example", network = docker_network.example }
   retention         = { size = "10GB", time = "30d" }
   secrets_directory = "/srv/lookout/secrets"
   targets_directory = "/srv/lookout/targets"

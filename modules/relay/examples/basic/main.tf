@@ -22,8 +22,7 @@ module "relay" {
     targets = { ops = { channels = [{ escalate_after = "5m", robots = ["ops"] }, { email = "duty" }] } }
   })
   image             = "lookout/relay:dev"
-  name              = "lookout-example"
-  network           = docker_network.example
+  environment       = { name = "lookout-example", network = docker_network.example }
   secrets_directory = "/etc/lookout/secrets"
 }
 

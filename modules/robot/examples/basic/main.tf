@@ -16,9 +16,8 @@ resource "docker_network" "example" {
 module "robot" {
   source = "../.."
 
-  image   = "lookout/robot:dev"
-  name    = "lookout-example"
-  network = docker_network.example
+  image       = "lookout/robot:dev"
+  environment = { name = "lookout-example", network = docker_network.example }
 }
 
 output "page" {

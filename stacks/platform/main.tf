@@ -1,0 +1,188 @@
+# The containers of an environment, in the order in which data flows through them. What its Grafana holds is the other stack,
+# ../content.
+#
+#   exporter ─▶ prometheus ─▶ alertmanager ─▶ relay ─▶ robot
+#                    └──────▶ console         ▲
+#                    └──────▶ grafana ────────┘
+
+locals {
+  has_grafana = var.images.grafana != null
+  alerting    = coalesce(var.alerting, local.has_grafana ? "grafana" : "prometheus")
+  prometheus  = local.alerting == "prometheus"
+  # Another host's ports are not Terraform's to reach.
+  remote = var.environment.docker_host != null
+
+  environment = {
+    name    = var.environment.name
+    network = { id = docker_network.lookout.id, name = docker_network.lookout.name }
+    stack   = terraform_data.identity.id
+  }
+
+  publish = { for service, port in var.ports : service => { ip = var.environment.bind_address, port = port } }
+}
+
+# What tells this stack's containers from another's of the same name.
+resource "terraform_data" "identity" {
+  depends_on = [terraform_data.free_port]
+}
+
+resource "docker_network" "lookout" {
+  name = var.environment.name
+
+  labels {
+    label = "lookout.environment"
+    value = var.environment.name
+  }
+
+  labels {
+    label = "lookout.stack"
+    value = terraform_data.identity.id
+  }
+
+  lifecycle {
+    # A label that came later is no reason to take the network from those that are in it.
+    ignore_changes = [labels]
+  }
+}
+
+# The metric: a sample service, for trying things on.
+module "exporter" {
+  source = "../../modules/exporter"
+  count  = var.exporter == null ? 0 : 1
+
+  enable_faults    = var.exporter.enable_faults
+  environment      = local.environment
+  image            = var.images.exporter
+  memory_mebibytes = var.memory_mebibytes.exporter
+  publish          = local.publish.exporter
+  self_traffic     = var.exporter.self_traffic
+}
+
+# The rules, resolved for this environment. No resource: both engines get the same.
+module "alerts" {
+  source = "../../modules/alerts"
+
+  console_url      = module.console.external_url
+  dashboards_path  = var.paths.dashboards
+  environment      = var.environment.label
+  overrides        = var.alert_overrides
+  path             = var.paths.alerts
+  settings         = var.paths.alert_settings
+  runbook_base_url = var.runbook_base_url
+}
+
+# The scrape, and the evaluation of rules where Grafana doesn't do that.
+module "prometheus" {
+  source = "../../modules/prometheus"
+
+  alertmanagers       = [for server in module.alertmanager : server.server.address]
+  environment         = local.environment
+  evaluation_interval = var.scrape_interval
+  external_labels     = { env = var.environment.label }
+  image               = var.images.prometheus
+  memory_mebibytes    = var.memory_mebibytes.prometheus
+  publish             = local.publish.prometheus
+  reload              = local.remote ? "watch" : "http"
+  retention           = var.retention
+  rule_files          = local.prometheus ? module.alerts.alerts.rule_files : {}
+  scrape_interval     = var.scrape_interval
+  secrets_directory   = var.secrets_directory
+  targets_directory   = var.targets_directory
+
+  # A job of the same name among the further ones takes the place of one of these.
+  scrape_jobs = merge(
+    { for service in module.exporter : "go" => { native_histograms = true, targets = [service.target] } },
+    { for server in module.alertmanager : "alertmanager" => { targets = [server.target] } },
+    {
+      console = { targets = [module.console.target] }
+      relay   = { targets = [module.relay.target] }
+    },
+    var.scrape_jobs,
+  )
+}
+
+# The notification: groups, silences, inhibits and routes what Prometheus fires.
+module "alertmanager" {
+  source = "../../modules/alertmanager"
+  count  = local.prometheus ? 1 : 0
+
+  about_delivery    = var.notification.about_delivery
+  cluster           = var.notification.cluster
+  default_target    = var.notification.default_target
+  email             = var.notification.email
+  environment       = local.environment
+  external_url      = module.console.external_url
+  heartbeat         = { interval = var.notification.heartbeat_interval }
+  image             = var.images.alertmanager
+  inhibitions       = var.notification.inhibitions
+  memory_mebibytes  = var.memory_mebibytes.alertmanager
+  mute_intervals    = var.notification.mute_intervals
+  publish           = local.publish.alertmanager
+  reload            = local.remote ? "restart" : "http"
+  routes            = var.notification.routes
+  secrets_directory = var.notification.secrets_directory
+  targets           = keys(local.relay_targets)
+  timing            = var.notification.timing
+}
+
+# Looking, wherever there is a Prometheus: dashboards, alerts, silences, targets.
+module "console" {
+  source = "../../modules/console"
+
+  alertmanager_url  = local.prometheus ? "http://alertmanager:9093" : null
+  dashboards        = var.paths.dashboards
+  environment       = local.environment
+  external_url      = var.console.external_url
+  image             = var.images.console
+  memory_mebibytes  = var.memory_mebibytes.console
+  publish           = local.publish.console
+  runbooks          = var.paths.runbooks
+  scrape_interval   = var.scrape_interval
+  secrets_directory = var.console.secrets_directory
+  time_zone         = var.environment.time_zone
+  web_config_file   = var.console.web_config_file
+}
+
+# Looking in Grafana, where an image of it can be had; ../content fills it.
+module "grafana" {
+  source = "../../modules/grafana"
+  count  = local.has_grafana ? 1 : 0
+
+  admin_password   = var.grafana_admin_password
+  environment      = local.environment
+  image            = var.images.grafana
+  memory_mebibytes = var.memory_mebibytes.grafana
+  publish          = local.publish.grafana
+  root_url         = var.root_url
+  time_zone        = var.environment.time_zone
+}
+
+# The delivery: keeps what arrives until the robot, or the next channel, has taken it.
+module "relay" {
+  source = "../../modules/relay"
+
+  config            = var.relay.config
+  environment       = local.environment
+  image             = var.images.relay
+  memory_mebibytes  = var.memory_mebibytes.relay
+  publish           = local.publish.relay
+  secrets_directory = var.relay.secrets_directory
+}
+
+# Where the messages end up in local: a mock of DingTalk's robot, with a page that shows them as a chat.
+module "robot" {
+  source = "../../modules/robot"
+  count  = var.robot ? 1 : 0
+
+  environment      = local.environment
+  image            = var.images.robot
+  publish          = local.publish.robot
+  robots_directory = var.relay.secrets_directory
+  time_zone        = var.environment.time_zone
+}
+
+locals {
+  # A relay without targets has one for each robot.
+  relay_config  = try(yamldecode(var.relay.config), {})
+  relay_targets = merge({ for robot, _ in try(local.relay_config.robots, {}) : robot => null }, try(local.relay_config.targets, {}))
+}

@@ -1,0 +1,245 @@
+variable "alerting" {
+  description = "Who evaluates alert rules: \"prometheus\" (rule files, Alertmanager) or \"grafana\" (Grafana-managed rules). Null: \"grafana\" where the environment has one, else \"prometheus\"."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alerting == null || contains(["grafana", "prometheus"], coalesce(var.alerting, "-"))
+    error_message = "alerting is \"${coalesce(var.alerting, "null")}\", which is not a known engine; use \"prometheus\" or \"grafana\"."
+  }
+}
+
+variable "alert_overrides" {
+  description = "What differs from the rule files and from paths.alert_settings, by alert, as modules/alerts takes it."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "console" {
+  description = "The console: its address for people (null: the port on this machine); and for a port beyond loopback the directory on the Docker host with its web configuration file, certificate and key."
+  type = object({
+    external_url      = optional(string)
+    secrets_directory = optional(string)
+    web_config_file   = optional(string)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "environment" {
+  description = "What all of the environment shares: name, the prefix of everything that is created; label, carried by every alert as lookout_env and by every series that leaves as env; the address on which ports are published; the Docker host (null: this machine, or DOCKER_HOST); and the zone in which people read times."
+  type = object({
+    bind_address = optional(string, "127.0.0.1")
+    docker_host  = optional(string)
+    label        = string
+    name         = string
+    time_zone    = optional(string, "Asia/Shanghai")
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9_.-]{0,40}$", var.environment.name))
+    error_message = "name is \"${var.environment.name}\"; use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit."
+  }
+
+  validation {
+    condition     = can(cidrhost("${var.environment.bind_address}/32", 0)) || can(cidrhost("${var.environment.bind_address}/128", 0))
+    error_message = "bind_address is \"${var.environment.bind_address}\", which is not an IP address; use \"127.0.0.1\" for this machine only."
+  }
+
+  validation {
+    condition     = can(regex("^(UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2})$", var.environment.time_zone))
+    error_message = "time_zone is \"${var.environment.time_zone}\"; use an IANA name such as \"Asia/Shanghai\", \"Europe/Berlin\" or \"UTC\"."
+  }
+}
+
+variable "exporter" {
+  description = "The sample service: whether it has knobs for raising faults, and how many requests per second it sends to itself. Null: there is none."
+  type = object({
+    enable_faults = optional(bool, false)
+    self_traffic  = optional(number, 0)
+  })
+  default = null
+}
+
+variable "grafana_admin_password" {
+  description = "Password of Grafana's user \"admin\", at least 8 characters; null only where there is no Grafana."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.grafana_admin_password != null || var.images.grafana == null
+    error_message = "grafana_admin_password is not set, but images has a Grafana; set TF_VAR_grafana_admin_password, for example to \"$(openssl rand -base64 18)\"."
+  }
+}
+
+variable "images" {
+  description = "Image of each container. `make init` writes images.auto.tfvars.json with what it found, pulled or built; there are no published images of Lookout's own programs. grafana is null where there is none."
+  type = object({
+    alertmanager = optional(string, "prom/alertmanager:v0.35.0")
+    console      = optional(string)
+    exporter     = optional(string)
+    grafana      = optional(string)
+    prometheus   = optional(string, "prom/prometheus:v3.16.0")
+    relay        = optional(string)
+    robot        = optional(string)
+  })
+  nullable = false
+
+  validation {
+    condition     = var.images.console != null && var.images.relay != null && (var.images.exporter != null || var.exporter == null) && (var.images.robot != null || !var.robot)
+    error_message = "images does not name every image of Lookout's own programs, of which there are no published ones; run `make init ENV=<environment>`, which builds them and writes images.auto.tfvars.json."
+  }
+
+  validation {
+    condition     = coalesce(var.alerting, "prometheus") != "grafana" || var.images.grafana != null || var.external_grafana
+    error_message = "alerting is \"grafana\", but this environment has no Grafana; give it an image (GRAFANA_IMAGE=… make up), or use \"prometheus\"."
+  }
+}
+
+variable "external_grafana" {
+  description = "Whether rules are evaluated by a Grafana that is not part of this stack; only then alerting may be \"grafana\" without an image of it."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "memory_mebibytes" {
+  description = "Memory limit of each container in MiB, swap included."
+  type = object({
+    alertmanager = optional(number, 128)
+    console      = optional(number, 128)
+    exporter     = optional(number, 256)
+    grafana      = optional(number, 768)
+    prometheus   = optional(number, 1024)
+    relay        = optional(number, 128)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "notification" {
+  description = <<-EOT
+    What becomes of alerts that Prometheus fires; with alerting = "grafana" the content root says that instead.
+      default_target      target of relay.yaml that gets what no route sends elsewhere
+      routes              what goes to another target, as modules/alertmanager takes them
+      mute_intervals      named times that routes refer to
+      inhibitions         further rules about what holds back what
+      about_delivery      who hears, on a path that bypasses the relay, that the relay is down
+      email               SMTP server for that
+      secrets_directory   directory on the Docker host with the files that these two name
+      heartbeat_interval  how often the relay is shown that the chain works
+      timing              group_wait, group_interval, repeat_interval
+      cluster             other Alertmanagers that decide together who notifies
+  EOT
+  type = object({
+    about_delivery     = optional(any, {})
+    cluster            = optional(any)
+    default_target     = string
+    email              = optional(any)
+    heartbeat_interval = optional(string, "1m")
+    inhibitions        = optional(any, [])
+    mute_intervals     = optional(any, {})
+    routes             = optional(any, [])
+    secrets_directory  = optional(string)
+    timing             = optional(any, {})
+  })
+  nullable = false
+}
+
+variable "paths" {
+  description = "Directories of the rule files, the dashboards and the runbooks; and the environment's alerts.yaml, which says what differs from the rule files and which the content root reads too."
+  type = object({
+    alert_settings = optional(string)
+    alerts         = string
+    dashboards     = string
+    runbooks       = optional(string)
+  })
+  nullable = false
+}
+
+variable "ports" {
+  description = "Port of each service on the host. Every environment has its own, so that they can run side by side on one machine."
+  type = object({
+    alertmanager = optional(number, 9093)
+    console      = optional(number, 8090)
+    exporter     = optional(number, 9100)
+    grafana      = optional(number, 3001)
+    prometheus   = optional(number, 9090)
+    relay        = optional(number, 8070)
+    robot        = optional(number, 8060)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(distinct(values(var.ports))) == length(values(var.ports))
+    error_message = "ports gives one port to two services: ${jsonencode(var.ports)}; give each its own."
+  }
+}
+
+variable "relay" {
+  description = "The relay's configuration as YAML, and the directory on the Docker host with the files that it names below /secrets."
+  type = object({
+    config            = string
+    secrets_directory = string
+  })
+  nullable = false
+}
+
+variable "retention" {
+  description = "How long and how much Prometheus keeps."
+  type = object({
+    size = optional(string)
+    time = optional(string, "15d")
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "robot" {
+  description = "Whether there is a mock of DingTalk's robot; never where messages are meant for people."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "root_url" {
+  description = "Address under which people reach Grafana, the base of its links; null: its port on this machine."
+  type        = string
+  default     = null
+}
+
+variable "runbook_base_url" {
+  description = "What runbook paths in the rule files are relative to, for example the repository's address up to the branch. Null: the console shows them."
+  type        = string
+  default     = null
+}
+
+variable "scrape_interval" {
+  description = "How often targets are scraped and recording rules evaluated."
+  type        = string
+  default     = "10s"
+  nullable    = false
+}
+
+variable "scrape_jobs" {
+  description = "Scrape jobs next to those of the stack itself, as modules/prometheus takes them."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "secrets_directory" {
+  description = "Directory on the Docker host with passwords and certificates that scrape_jobs name; see modules/prometheus."
+  type        = string
+  default     = null
+}
+
+variable "targets_directory" {
+  description = "Directory on the Docker host with files that scrape_jobs discover targets in; see modules/prometheus."
+  type        = string
+  default     = null
+}
