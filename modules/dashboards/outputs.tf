@@ -1,17 +1,11 @@
 output "dashboards" {
   description = "Every dashboard by uid: its file, the directory name of its folder, and its title. Read from the files, so known while planning."
   value = {
-    for uid, files in local.uids : uid => {
-      file   = "${local.directory}/${files[0]}"
-      folder = dirname(files[0])
-      title  = lookup(local.titles, files[0], "")
+    for uid, dashboard in local.found.dashboards : uid => {
+      file   = "${local.directory}/${dashboard.file}"
+      folder = dashboard.folder
+      title  = dashboard.title
     }
-  }
-
-  # Here rather than on a resource, because then one failing check stops what comes after and nothing else complains.
-  precondition {
-    condition     = length(local.findings) == 0
-    error_message = "The dashboards can't be applied as they are:\n${join("\n", [for finding in local.findings : "- ${finding}"])}"
   }
 }
 
@@ -21,6 +15,6 @@ output "folders" {
 }
 
 output "urls" {
-  description = "Address of every dashboard by uid."
+  description = "Address of every dashboard by uid, without the part that Grafana makes from its title."
   value       = merge([for folder in values(module.folder) : folder.urls]...)
 }

@@ -1,18 +1,26 @@
 locals {
-  seconds_in = { s = 1, m = 60, h = 3600, d = 86400 }
+  seconds_in = { s = 1, m = 60, h = 3600, d = 86400, w = 604800, y = 31536000 }
 
   durations = merge({ for name, value in var.timing : name => value }, { for heartbeat in var.heartbeat[*] : "heartbeat" => heartbeat.interval })
 
   seconds = {
-    for name, value in local.durations : name => sum([for part in regexall("([0-9]+)(s|m|h|d)", value) : part[0] * local.seconds_in[part[1]]])
+    for name, value in local.durations : name => sum([for part in regexall("([0-9]+)(s|m|h|d|w|y)", value) : part[0] * local.seconds_in[part[1]]])
   }
 
-  # Grafana answers durations in one spelling ("90s" comes back as "1m30s"); any other would be a difference for ever.
+  # Grafana answers durations in one spelling, Prometheus': whole years and whole weeks as such, anything else in days, hours,
+  # minutes and seconds ("90s" comes back as "1m30s", "36h" as "1d12h"). Any other would be a difference at every plan.
   timing = {
     for name, seconds in local.seconds : name => (
-      seconds % 604800 == 0 ? "${seconds / 604800}w" :
-      seconds % 86400 == 0 ? "${seconds / 86400}d" :
-      join("", [for unit, count in { "1h" = floor(seconds / 3600), "2m" = floor(seconds % 3600 / 60), "3s" = seconds % 60 } : "${count}${substr(unit, 1, 1)}" if count > 0])
+      seconds % local.seconds_in.y == 0 ? "${seconds / local.seconds_in.y}y" :
+      seconds % local.seconds_in.w == 0 ? "${seconds / local.seconds_in.w}w" :
+      join("", [
+        for part in [
+          { unit = "d", count = floor(seconds / 86400) },
+          { unit = "h", count = floor(seconds % 86400 / 3600) },
+          { unit = "m", count = floor(seconds % 3600 / 60) },
+          { unit = "s", count = seconds % 60 },
+        ] : "${part.count}${part.unit}" if part.count > 0
+      ])
     )
   }
 

@@ -94,8 +94,8 @@ variable "heartbeat" {
   }
 
   validation {
-    condition     = var.heartbeat == null ? true : can(regex("^([1-9][0-9]*(s|m|h|d))+$", var.heartbeat.interval))
-    error_message = "heartbeat.interval is \"${try(var.heartbeat.interval, "")}\"; give a duration such as \"1m\", shorter than the timeout in the relay's configuration."
+    condition     = var.heartbeat == null ? true : can(regex("^([1-9][0-9]{0,8}(s|m|h|d))+$", var.heartbeat.interval)) && try(sum([for part in regexall("([0-9]+)(s|m|h|d)", var.heartbeat.interval) : part[0] * { s = 1, m = 60, h = 3600, d = 86400 }[part[1]]]) < 31536000, false)
+    error_message = "heartbeat.interval is \"${try(var.heartbeat.interval, "")}\"; give a duration such as \"1m\", shorter than the timeout in the relay's configuration, in whole seconds."
   }
 }
 
@@ -210,8 +210,8 @@ variable "timing" {
   nullable = false
 
   validation {
-    condition     = alltrue([for name, value in var.timing : can(regex("^([1-9][0-9]*(s|m|h|d))+$", value))])
-    error_message = "timing: ${join(", ", [for name, value in var.timing : "${name} is \"${value}\"" if !can(regex("^([1-9][0-9]*(s|m|h|d))+$", value))])}; give durations above zero such as \"30s\" or \"5m\": Grafana refuses 0."
+    condition     = alltrue([for name, value in var.timing : can(regex("^([1-9][0-9]{0,9}s|[1-9][0-9]{0,7}m|[1-9][0-9]{0,5}h|[1-9][0-9]{0,4}d|[1-9][0-9]{0,3}w|[1-9][0-9]?y)+$", value))])
+    error_message = "timing: ${join(", ", [for name, value in var.timing : "${name} is \"${value}\"" if !can(regex("^([1-9][0-9]{0,9}s|[1-9][0-9]{0,7}m|[1-9][0-9]{0,5}h|[1-9][0-9]{0,4}d|[1-9][0-9]{0,3}w|[1-9][0-9]?y)+$", value))])}; give durations in whole seconds above zero such as \"30s\", \"5m\" or \"36h\": Grafana refuses 0 and fractions."
   }
 }
 

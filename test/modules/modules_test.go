@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"lookout/test/internal/checkout"
+	"lookout/test/internal/providers"
 )
 
 // atOnce is how many Terraform processes with their providers a small machine has memory for.
@@ -32,7 +33,7 @@ func TestModules(t *testing.T) {
 	if err := c.Copy(tree, folders...); err != nil {
 		t.Fatal(err)
 	}
-	r := runner{checkout: c, tree: tree, slots: make(chan struct{}, atOnce), plugins: t.TempDir(), providers: startProviders(t, c)}
+	r := runner{checkout: c, tree: tree, slots: make(chan struct{}, atOnce), plugins: t.TempDir(), providers: providers.Start(t, c, tree, "envs/local/platform", "envs/local/content")}
 	dirs := find(t, tree)
 	for _, dir := range dirs {
 		t.Run(dir, func(t *testing.T) {
@@ -79,7 +80,7 @@ type runner struct {
 	// at a time, hence initialising.
 	plugins      string
 	initialising sync.Mutex
-	// providers says where those that run already listen: see startProviders.
+	// providers says where those that run already listen: see providers.Start.
 	providers string
 }
 

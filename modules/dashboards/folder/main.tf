@@ -4,6 +4,9 @@
 resource "grafana_folder" "folder" {
   uid   = var.folder.uid
   title = var.folder.title
+
+  # Deleting a folder deletes what is in it, whoever made it.
+  prevent_destroy_if_not_empty = var.keep_foreign
 }
 
 resource "grafana_dashboard" "dashboard" {

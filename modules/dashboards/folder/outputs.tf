@@ -6,7 +6,12 @@ output "folder" {
   }
 }
 
+output "keep_foreign" {
+  description = "Whether the folder stays while it holds what Terraform did not make."
+  value       = var.keep_foreign
+}
+
 output "urls" {
-  description = "Address of each dashboard by uid."
-  value       = { for uid, dashboard in grafana_dashboard.dashboard : uid => dashboard.url }
+  description = "Address of each dashboard by uid. Its last part, which Grafana makes from the title and needs for nothing, is left out: it would follow a new title one apply later."
+  value       = { for uid, dashboard in grafana_dashboard.dashboard : uid => try(regex("^.*/d/[^/]+", dashboard.url), dashboard.url) }
 }

@@ -16,6 +16,12 @@ variable "folder" {
   nullable = false
 }
 
+variable "keep_foreign" {
+  description = "Whether a folder that still holds something once Terraform's own dashboards are deleted stays (Grafana 10.2)."
+  type        = bool
+  nullable    = false
+}
+
 variable "message" {
   description = "Commit message of every saved version; null for none."
   type        = string

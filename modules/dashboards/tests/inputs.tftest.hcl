@@ -63,36 +63,6 @@ run "a_dashboard_in_one_line_is_read_too" {
   }
 }
 
-run "a_file_that_is_not_json_is_refused" {
-  command = plan
-
-  variables {
-    path = "./tests/fixtures/broken"
-  }
-
-  expect_failures = [output.dashboards]
-}
-
-run "two_dashboards_with_one_uid_are_refused_across_folders" {
-  command = plan
-
-  variables {
-    path = "./tests/fixtures/twice"
-  }
-
-  expect_failures = [output.dashboards]
-}
-
-run "a_dashboard_with_its_folders_title_is_refused" {
-  command = plan
-
-  variables {
-    path = "./tests/fixtures/folder-title"
-  }
-
-  expect_failures = [output.dashboards]
-}
-
 run "the_same_dashboard_is_accepted_once_the_folder_has_another_title" {
   command = plan
 
@@ -105,26 +75,6 @@ run "the_same_dashboard_is_accepted_once_the_folder_has_another_title" {
     condition     = output.dashboards["threads"].title == "go"
     error_message = "dashboards are ${jsonencode(output.dashboards)}"
   }
-}
-
-run "a_uid_other_than_the_file_name_is_refused" {
-  command = plan
-
-  variables {
-    path = "./tests/fixtures/misnamed"
-  }
-
-  expect_failures = [output.dashboards]
-}
-
-run "a_file_outside_of_a_folder_is_refused" {
-  command = plan
-
-  variables {
-    path = "./tests/fixtures/stray"
-  }
-
-  expect_failures = [output.dashboards]
 }
 
 run "a_directory_without_dashboards_is_refused" {

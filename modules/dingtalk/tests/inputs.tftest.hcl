@@ -297,6 +297,57 @@ run "an_address_that_is_no_mail_address_is_refused" {
   expect_failures = [var.email]
 }
 
+# As Prometheus writes them: whole weeks and years as such, the rest from days down.
+run "durations_beyond_a_day_are_written_as_grafana_answers_them" {
+  command = plan
+
+  variables {
+    timing = { group_wait = "36h", group_interval = "100h", repeat_interval = "365d" }
+  }
+
+  assert {
+    condition     = local.timing == { group_wait = "1d12h", group_interval = "4d4h", repeat_interval = "1y" }
+    error_message = "they are ${jsonencode(local.timing)}"
+  }
+}
+
+run "durations_that_are_neither_weeks_nor_years_stay_days" {
+  command = plan
+
+  variables {
+    timing = { group_wait = "86401s", group_interval = "372d", repeat_interval = "104w" }
+  }
+
+  assert {
+    condition     = local.timing == { group_wait = "1d1s", group_interval = "372d", repeat_interval = "104w" }
+    error_message = "they are ${jsonencode(local.timing)}"
+  }
+}
+
+run "the_heartbeats_interval_is_written_so_too" {
+  command = plan
+
+  variables {
+    delivery  = "relay"
+    heartbeat = { interval = "36h" }
+  }
+
+  assert {
+    condition     = local.timing.heartbeat == "1d12h"
+    error_message = "it is ${local.timing.heartbeat}"
+  }
+}
+
+run "a_fraction_of_a_second_is_refused" {
+  command = plan
+
+  variables {
+    timing = { group_wait = "1500ms" }
+  }
+
+  expect_failures = [var.timing]
+}
+
 run "a_heartbeat_without_a_relay_is_refused" {
   command = plan
 
