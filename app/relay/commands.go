@@ -152,9 +152,21 @@ func (cmd *deadCmd) call(ctx context.Context, method, path string, into any) err
 }
 
 func (cmd *deadCmd) all(ctx context.Context) ([]web.DeadLetter, error) {
-	var answer struct{ Dead []web.DeadLetter }
-	err := cmd.call(ctx, http.MethodGet, "/api/dead", &answer)
-	return answer.Dead, err
+	var out []web.DeadLetter
+	for after := uint64(0); ; {
+		var answer struct {
+			Dead []web.DeadLetter
+			Next uint64
+		}
+		if err := cmd.call(ctx, http.MethodGet, fmt.Sprintf("/api/dead?after=%d", after), &answer); err != nil {
+			return nil, err
+		}
+		out = append(out, answer.Dead...)
+		if answer.Next <= after {
+			return out, nil
+		}
+		after = answer.Next
+	}
 }
 
 type deadListCmd struct {

@@ -48,6 +48,8 @@ type Config struct {
 	Targets         map[string]*Target    `yaml:"targets"`
 	Routes          []Route               `yaml:"routes"`
 	Heartbeats      map[string]*Heartbeat `yaml:"heartbeats"`
+	// Organisations are DingTalk organisations whose robots share a quota.
+	Organisations map[string]*Organisation `yaml:"organisations"`
 
 	// What Load derives.
 	Zone        *time.Location     `yaml:"-"`
@@ -84,9 +86,17 @@ type Robot struct {
 	// Block is how long to leave a robot alone that says it got too many.
 	Block   Duration `yaml:"block"`
 	Timeout Duration `yaml:"timeout"`
+	// Organisation that the robot belongs to; "default" unless there are several.
+	Organisation string `yaml:"organisation"`
 
 	Name          string `yaml:"-"`
 	Token, Secret string `yaml:"-"`
+}
+
+// Organisation is a DingTalk organisation.
+type Organisation struct {
+	// MonthlyQuota is how many messages its robots may send in a calendar month, 0 if that is not known.
+	MonthlyQuota int `yaml:"monthly_quota"`
 }
 
 // Email is a mail server and whom to write to.
@@ -118,6 +128,9 @@ type Webhook struct {
 	Headers map[string]string `yaml:"headers"`
 	// HeaderFiles are headers whose value is a secret.
 	HeaderFiles map[string]string `yaml:"header_files"`
+	// Success says which answers mean that it was taken, Preset names those of a known gateway.
+	Success Success `yaml:"success"`
+	Preset  string  `yaml:"preset"`
 	// Template renders the body; "webhook" by default.
 	Template    string   `yaml:"template"`
 	ContentType string   `yaml:"content_type"`
@@ -126,6 +139,27 @@ type Webhook struct {
 	Name    string            `yaml:"-"`
 	Address string            `yaml:"-"`
 	Header  map[string]string `yaml:"-"`
+}
+
+// Success is how a gateway's answer is read. Without a path an answer is refused whose errcode, code, Code or
+// status is other than 0, 200, OK or success.
+type Success struct {
+	// Path to a value in the answer's JSON, such as Response.SendStatusSet.*.Code.
+	Path string `yaml:"path"`
+	// Values that mean success.
+	Values []string `yaml:"values"`
+	// Throttled are beginnings of values that mean: too many, try again later.
+	Throttled []string `yaml:"throttled"`
+}
+
+// presets are the answers of gateways: Aliyun's SendSms
+// (https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-sendsms) and SingleCallByTts
+// (https://help.aliyun.com/zh/vms/developer-reference/api-dyvmsapi-2017-05-25-singlecallbytts), Tencent's SendSms
+// (https://cloud.tencent.com/document/product/382/55981).
+var presets = map[string]Success{
+	"aliyun-sms":   {Path: "Code", Values: []string{"OK"}, Throttled: []string{"isv.BUSINESS_LIMIT_CONTROL", "Throttling"}},
+	"aliyun-voice": {Path: "Code", Values: []string{"OK"}, Throttled: []string{"isv.BUSINESS_LIMIT_CONTROL", "Throttling"}},
+	"tencent-sms":  {Path: "Response.SendStatusSet.*.Code", Values: []string{"Ok"}, Throttled: []string{"LimitExceeded", "RequestLimitExceeded"}},
 }
 
 // Target is where alerts go: channels, the next one for what the one before did not deliver.
@@ -415,6 +449,10 @@ func (l *loader) robot(name string) {
 	if len(r.Keywords) > 10 {
 		l.fail("%s: %d keywords, a robot can have 10", who, len(r.Keywords))
 	}
+	r.Organisation = cmp.Or(r.Organisation, "default")
+	if r.Organisation != "default" && l.c.Organisations[r.Organisation] == nil {
+		l.fail("%s: organisation %q is not defined: add it to organisations", who, r.Organisation)
+	}
 	r.Type = cmp.Or(r.Type, "markdown")
 	if !slices.Contains([]string{"markdown", "actionCard", "text", "link"}, r.Type) {
 		l.fail("%s: type %q is none of markdown, actionCard, text, link", who, r.Type)
@@ -511,6 +549,19 @@ func (l *loader) webhook(name string) {
 	}
 	for _, h := range slices.Sorted(maps.Keys(w.HeaderFiles)) {
 		w.Header[h] = l.secret(who+".header_files."+h, w.HeaderFiles[h])
+	}
+	if w.Preset != "" {
+		preset, ok := presets[w.Preset]
+		if !ok {
+			l.fail("%s: preset %q is not known: use one of %s", who, w.Preset, strings.Join(slices.Sorted(maps.Keys(presets)), ", "))
+		}
+		if w.Success.Path != "" {
+			l.fail("%s: success and preset exclude each other", who)
+		}
+		w.Success = preset
+	}
+	if (w.Success.Path == "") != (len(w.Success.Values) == 0) {
+		l.fail("%s: success needs both path and values", who)
 	}
 	w.Template = cmp.Or(w.Template, "webhook")
 	if l.c.Texts != nil && !l.c.Texts.Has(w.Template) {

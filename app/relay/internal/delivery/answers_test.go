@@ -54,22 +54,22 @@ func TestEveryAnswerHasItsAction(t *testing.T) {
 	rows := []row{
 		{"success", json(`{"errcode":0,"errmsg":"ok"}`), "delivered", "0", 1, 0, 0, 0, "msg=delivered"},
 		{"busy", json(`{"errcode":-1,"errmsg":"系统繁忙"}`), "retry", "-1", 2, 0, second / 2, 2 * second, "the system is busy"},
-		{"too fast, old", json(`{"errcode":130101,"errmsg":"send too fast"}`), "throttled", "130101", 2, 0, 10 * minute, 10*minute + 2*second, "left alone"},
-		{"too fast, new", json(`{"errcode":410100,"errmsg":"发送速度太快而限流"}`), "throttled", "410100", 2, 0, 10 * minute, 10*minute + 2*second, "left alone"},
+		{"too fast, old", json(`{"errcode":130101,"errmsg":"send too fast"}`), "throttled", "130101", 2, 0, 10 * minute, 10*minute + 2*second, "backing off"},
+		{"too fast, new", json(`{"errcode":410100,"errmsg":"发送速度太快而限流"}`), "throttled", "410100", 2, 0, 10 * minute, 10*minute + 2*second, "backing off"},
 		{"flood guard", json(`{"status":1111,"wait":5,"source":"x5","punish":"deny","uuid":"x"}`), "throttled", "flood_guard", 2, 0, 5 * second, 7 * second, "flood guard"},
 		{"too long", json(`{"errcode":460101,"errmsg":"message too long, exceed 20000 bytes"}`), "split", "460101", 2, 0, 0, second, "goes out in parts"},
 		{"HTTP 413", status(413), "split", "too_big", 2, 0, 0, second, "goes out in parts"},
 		{"200 without errcode", json(`{"ok":true}`), "retry", "no_errcode", 2, 0, second / 2, 2 * second, "without an errcode"},
 		{"errcode null", json(`{"errcode":null}`), "retry", "no_errcode", 2, 0, second / 2, 2 * second, "without an errcode"},
-		{"errcode as text", json(`{"errcode":"zero"}`), "retry", "not_json", 2, 0, second / 2, 2 * second, "no JSON object"},
-		{"empty 200", json(``), "retry", "not_json", 2, 0, second / 2, 2 * second, "no JSON object"},
-		{"200 with a page", json(`<html>login</html>`), "retry", "not_json", 2, 0, second / 2, 2 * second, "no JSON object"},
-		{"200 with a list", json(`[{"errcode":0}]`), "retry", "not_json", 2, 0, second / 2, 2 * second, "no JSON object"},
+		{"errcode as text", json(`{"errcode":"zero"}`), "retry", "no_errcode", 2, 0, second / 2, 2 * second, "not a number"},
+		{"empty 200", json(``), "retry", "not_json", 2, 0, second / 2, 2 * second, "not a JSON object"},
+		{"200 with a page", json(`<html>login</html>`), "retry", "not_json", 2, 0, second / 2, 2 * second, "not a JSON object"},
+		{"200 with a list", json(`[{"errcode":0}]`), "retry", "not_json", 2, 0, second / 2, 2 * second, "not a JSON object"},
 		{"success in an error page", func() (*http.Response, error) { return answer(500, `{"errcode":0}`), nil }, "retry", "http_5xx", 2, 0, second / 2, 2 * second, "HTTP 500"},
 		{"202", func() (*http.Response, error) { return answer(202, `{"errcode":0}`), nil }, "retry", "http_other", 2, 0, second / 2, 2 * second, "not 200"},
 		{"502", status(502), "retry", "http_5xx", 2, 0, second / 2, 2 * second, "HTTP 502"},
 		{"403 of a proxy", status(403), "retry", "http_4xx", 2, 0, second / 2, 2 * second, "HTTP 403"},
-		{"429", status(429), "throttled", "http_429", 2, 0, 10 * minute, 10*minute + 2*second, "left alone"},
+		{"429", status(429), "throttled", "http_429", 2, 0, 10 * minute, 10*minute + 2*second, "backing off"},
 		{"redirect", func() (*http.Response, error) {
 			r := answer(302, "")
 			r.Header.Set("Location", "http://elsewhere.test/")
@@ -102,9 +102,9 @@ func TestEveryAnswerHasItsAction(t *testing.T) {
 			case code == 0:
 				r.outcome, r.a, r.logs = "delivered", 1, "msg=delivered"
 			case code == -1:
-				r.outcome, r.a, r.after, r.till, r.logs = "retry", 2, second/2, 2*second, "tried again"
+				r.outcome, r.a, r.after, r.till, r.logs = "retry", 2, second/2, 2*second, "retried"
 			case code == 130101 || code == 410100:
-				r.outcome, r.a, r.after, r.till, r.logs = "throttled", 2, 10*minute, 10*minute+2*second, "left alone"
+				r.outcome, r.a, r.after, r.till, r.logs = "throttled", 2, 10*minute, 10*minute+2*second, "backing off"
 			case code == 460101:
 				r.outcome, r.a, r.till, r.logs = "split", 2, second, "goes out in parts"
 			default:
@@ -217,7 +217,7 @@ func TestAnAnswerThatNeverChanges(t *testing.T) {
 				if n := len(rec.got()); n < r.least || n > r.most {
 					t.Errorf("%d tries, want %d to %d", n, r.least, r.most)
 				}
-				dead, err := g.engine.Dead()
+				dead, err := g.engine.Dead(0, 10_000)
 				if err != nil || len(dead) != 1 {
 					t.Fatalf("%d dead letters, want 1 (%v)\n%s", len(dead), err, g.log)
 				}
@@ -240,7 +240,7 @@ func TestAnAnswerThatNeverChanges(t *testing.T) {
 				if last.uuid == old || !strings.Contains(last.text, "Disk") || !strings.Contains(last.text, "re-sent") {
 					t.Errorf("re-sent as %q with the same msgUuid: %v", last.text, last.uuid == old)
 				}
-				if dead, _ := g.engine.Dead(); len(dead) != 0 {
+				if dead, _ := g.engine.Dead(0, 10_000); len(dead) != 0 {
 					t.Errorf("%d dead letters are left", len(dead))
 				}
 			})

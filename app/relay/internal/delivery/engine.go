@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +16,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,8 +63,10 @@ type Engine struct {
 	// arrivals is when a target's newest notification came, by the steady clock.
 	arrivals map[string]time.Duration
 
-	beatMu    sync.Mutex
-	beats     map[string]beat
+	beatMu sync.Mutex
+	beats  map[string]beat
+	// started is set until the first configuration is in use.
+	started   bool
 	beatAlarm chan struct{}
 
 	// applied hands a new configuration to Run.
@@ -82,11 +88,15 @@ func New(o Options) (*Engine, error) {
 	}
 	empty := map[string]*member{}
 	e.members.Store(&empty)
-	if err := e.loadBeats(); err != nil {
-		return nil, err
-	}
+	e.loadBeats()
 	if err := e.use(o.Config); err != nil {
 		return nil, err
+	}
+	if err := e.inspect(o.Config); err != nil {
+		return nil, err
+	}
+	if err := e.persistBeats(); err != nil {
+		e.log.Error("cannot persist how long heartbeats have not come", "error", err)
 	}
 	return e, o.Registry.Register(collector{e})
 }
@@ -99,6 +109,7 @@ func (e *Engine) use(c *config.Config) error {
 	members := map[string]*member{}
 	for _, r := range c.Robots {
 		m := robotMember(c, r, e.transport, e.store.Wall)
+		m.stateKey = peerKey(e.store.Salt(), r)
 		members[m.id] = m
 	}
 	for _, w := range c.Webhooks {
@@ -110,11 +121,34 @@ func (e *Engine) use(c *config.Config) error {
 		members[m.id] = m
 	}
 	now := e.store.Steady()
+	limiters := map[string]*limiter{}
+	organisations := map[string]*organisation{}
 	err := e.store.View(func(tx *spool.Tx) error {
-		for id, m := range members {
+		for _, id := range sortedKeys(members) {
+			m := members[id]
+			if r := c.Robots[strings.TrimPrefix(id, "robot:")]; m.kind == "robot" {
+				if organisations[r.Organisation] == nil {
+					o := &organisation{name: r.Organisation, zone: c.Zone, wall: e.store.Wall}
+					if known := c.Organisations[r.Organisation]; known != nil {
+						o.quota = known.MonthlyQuota
+					}
+					// What cannot be read counts as not being there: it is put aside at the next start.
+					_, _ = tx.GetKey(collectionMembers, []byte("org:"+o.name), &o.s)
+					o.s.Rest = min(o.s.Rest, now+quotaRest)
+					organisations[r.Organisation] = o
+				}
+				m.org = organisations[r.Organisation]
+			}
+			if l := limiters[m.stateKey]; l != nil {
+				m.limiter = l
+				continue
+			}
+			limiters[m.stateKey] = m.limiter
 			var s memberState
-			if _, err := tx.GetKey(collectionMembers, []byte(id), &s); err != nil {
-				return err
+			if found, err := tx.GetKey(collectionMembers, []byte(m.stateKey), &s); !found || err != nil {
+				// As earlier versions kept it.
+				s = memberState{}
+				_, _ = tx.GetKey(collectionMembers, []byte(m.id), &s)
 			}
 			m.restore(s, now)
 		}
@@ -126,83 +160,21 @@ func (e *Engine) use(c *config.Config) error {
 	e.members.Store(&members)
 	e.config.Store(c)
 	e.startBeats(c, now)
-	return e.bury(c)
+	return nil
 }
 
-// bury turns what waits for targets that are not configured any more into dead letters, so that it
-// is seen, counted and can be re-sent to another target.
-func (e *Engine) bury(c *config.Config) error {
-	buried := 0
-	err := e.store.Update(context.Background(), func(tx *spool.Tx) error {
-		buried = 0
-		for _, target := range tx.Targets() {
-			if c.Targets[target] != nil {
-				continue
-			}
-			var seqs []uint64
-			var letters []DeadLetter
-			tx.Queue(target, func(r spool.Record) bool {
-				seqs = append(seqs, r.Seq)
-				m := Message{ID: r.Seq, Target: target, Received: r.Received, Wall: r.Wall}
-				if n, err := notification.Parse(r.Body); err == nil {
-					m.Detail = &n
-				}
-				letters = append(letters, DeadLetter{Message: m})
-				return true
-			})
-			for _, l := range letters {
-				l.Died, l.Reason = e.store.Wall(), "its target is not configured any more"
-				if err := tx.Put(collectionDead, l.ID, l); err != nil {
-					return err
-				}
-				buried++
-			}
-			if err := tx.Dequeue(target, seqs); err != nil {
-				return err
-			}
-		}
-		var orphans []Message
-		if err := tx.Each(collectionOutbox, func(_ uint64, raw []byte) error {
-			var m Message
-			if err := json.Unmarshal(raw, &m); err != nil {
-				return err
-			}
-			t := c.Targets[m.Target]
-			if t == nil || m.Channel >= len(t.Channels) {
-				orphans = append(orphans, m)
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-		for _, m := range orphans {
-			if t := c.Targets[m.Target]; t != nil {
-				// The target lost a channel: its last one takes over.
-				m.Channel, m.Content, m.Robot, m.Ambiguous, m.RefusedBy = len(t.Channels)-1, nil, "", false, nil
-				if err := tx.Put(collectionOutbox, m.ID, m); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := tx.Delete(collectionOutbox, m.ID); err != nil {
-				return err
-			}
-			l := DeadLetter{Message: m, Died: e.store.Wall(), Reason: "its target is not configured any more"}
-			if err := tx.Put(collectionDead, m.ID, l); err != nil {
-				return err
-			}
-			buried++
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("put aside what targets without configuration left: %w", err)
-	}
-	if buried > 0 {
-		e.Metrics.DeadLetters.WithLabelValues("", "no_target").Add(float64(buried))
-		e.log.Error("messages for targets that are not configured any more became dead letters", "messages", buried, "remedy", "relay dead list; relay dead resend --target")
-	}
-	return nil
+// peerKey names a robot by its address and token, without holding the token.
+func peerKey(salt []byte, r *config.Robot) string {
+	h := sha256.New()
+	h.Write(salt)
+	fmt.Fprintf(h, "%q %q", r.URL, r.Token)
+	return fmt.Sprintf("peer:%x", h.Sum(nil)[:12])
+}
+
+func newNonce() string {
+	b := make([]byte, 12)
+	rand.Read(b)
+	return hex.EncodeToString(b)
 }
 
 // Apply makes a checked configuration the one in use, once running sends are over.
@@ -228,6 +200,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		var wg sync.WaitGroup
 		e.startLanes(running, &wg)
 		wg.Go(func() { e.watchBeats(running) })
+		wg.Go(func() { e.settleIn(running, e.Config()) })
 		var next *config.Config
 		select {
 		case <-ctx.Done():
@@ -239,7 +212,9 @@ func (e *Engine) Run(ctx context.Context) error {
 			return nil
 		}
 		if err := e.use(next); err != nil {
-			return err
+			e.log.Error("the new configuration cannot be used, the old one stays", "error", err)
+			e.Metrics.ReloadOK.Set(0)
+			continue
 		}
 		e.log.Info("configuration in use", "config", next.Digest)
 	}
@@ -260,9 +235,7 @@ func (e *Engine) startLanes(ctx context.Context, wg *sync.WaitGroup) {
 	lanes := map[laneKey]*lane{}
 	for name, t := range c.Targets {
 		for i, ch := range t.Channels {
-			l := &lane{e: e, cfg: c, target: t, index: i, channel: ch, wake: make(chan struct{}, 1), lastFormed: -time.Hour, mergeBytes: e.mergeLimit(),
-				log: e.log.With("target", name, "channel", ch.Label())}
-			l.dirty.Store(true)
+			l := newLane(e, c, t, i)
 			for _, id := range memberIDs(ch) {
 				l.members = append(l.members, members[id])
 			}
@@ -336,6 +309,8 @@ type Accepted struct {
 	Target    string `json:"target"`
 	ID        uint64 `json:"id,omitempty"`
 	Duplicate bool   `json:"duplicate,omitempty"`
+
+	queue string
 }
 
 // Accept takes a notification for a target, or by the routes for target "". When it returns without
@@ -359,55 +334,71 @@ func (e *Engine) Accept(ctx context.Context, target string, raw []byte, n notifi
 	// The body is kept as it came wherever all of it goes to one place.
 	whole := len(rest.Alerts) == len(n.Alerts)
 	type part struct {
-		target string
-		body   []byte
+		queue, target string
+		body          []byte
+		alerts        []uint64
 	}
 	var parts []part
+	size := 0
 	for _, t := range e.split(c, target, rest) {
-		body := raw
-		if !whole || len(t.n.Alerts) != len(rest.Alerts) {
-			body, _ = json.Marshal(t.n)
-		} else if bytes.ContainsAny(raw, "\n\t") {
-			var b bytes.Buffer
-			if json.Compact(&b, raw) == nil {
-				body = b.Bytes()
+		for _, piece := range urgency(t.n) {
+			p := part{queue: queueOf(t.target, piece.urgent), target: t.target, body: raw}
+			if !whole || len(piece.n.Alerts) != len(rest.Alerts) {
+				p.body = encode(piece.n)
+			} else if bytes.ContainsAny(raw, "\n\t") {
+				var b bytes.Buffer
+				if json.Compact(&b, bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))) == nil {
+					p.body = b.Bytes()
+				}
 			}
+			for _, a := range piece.n.Alerts {
+				p.alerts = append(p.alerts, a.Hash())
+			}
+			size += len(p.body)
+			parts = append(parts, p)
 		}
-		parts = append(parts, part{t.target, body})
 	}
 	aboutParts := e.split(c, target, about)
 	var accepted []Accepted
-	err := e.store.Update(ctx, func(tx *spool.Tx) error {
+	err := e.store.UpdateSize(ctx, size, func(tx *spool.Tx) error {
 		accepted = accepted[:0]
 		for _, p := range parts {
-			seq, duplicate, err := tx.Accept(p.target, p.body)
+			seq, duplicate, err := tx.Accept(p.queue, p.body, p.alerts...)
 			if err != nil {
 				return err
 			}
-			accepted = append(accepted, Accepted{p.target, seq, duplicate})
+			accepted = append(accepted, Accepted{Target: p.target, ID: seq, Duplicate: duplicate, queue: p.queue})
 		}
 		for _, p := range aboutParts {
-			id, err := e.putDirect(tx, c, p.target, 1, p.n)
+			var alerts []uint64
+			for _, a := range p.n.Alerts {
+				alerts = append(alerts, a.Hash())
+			}
+			id, duplicate, err := tx.AcceptBy("#"+p.target, encode(p.n), alerts, func() (uint64, error) {
+				return e.putDirect(tx, c, p.target, 1, "", p.n)
+			})
 			if err != nil {
 				return err
 			}
-			accepted = append(accepted, Accepted{Target: p.target, ID: id})
+			accepted = append(accepted, Accepted{Target: p.target, ID: id, Duplicate: duplicate})
 		}
-		return nil
+		return e.putBeats(tx, c, beats)
 	})
 	if err != nil {
 		return nil, err
 	}
 	now := e.store.Steady()
-	e.beat(ctx, beats, now)
+	e.beat(beats, now)
 	for _, a := range accepted {
 		if a.Duplicate {
 			e.Metrics.Duplicates.WithLabelValues(a.Target).Inc()
 			continue
 		}
 		e.Metrics.Accepted.WithLabelValues(a.Target).Inc()
-		e.arrived(a.Target, now)
-		e.wakeLane(a.Target, 0, false)
+		if a.queue != "" {
+			e.arrived(a.queue, now)
+			e.wakeLane(a.Target, 0, false)
+		}
 	}
 	for _, p := range aboutParts {
 		e.wakeLane(p.target, min(1, len(c.Targets[p.target].Channels)-1), true)
@@ -415,15 +406,66 @@ func (e *Engine) Accept(ctx context.Context, target string, raw []byte, n notifi
 	return accepted, nil
 }
 
-// putDirect makes a message that begins on a given channel without waiting to be merged.
-func (e *Engine) putDirect(tx *spool.Tx, c *config.Config, target string, channel int, n notification.Notification) (uint64, error) {
-	id, err := tx.NextID()
-	if err != nil {
-		return 0, err
+// encode writes a notification without making it longer than it came.
+func encode(n notification.Notification) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	// Strings, numbers that are finite and times in four digits' years cannot fail to encode.
+	_ = enc.Encode(n)
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// few is up to how many alerts a notification stays one message although only some of them are critical.
+const few = 10
+
+type piece struct {
+	urgent bool
+	n      notification.Notification
+}
+
+// urgency says which of a notification has kept places: all of it where something in it is critical, only
+// that part where the rest would bury it.
+func urgency(n notification.Notification) []piece {
+	severe := 0
+	for _, a := range n.Alerts {
+		if critical(a) {
+			severe++
+		}
 	}
+	if severe == 0 || severe == len(n.Alerts) || len(n.Alerts) <= few {
+		return []piece{{severe > 0, n}}
+	}
+	others := n.Only(func(a notification.Alert) bool { return !critical(a) })
+	urgent := n.Only(critical)
+	urgent.TruncatedAlerts = 0
+	return []piece{{true, urgent}, {false, others}}
+}
+
+// putDirect makes a message that begins on a given channel. Where replaces names it, one of that name that was
+// not tried yet is taken back.
+func (e *Engine) putDirect(tx *spool.Tx, c *config.Config, target string, channel int, replaces string, n notification.Notification) (uint64, error) {
 	now := e.store.Steady()
-	m := Message{ID: id, Target: target, Channel: min(channel, len(c.Targets[target].Channels)-1), Received: now, Since: now, Wall: e.store.Wall(), Detail: &n}
-	return id, tx.Put(collectionOutbox, id, m)
+	m := Message{Target: target, Channel: min(channel, len(c.Targets[target].Channels)-1), Received: now, Since: now, Wall: e.store.Wall(), Detail: &n, Replaces: replaces}
+	m.Urgent = slices.ContainsFunc(n.Alerts, critical)
+	if replaces != "" {
+		var old []uint64
+		if err := tx.Each(outboxOf(target, m.Channel, m.Urgent), func(id uint64, raw []byte) error {
+			var o Message
+			if bytes.Contains(raw, []byte(`"replaces"`)) && json.Unmarshal(raw, &o) == nil && o.Replaces == replaces && o.fresh() {
+				old = append(old, id)
+			}
+			return nil
+		}); err != nil {
+			return 0, err
+		}
+		for _, id := range old {
+			if err := tx.Delete(outboxOf(target, m.Channel, m.Urgent), id); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return m.ID, e.save(tx, &m)
 }
 
 type targeted struct {
@@ -454,16 +496,19 @@ func (e *Engine) split(c *config.Config, target string, n notification.Notificat
 	return out
 }
 
-// Dead lists the dead letters, oldest first.
-func (e *Engine) Dead() ([]DeadLetter, error) {
+// Dead lists dead letters, oldest first: at most limit of those after a number.
+func (e *Engine) Dead(after uint64, limit int) ([]DeadLetter, error) {
 	var out []DeadLetter
 	err := e.store.View(func(tx *spool.Tx) error {
-		return tx.Each(collectionDead, func(_ uint64, raw []byte) error {
+		return tx.EachFrom(collectionDead, after+1, func(_ uint64, raw []byte) error {
 			var d DeadLetter
-			if err := json.Unmarshal(raw, &d); err != nil {
-				return err
+			// One that is damaged is put aside at the next start.
+			if json.Unmarshal(raw, &d) == nil {
+				out = append(out, d)
 			}
-			out = append(out, d)
+			if len(out) >= limit {
+				return spool.Stop
+			}
 			return nil
 		})
 	})
@@ -489,6 +534,7 @@ func (e *Engine) Resend(ctx context.Context, id uint64, target string) error {
 			return fmt.Errorf("%w %q: name one of %v", ErrNoTarget, to, sortedKeys(c.Targets))
 		}
 		m.Target, m.Channel, m.Since = to, 0, e.store.Steady()
+		m.Nonce, m.Packed, m.Replaces = "", false, ""
 		m.Content, m.Robot, m.Ambiguous, m.RefusedBy, m.Attempts, m.Unknown = nil, "", false, nil, 0, 0
 		m.Escalated = "重发 re-sent: " + d.Reason
 		if m.Detail == nil && m.Digest == nil {
@@ -498,10 +544,8 @@ func (e *Engine) Resend(ctx context.Context, id uint64, target string) error {
 			return err
 		}
 		// A new number, and so a new msgUuid: this time it is meant to be shown.
-		if m.ID, err = tx.NextID(); err != nil {
-			return err
-		}
-		return tx.Put(collectionOutbox, m.ID, m)
+		m.ID = 0
+		return e.save(tx, &m)
 	})
 	if err != nil {
 		return err

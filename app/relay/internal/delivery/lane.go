@@ -21,11 +21,17 @@ const (
 	// maxMerge and maxMergeBytes bound what one digest is made of, and with it the memory.
 	maxMerge      = 1000
 	maxMergeBytes = 2 << 20
+	// maxLoaded and maxLoadedBytes bound the messages that a box keeps in memory; further ones wait in the
+	// spool.
+	maxLoaded      = 32
+	maxLoadedBytes = 1 << 20
 	// maxStuck is how many messages of a lane may wait for one certain robot while others go on.
 	maxStuck = 4
 	// maxUnknown is how often an answer that nothing is known about is worth another try.
 	maxUnknown = 5
-	// idle is how long a lane sleeps when nothing tells it earlier.
+	// maxRow is how many urgent messages go out in a row while others wait as well.
+	maxRow = 4
+	// idle is how long a lane sleeps when nothing wakes it earlier.
 	idle = time.Hour
 )
 
@@ -41,18 +47,46 @@ type lane struct {
 	wake    chan struct{}
 	log     *slog.Logger
 
-	dirty  atomic.Bool
-	outbox []*Message
+	dirty atomic.Bool
+	// boxes hold what is urgent and what is not.
+	boxes [2]*box
+	// row is how many urgent messages were sent since one that is not.
+	row int
 
-	lastFormed time.Duration
+	lastFormed, lastSent time.Duration
+	// mergeBytes bounds the next digest: less than maxMergeBytes while the disk is so full that moving
+	// more at once finds no room.
+	mergeBytes int
+}
+
+// box is what waits on a lane, the urgent or the rest.
+type box struct {
+	urgent bool
+	// queue is its name in the spool, for notifications that are not yet a message; outbox for messages.
+	queue, outbox string
+	loaded        []*Message
+	// more is set while the spool may hold messages that are not loaded.
+	more bool
+
 	stormSince time.Duration
 	inStorm    bool
 	// head is when the oldest in the queue was accepted.
 	head      time.Duration
 	headKnown bool
-	// mergeBytes bounds the next digest: less than maxMergeBytes while the disk is so full that moving
-	// more at once finds no room.
-	mergeBytes int
+}
+
+func newLane(e *Engine, c *config.Config, t *config.Target, index int) *lane {
+	l := &lane{e: e, cfg: c, target: t, index: index, channel: t.Channels[index], wake: make(chan struct{}, 1),
+		lastFormed: -time.Hour, lastSent: -time.Hour, mergeBytes: e.mergeLimit()}
+	l.log = e.log.With("target", t.Name, "channel", l.channel.Label())
+	for i, urgent := range []bool{true, false} {
+		l.boxes[i] = &box{urgent: urgent, outbox: outboxOf(t.Name, index, urgent)}
+		if index == 0 {
+			l.boxes[i].queue = queueOf(t.Name, urgent)
+		}
+	}
+	l.dirty.Store(true)
+	return l
 }
 
 func (l *lane) run(ctx context.Context) {
@@ -64,7 +98,7 @@ func (l *lane) run(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			l.log.Error("delivery is held up by the spool", "error", err)
+			l.log.Error("spool error, delivery paused", "error", err)
 			wait = time.Second
 		}
 		if wait <= 0 {
@@ -85,64 +119,135 @@ func (l *lane) run(ctx context.Context) {
 
 // step does one thing and returns 0, or returns how long nothing can be done.
 func (l *lane) step(ctx context.Context) (time.Duration, error) {
-	if l.dirty.Swap(false) {
-		if err := l.load(); err != nil {
-			l.dirty.Store(true)
-			return 0, err
+	reload := l.dirty.Swap(false)
+	for _, b := range l.boxes {
+		if reload || b.more && len(b.loaded) == 0 {
+			if err := l.load(ctx, b); err != nil {
+				l.dirty.Store(true)
+				return 0, err
+			}
 		}
 	}
 	now := l.e.store.Steady()
 	wait := idle
-	escalateAfter := l.channel.EscalateAfter.Std()
-	for _, m := range l.outbox {
-		left := m.Since + escalateAfter - now
-		if mem, _ := l.pick(m, now); left <= 0 && (mem == nil || m.Attempts > 0) {
-			return 0, l.escalate(ctx, m, "timeout", fmt.Sprintf("%s 未送达 undelivered for %s: %s", l.channel.Label(), escalateAfter, m.lastFailure()))
+	for _, b := range l.boxes {
+		for _, m := range b.loaded {
+			in, done, err := l.handOver(ctx, b, m, now)
+			if done || err != nil {
+				return 0, err
+			}
+			wait = min(wait, in)
 		}
-		wait = min(wait, max(left, time.Millisecond))
 	}
-	stuck := 0
-	for _, m := range l.outbox {
-		mem, in := l.pick(m, now)
+	// What is urgent goes first, but not for ever.
+	order := l.boxes
+	if l.row >= maxRow {
+		order[0], order[1] = order[1], order[0]
+	}
+	for _, b := range order {
+		in, sent, err := l.sendFrom(ctx, b, now)
+		if sent || err != nil {
+			return 0, err
+		}
+		wait = min(wait, in)
+	}
+	return wait, nil
+}
+
+// handOver gives a message to the next channel if its time on this one is over, or is sure to pass before
+// anything can be sent here. Otherwise it returns when to look again.
+func (l *lane) handOver(ctx context.Context, b *box, m *Message, now time.Duration) (time.Duration, bool, error) {
+	after := l.channel.EscalateAfter.Std()
+	mem, in := l.pick(m, now, b.urgent)
+	left := m.Since + after - now
+	if left <= 0 && (mem == nil || m.Attempts > 0) {
+		return 0, true, l.escalate(ctx, b, m, "timeout", fmt.Sprintf("%s 未送达 undelivered for %s: %s", l.channel.Label(), after, m.lastFailure()))
+	}
+	if mem == nil && in > after && l.index+1 < len(l.target.Channels) {
+		return 0, true, l.escalate(ctx, b, m, "timeout", fmt.Sprintf("%s 暂停发送 paused for another %s: %s", l.channel.Label(), in.Round(time.Second), m.lastFailure()))
+	}
+	return max(left, time.Millisecond), false, nil
+}
+
+// sendFrom sends the first message of a box that can be sent, or makes one of what waits in its queue.
+func (l *lane) sendFrom(ctx context.Context, b *box, now time.Duration) (time.Duration, bool, error) {
+	wait, stuck := idle, 0
+	for _, m := range b.loaded {
+		mem, in := l.pick(m, now, b.urgent)
 		if mem == nil {
 			wait = min(wait, in)
 			stuck++
 			continue
 		}
-		return 0, l.attempt(ctx, m, mem)
+		if in := l.lastSent + l.pause(now, mem) - now; l.index > 0 && m.fresh() && in > 0 {
+			// What comes meanwhile can be merged with it.
+			wait = min(wait, in)
+			break
+		}
+		if l.mergeable(b) {
+			merged, err := l.merge(ctx, b)
+			if merged || err != nil {
+				return 0, true, err
+			}
+		}
+		return 0, true, l.attempt(ctx, b, m, mem)
 	}
-	if l.index > 0 {
-		return wait, nil
+	if b.queue == "" {
+		return wait, false, nil
 	}
-	in, err := l.form(ctx, now, stuck)
-	return min(wait, in), err
+	in, err := l.form(ctx, b, now, stuck)
+	if in <= 0 && err == nil {
+		return 0, true, nil
+	}
+	return min(wait, in), false, err
 }
 
-func (l *lane) load() error {
-	l.outbox = nil
-	return l.e.store.View(func(tx *spool.Tx) error {
-		return tx.Each(collectionOutbox, func(_ uint64, raw []byte) error {
+// load reads the first messages of a box.
+func (l *lane) load(ctx context.Context, b *box) error {
+	var bad []uint64
+	err := l.e.store.View(func(tx *spool.Tx) error {
+		b.loaded, b.more = nil, false
+		size := 0
+		return tx.Each(b.outbox, func(id uint64, raw []byte) error {
+			if len(b.loaded) >= maxLoaded || size > maxLoadedBytes {
+				b.more = true
+				return spool.Stop
+			}
 			var m Message
-			if err := json.Unmarshal(raw, &m); err != nil {
-				return err
+			if json.Unmarshal(raw, &m) != nil {
+				bad = append(bad, id)
+				return nil
 			}
-			if m.Target == l.target.Name && m.Channel == l.index {
-				l.outbox = append(l.outbox, &m)
-			}
+			// Where it lies is what counts.
+			m.ID, m.Target, m.Channel, m.Urgent = id, l.target.Name, l.index, b.urgent
+			b.loaded = append(b.loaded, &m)
+			size += len(raw)
 			return nil
 		})
+	})
+	if err != nil || len(bad) == 0 {
+		return err
+	}
+	l.e.damaged(b.outbox, len(bad))
+	return l.e.store.Update(ctx, func(tx *spool.Tx) error {
+		for _, id := range bad {
+			if err := tx.PutAside(b.outbox, id); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 // pick finds the member to send a message by, or how long until there is one.
-func (l *lane) pick(m *Message, now time.Duration) (*member, time.Duration) {
+func (l *lane) pick(m *Message, now time.Duration, urgent bool) (*member, time.Duration) {
 	wait := idle
 	for i := range l.members {
 		mem := l.members[(l.turn+i)%len(l.members)]
 		if m != nil && (m.Robot != "" && m.Robot != mem.id && l.has(m.Robot) || slices.Contains(m.RefusedBy, mem.id)) {
 			continue
 		}
-		in := mem.available(now)
+		in := mem.available(now, urgent)
 		if in == 0 {
 			return mem, 0
 		}
@@ -155,10 +260,127 @@ func (l *lane) has(id string) bool {
 	return slices.ContainsFunc(l.members, func(m *member) bool { return m.id == id })
 }
 
-// render makes the message's content for this channel if it has none yet.
-func (l *lane) render(m *Message) {
+// fresh tells a message that nobody was asked to show yet.
+func (m *Message) fresh() bool { return m.Attempts == 0 && m.Robot == "" && !m.Ambiguous }
+
+// mergeable tells whether more waits than is worth a message each, and something that was not merged yet.
+func (l *lane) mergeable(b *box) bool {
+	fresh, packed := 0, 0
+	for _, m := range b.loaded {
+		if !m.fresh() {
+			continue
+		}
+		if m.Packed {
+			packed++
+		} else {
+			fresh++
+		}
+	}
+	return fresh > 0 && fresh+packed > l.target.Digest.Above || b.more && fresh > 1
+}
+
+// merge makes as few messages as possible of those that wait, in the order they came.
+func (l *lane) merge(ctx context.Context, b *box) (bool, error) {
+	var ids []uint64
+	var digests []message.Digest
+	var base Message
+	anyFresh := false
+	reasons := map[string]int{}
+	err := l.e.store.View(func(tx *spool.Tx) error {
+		size := 0
+		return tx.Each(b.outbox, func(id uint64, raw []byte) error {
+			var m Message
+			if json.Unmarshal(raw, &m) != nil || !m.fresh() {
+				return nil
+			}
+			if len(ids) > 0 && size+len(raw) > l.mergeBytes || len(ids) >= maxMerge {
+				return spool.Stop
+			}
+			size += len(raw)
+			ids = append(ids, id)
+			digests = append(digests, m.digest())
+			anyFresh = anyFresh || !m.Packed
+			reasons[m.Escalated]++
+			if len(ids) == 1 {
+				base = m
+				return nil
+			}
+			base.Received = min(base.Received, m.Received)
+			if m.Wall.Before(base.Wall) {
+				base.Wall = m.Wall
+			}
+			if l.index+1 < len(l.target.Channels) {
+				base.Since = min(base.Since, m.Since)
+			} else {
+				// What comes on the last channel has its whole time there.
+				base.Since = max(base.Since, m.Since)
+			}
+			base.Offered = base.Offered && m.Offered
+			base.Failures = m.Failures
+			return nil
+		})
+	})
+	if err != nil || len(ids) < 2 || !anyFresh {
+		return false, err
+	}
+	for reason, n := range reasons {
+		if n > reasons[base.Escalated] {
+			base.Escalated = reason
+		}
+	}
+	base.Seq, base.Detail, base.Content, base.Packed, base.Nonce, base.Replaces = 0, nil, nil, true, "", ""
+	parts := l.pack(base, message.Combine(digests))
+	err = l.e.store.Update(ctx, func(tx *spool.Tx) error {
+		for i, p := range parts {
+			// In the place of those that came first, so that what comes later is still later.
+			p.ID = 0
+			if i < len(ids) {
+				p.ID = ids[i]
+			}
+			if err := l.e.save(tx, p); err != nil {
+				return err
+			}
+		}
+		for _, id := range ids[min(len(parts), len(ids)):] {
+			if err := tx.Delete(b.outbox, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, spool.ErrFull) {
+		l.mergeBytes = max(l.mergeBytes/4, 1)
+	}
+	if err != nil {
+		return false, err
+	}
+	l.mergeBytes = min(2*l.mergeBytes, l.e.mergeLimit())
+	l.log.Info("merged what waits", "messages", len(ids), "into", len(parts))
+	return true, l.load(ctx, b)
+}
+
+// pack makes the messages of a digest as this channel takes them.
+func (l *lane) pack(base Message, d message.Digest) []*Message {
+	c := l.e.context(l.cfg, l.target, l.channel, &base)
+	parts, err := l.cfg.Texts.Pack(d, c, l.target.Digest.MaxMessages)
+	l.templateError(err)
+	var out []*Message
+	for i := range parts {
+		m := base
+		m.Digest, m.Detail, m.Content, m.Packed = &parts[i], nil, nil, true
+		m.Failures = slices.Clone(base.Failures)
+		out = append(out, &m)
+	}
+	l.e.Metrics.Digests.WithLabelValues(l.target.Name).Add(float64(len(parts)))
+	return out
+}
+
+// prepare makes the message's content for this channel if it has none yet. A digest that has become too long,
+// by the reason it was escalated for or by a channel that takes less, becomes several messages; then
+// it returns those.
+func (l *lane) prepare(m *Message) []*Message {
 	if m.Content != nil {
-		return
+		return nil
 	}
 	c := l.e.context(l.cfg, l.target, l.channel, m)
 	if m.Detail != nil {
@@ -166,14 +388,19 @@ func (l *lane) render(m *Message) {
 		l.templateError(err)
 		if fits {
 			m.Content = &content
-			return
+			return nil
 		}
 		d := message.Merge([]message.Item{{Notification: *m.Detail, Received: m.Wall}})
 		m.Digest, m.Detail = &d, nil
 	}
+	parts := l.pack(*m, *m.Digest)
+	if len(parts) > 1 {
+		return parts
+	}
 	content, err := l.cfg.Texts.Digest(*m.Digest, c)
 	l.templateError(err)
 	m.Content = &content
+	return nil
 }
 
 func (l *lane) templateError(err error) {
@@ -184,15 +411,23 @@ func (l *lane) templateError(err error) {
 }
 
 // attempt sends one message by one member and acts on the answer.
-func (l *lane) attempt(ctx context.Context, m *Message, mem *member) error {
+func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) error {
+	if parts := l.prepare(m); parts != nil {
+		return l.replace(ctx, b, m, nil, parts)
+	}
 	now := l.e.store.Steady()
-	if !mem.acquire(now) {
+	if !mem.acquire(now, b.urgent) {
 		// Another target was quicker.
 		return nil
 	}
 	l.turn++
+	l.lastSent = now
+	if b.urgent {
+		l.row++
+	} else {
+		l.row = 0
+	}
 	before := *m
-	l.render(m)
 	m.Robot, m.Ambiguous = mem.id, true
 	m.Attempts++
 	// What is about to happen is on disk before it happens: after a crash the same message goes to the
@@ -201,11 +436,9 @@ func (l *lane) attempt(ctx context.Context, m *Message, mem *member) error {
 		if err := mem.put(tx); err != nil {
 			return err
 		}
-		return tx.Put(collectionOutbox, m.ID, m)
+		return l.e.save(tx, m)
 	}); err != nil {
-		content := m.Content
 		*m = before
-		m.Content = content
 		mem.release(l.e.store.Steady(), robot.Answer{Outcome: robot.Delivered})
 		return err
 	}
@@ -225,7 +458,7 @@ func (l *lane) attempt(ctx context.Context, m *Message, mem *member) error {
 			answer.Outcome = robot.Refused
 		}
 	}
-	mem.release(l.e.store.Steady(), answer)
+	quota := mem.release(l.e.store.Steady(), answer)
 	l.e.Metrics.Deliveries.WithLabelValues(l.target.Name, mem.id, string(answer.Outcome), answer.Code).Inc()
 
 	if answer.Outcome != robot.Delivered {
@@ -235,11 +468,14 @@ func (l *lane) attempt(ctx context.Context, m *Message, mem *member) error {
 	// nothing else of this lane happens, since the message would be sent once more.
 	write := context.WithoutCancel(ctx)
 	for {
-		err := l.settle(write, m, mem, answer, before.Ambiguous)
+		err := l.settle(write, b, m, mem, answer, before.Ambiguous)
 		if err == nil || errors.Is(err, spool.ErrClosed) {
+			if quota != nil {
+				l.e.tellQuota(write, l, *quota)
+			}
 			return err
 		}
-		l.log.Error("the answer to a message cannot be written down", "error", err, "message", m.ID)
+		l.log.Error("cannot persist the answer to a message", "error", err, "message", m.ID)
 		select {
 		case <-ctx.Done():
 			return err
@@ -249,15 +485,21 @@ func (l *lane) attempt(ctx context.Context, m *Message, mem *member) error {
 }
 
 // settle acts on an answer.
-func (l *lane) settle(ctx context.Context, m *Message, mem *member, a robot.Answer, wasAmbiguous bool) error {
+func (l *lane) settle(ctx context.Context, b *box, m *Message, mem *member, a robot.Answer, wasAmbiguous bool) error {
 	log := l.log.With("message", m.ID, "member", mem.id, "outcome", string(a.Outcome), "errcode", a.Code, "attempt", m.Attempts)
 	if a.Outcome == robot.Delivered {
-		if err := l.remove(ctx, m, mem, nil); err != nil {
+		if err := l.replace(ctx, b, m, mem, nil); err != nil {
 			return err
 		}
 		latency := l.e.store.Steady() - m.Received
 		l.e.Metrics.Latency.WithLabelValues(l.target.Name).Observe(latency.Seconds())
+		if a.Note != "" {
+			log = log.With("note", a.Note)
+		}
 		log.Info("delivered", "alerts", m.alerts(), "latency", latency.Round(time.Millisecond).String(), "digest", m.Digest != nil)
+		if !m.Offered {
+			l.e.offerDead(ctx, l.target.Name)
+		}
 		return nil
 	}
 	log = log.With("reason", a.Reason)
@@ -267,26 +509,26 @@ func (l *lane) settle(ctx context.Context, m *Message, mem *member, a robot.Answ
 		if !m.Ambiguous {
 			m.Robot = ""
 		}
-		log.Warn("not delivered, will be tried again")
+		log.Warn("not delivered, will be retried")
 		return l.keep(ctx, m, mem)
-	case robot.Throttled:
+	case robot.Throttled, robot.Quota:
 		m.Ambiguous = wasAmbiguous
 		if !m.Ambiguous {
 			m.Robot = ""
 		}
 		rest, _, _ := mem.state(l.e.store.Steady())
-		log.Warn("too many messages, the robot is left alone", "wait", rest.Round(time.Second).String())
+		log.Warn("rate limited, backing off", "wait", rest.Round(time.Second).String())
 		if !m.Ambiguous && l.index == 0 && m.Escalated == "" && m.Seq != 0 {
-			return l.requeue(ctx, m, mem)
+			return l.requeue(ctx, b, m, mem)
 		}
 		return l.keep(ctx, m, mem)
 	case robot.Split:
-		parts, ok := l.halve(m)
+		parts, ok := l.halve(m, wasAmbiguous)
 		if !ok {
 			break
 		}
 		log.Warn("too long, goes out in parts", "parts", len(parts))
-		return l.remove(ctx, m, mem, parts)
+		return l.replace(ctx, b, m, mem, parts)
 	}
 	// Refused, or too long and not divisible.
 	m.RefusedBy = append(slices.DeleteFunc(m.RefusedBy, func(s string) bool { return s == mem.id }), mem.id)
@@ -299,7 +541,7 @@ func (l *lane) settle(ctx context.Context, m *Message, mem *member, a robot.Answ
 	if err := l.putMember(ctx, mem); err != nil {
 		return err
 	}
-	return l.escalate(ctx, m, "refused", fmt.Sprintf("%s 拒绝 refused: %s", mem.id, a.Reason))
+	return l.escalate(ctx, b, m, "refused", fmt.Sprintf("%s 拒绝 refused: %s", mem.id, a.Reason))
 }
 
 func (l *lane) putMember(ctx context.Context, mem *member) error {
@@ -312,42 +554,49 @@ func (l *lane) keep(ctx context.Context, m *Message, mem *member) error {
 		if err := mem.put(tx); err != nil {
 			return err
 		}
-		return tx.Put(collectionOutbox, m.ID, m)
+		return l.e.save(tx, m)
 	})
 }
 
-// remove takes the message out, putting others in its place.
-func (l *lane) remove(ctx context.Context, m *Message, mem *member, instead []*Message) error {
+// replace takes the message out, putting others in its place.
+func (l *lane) replace(ctx context.Context, b *box, m *Message, mem *member, instead []*Message) error {
 	err := l.e.store.Update(ctx, func(tx *spool.Tx) error {
-		if err := mem.put(tx); err != nil {
-			return err
-		}
-		for _, p := range instead {
-			id, err := tx.NextID()
-			if err != nil {
-				return err
-			}
-			p.ID = id
-			if err := tx.Put(collectionOutbox, id, p); err != nil {
+		if mem != nil {
+			if err := mem.put(tx); err != nil {
 				return err
 			}
 		}
-		return tx.Delete(collectionOutbox, m.ID)
+		for i, p := range instead {
+			p.ID, p.Nonce = 0, ""
+			if i == 0 {
+				p.ID = m.ID
+			}
+			if err := l.e.save(tx, p); err != nil {
+				return err
+			}
+		}
+		if len(instead) > 0 {
+			return nil
+		}
+		return tx.Delete(b.outbox, m.ID)
 	})
-	if err == nil {
-		l.forget(m)
-		l.outbox = append(l.outbox, instead...)
+	if err != nil {
+		return err
 	}
-	return err
+	if len(instead) > 0 {
+		return l.load(ctx, b)
+	}
+	b.forget(m)
+	return nil
 }
 
-func (l *lane) forget(m *Message) {
-	l.outbox = slices.DeleteFunc(l.outbox, func(o *Message) bool { return o.ID == m.ID })
+func (b *box) forget(m *Message) {
+	b.loaded = slices.DeleteFunc(b.loaded, func(o *Message) bool { return o.ID == m.ID })
 }
 
 // requeue gives back to the queue what was surely not shown and has to wait long, so that it is
 // merged with what comes meanwhile.
-func (l *lane) requeue(ctx context.Context, m *Message, mem *member) error {
+func (l *lane) requeue(ctx context.Context, b *box, m *Message, mem *member) error {
 	body, err := json.Marshal(m.notification())
 	if err != nil {
 		return l.keep(ctx, m, mem)
@@ -356,70 +605,82 @@ func (l *lane) requeue(ctx context.Context, m *Message, mem *member) error {
 		if err := mem.put(tx); err != nil {
 			return err
 		}
-		if err := tx.Requeue(l.target.Name, m.Seq, m.Received, m.Wall, body); err != nil {
+		if err := tx.Requeue(b.queue, m.Seq, m.Received, m.Wall, body); err != nil {
 			return err
 		}
-		return tx.Delete(collectionOutbox, m.ID)
+		return tx.Delete(b.outbox, m.ID)
 	})
 	if err == nil {
-		l.forget(m)
+		b.forget(m)
+		b.headKnown = false
 	}
 	return err
 }
 
-// halve divides a message that was too long.
-func (l *lane) halve(m *Message) ([]*Message, bool) {
-	d := m.Digest
-	if d == nil {
+// halve divides a message that was too long. Where an earlier answer left open whether it was shown, only the
+// robot that may have shown it gets the parts.
+func (l *lane) halve(m *Message, uncertain bool) ([]*Message, bool) {
+	part := func(d message.Digest) *Message {
+		p := *m
+		p.Detail, p.Digest, p.Content, p.Seq, p.Packed, p.Attempts = nil, &d, nil, 0, true, 0
+		p.Failures = slices.Clone(m.Failures)
+		if !uncertain {
+			p.Robot, p.Ambiguous = "", false
+		}
+		return &p
+	}
+	if m.Digest == nil {
 		merged := message.Merge([]message.Item{{Notification: *m.Detail, Received: m.Wall}})
 		if len(merged.Entries) == 1 {
 			// One alert with everything about it was too long; the short form of it may fit.
-			p := *m
-			p.Detail, p.Digest, p.Content, p.Robot, p.Ambiguous, p.Seq = nil, &merged, nil, "", false, 0
-			return []*Message{&p}, true
+			return []*Message{part(merged)}, true
 		}
-		d = &merged
+		m.Digest = &merged
 	}
-	halves, ok := message.Halve(*d)
+	halves, ok := message.Halve(*m.Digest)
 	if !ok {
 		return nil, false
 	}
-	var out []*Message
-	for _, h := range halves {
-		p := *m
-		p.Detail, p.Digest, p.Content, p.Robot, p.Ambiguous, p.Seq = nil, &h, nil, "", false, 0
-		p.Failures = slices.Clone(m.Failures)
-		out = append(out, &p)
-	}
-	return out, true
+	return []*Message{part(halves[0]), part(halves[1])}, true
 }
 
 // escalate hands a message to the next channel, or makes it a dead letter.
-func (l *lane) escalate(ctx context.Context, m *Message, cause, reason string) error {
+func (l *lane) escalate(ctx context.Context, b *box, m *Message, cause, reason string) error {
 	next := l.index + 1
 	if next >= len(l.target.Channels) {
 		err := l.e.store.Update(ctx, func(tx *spool.Tx) error {
-			if err := tx.Delete(collectionOutbox, m.ID); err != nil {
+			if err := tx.Delete(b.outbox, m.ID); err != nil {
 				return err
 			}
-			return tx.Put(collectionDead, m.ID, DeadLetter{Message: *m, Died: l.e.store.Wall(), Reason: reason})
+			id, err := tx.NextID()
+			if err != nil {
+				return err
+			}
+			dead := DeadLetter{Message: *m, Died: l.e.store.Wall(), Reason: reason}
+			dead.ID = id
+			return tx.Put(collectionDead, id, dead)
 		})
 		if err != nil {
 			return err
 		}
-		l.forget(m)
+		b.forget(m)
 		l.e.Metrics.DeadLetters.WithLabelValues(l.target.Name, cause).Inc()
 		l.log.Error("dead letter: no channel delivered it", "message", m.ID, "alerts", m.alerts(), "reason", reason, "remedy", "relay dead list; relay dead resend")
 		return nil
 	}
 	moved := *m
 	moved.Channel, moved.Since, moved.Attempts, moved.Unknown = next, l.e.store.Steady(), 0, 0
-	moved.Content, moved.Robot, moved.Ambiguous, moved.RefusedBy, moved.Seq = nil, "", false, nil, 0
+	moved.Content, moved.Robot, moved.Ambiguous, moved.RefusedBy, moved.Seq, moved.Packed = nil, "", false, nil, 0, false
 	moved.Escalated = reason
-	if err := l.e.store.Update(ctx, func(tx *spool.Tx) error { return tx.Put(collectionOutbox, m.ID, moved) }); err != nil {
+	if err := l.e.store.Update(ctx, func(tx *spool.Tx) error {
+		if err := tx.Delete(b.outbox, m.ID); err != nil {
+			return err
+		}
+		return l.e.save(tx, &moved)
+	}); err != nil {
 		return err
 	}
-	l.forget(m)
+	b.forget(m)
 	l.e.Metrics.Escalations.WithLabelValues(l.target.Name, l.channel.Label(), cause).Inc()
 	l.log.Error("escalated to the next channel", "message", m.ID, "to", l.target.Channels[next].Label(), "reason", reason)
 	l.e.wakeLane(l.target.Name, next, true)
@@ -431,25 +692,26 @@ type queued struct {
 	received time.Duration
 	wall     time.Time
 	n        notification.Notification
+	bad      bool
 }
 
-// peek reads the head of the queue.
-func (l *lane) peek(limit int) (items []queued, depth int64, err error) {
-	err = l.e.store.View(func(tx *spool.Tx) error {
+// peek reads the head of a queue.
+func (e *Engine) peek(queue string, limit, bytes int) (items []queued, depth int64, err error) {
+	err = e.store.View(func(tx *spool.Tx) error {
 		items = nil
-		depth = tx.Depth(l.target.Name)
+		depth = tx.Depth(queue)
 		size := 0
-		tx.Queue(l.target.Name, func(r spool.Record) bool {
-			q := queued{seq: r.Seq, received: r.Received, wall: r.Wall}
+		tx.Queue(queue, func(r spool.Record) bool {
+			q := queued{seq: r.Seq, received: min(r.Received, e.store.Steady()), wall: r.Wall}
 			n, err := notification.Parse(r.Body)
 			if err != nil {
-				// It was readable when it came; whatever happened, somebody must learn that there was one.
-				n = unreadable(r)
+				// It was readable when it came; whatever happened, someone must learn that there was one.
+				n, q.bad = unreadable(r), true
 			}
 			q.n = n
 			items = append(items, q)
 			size += len(r.Body)
-			return len(items) < limit && size < l.mergeBytes
+			return len(items) < limit && size < bytes
 		})
 		return nil
 	})
@@ -459,8 +721,8 @@ func (l *lane) peek(limit int) (items []queued, depth int64, err error) {
 func unreadable(r spool.Record) notification.Notification {
 	return notification.Notification{Status: notification.Firing, Alerts: []notification.Alert{{
 		Status: notification.Firing, StartsAt: r.Wall,
-		Labels:      map[string]string{"alertname": "RelayUnreadableNotification", "severity": "warning"},
-		Annotations: map[string]string{"summary": "一条通知无法读取 a notification in the spool cannot be read", "description": fmt.Sprintf("seq %d", r.Seq)},
+		Labels:      map[string]string{"alertname": "RelayUnreadableNotification", "severity": "warning", "seq": fmt.Sprint(r.Seq)},
+		Annotations: map[string]string{"summary": "一条通知已损坏，无法读取 a notification in the spool is damaged and cannot be read", "description": fmt.Sprintf("seq %d", r.Seq)},
 	}}}
 }
 
@@ -468,69 +730,80 @@ func unreadable(r spool.Record) notification.Notification {
 //
 // Every accepted notification wakes the lane, thousands a second in a storm, so what can be decided
 // without reading the queue comes first.
-func (l *lane) form(ctx context.Context, now time.Duration, stuck int) (time.Duration, error) {
-	mem, in := l.pick(nil, now)
+func (l *lane) form(ctx context.Context, b *box, now time.Duration, stuck int) (time.Duration, error) {
+	after := l.channel.EscalateAfter.Std()
+	next := l.index+1 < len(l.target.Channels)
+	mem, in := l.pick(nil, now, b.urgent)
 	if stuck >= maxStuck {
 		// What is stuck waits for a certain robot, and step knows for how long; that another one is free
 		// is no reason to look again at once.
-		in = idle
+		mem, in = nil, idle
 	}
-	if mem != nil && stuck < maxStuck {
-		if wait := l.hold(now, mem); wait > 0 {
+	if mem != nil {
+		if wait := l.hold(b, now, mem); wait > 0 {
 			return wait, nil
 		}
-	} else if l.headKnown && l.head+l.channel.EscalateAfter.Std() > now {
-		return min(in, l.head+l.channel.EscalateAfter.Std()-now), nil
+	} else if left := b.head + after - now; b.headKnown && left > 0 && (!next || stuck >= maxStuck || in <= after) {
+		return min(in, left), nil
 	}
-	few, depth, err := l.peek(l.target.Digest.Above)
+	few, depth, err := l.e.peek(b.queue, l.target.Digest.Above, l.mergeBytes)
 	if err != nil || len(few) == 0 {
-		l.inStorm = false
+		b.inStorm = false
 		return idle, err
 	}
-	l.head, l.headKnown = few[0].received, true
-	left := l.head + l.channel.EscalateAfter.Std() - now
-	if mem == nil || stuck >= maxStuck {
-		if left <= 0 {
-			// The channel has not come free in time; what waits goes on to the next one as a whole.
-			return 0, l.formDigest(ctx, now, l.head)
+	b.head, b.headKnown = few[0].received, true
+	left := b.head + after - now
+	if mem == nil {
+		if left <= 0 || next && stuck < maxStuck && in > after {
+			// The channel has not come free in time, or is sure not to; what waits goes on to the next one.
+			return 0, l.formDigest(ctx, b, now, b.head)
 		}
 		return min(left, in), nil
 	}
 	d := l.target.Digest
-	// Merge as soon as much of the limit is used.
-	busy := mem.usage(now) >= 0.5
+	// Merge as soon as much of the limit is used. What is urgent has places of its own.
+	busy := !b.urgent && mem.usage(now) >= 0.5
 	if depth <= int64(d.Above) && (!busy || depth == 1) && distinct(few) {
-		l.inStorm = false
-		return 0, l.formDetail(ctx, now, few[0])
+		b.inStorm = false
+		return 0, l.formDetail(ctx, b, now, few[0])
 	}
-	if !l.inStorm {
-		l.inStorm, l.stormSince = true, now
-		if wait := l.hold(now, mem); wait > 0 {
+	if !b.inStorm {
+		b.inStorm, b.stormSince = true, now
+		if wait := l.hold(b, now, mem); wait > 0 {
 			return wait, nil
 		}
 	}
-	return 0, l.formDigest(ctx, now, since(l.head, left, now))
+	return 0, l.formDigest(ctx, b, now, since(b.head, left, now))
+}
+
+// pause is the least time between two messages: longer once half of the limit is used, so that the rest of it
+// lasts for the rest of the window.
+func (l *lane) pause(now time.Duration, mem *member) time.Duration {
+	if mem.usage(now) >= 0.5 {
+		return max(l.target.Digest.Pause.Std(), mem.windowLength()/20)
+	}
+	return l.target.Digest.Pause.Std()
 }
 
 // hold is how long to wait before the next message may be made: a pause after the last one, and in
 // a storm until it settles.
-func (l *lane) hold(now time.Duration, mem *member) time.Duration {
+func (l *lane) hold(b *box, now time.Duration, mem *member) time.Duration {
 	d := l.target.Digest
-	pause := d.Pause.Std()
-	if mem.usage(now) >= 0.5 {
-		pause = max(pause, mem.windowLength()/20)
+	pause, settle, most := l.pause(now, mem), d.Settle.Std(), d.MaxWait.Std()
+	if b.urgent {
+		settle, most = min(settle, time.Second), min(most, 3*time.Second)
 	}
 	if since := now - l.lastFormed; since < pause {
 		return pause - since
 	}
-	if !l.inStorm {
+	if !b.inStorm {
 		return 0
 	}
-	last, ok := l.e.lastArrival(l.target.Name)
+	last, ok := l.e.lastArrival(b.queue)
 	if !ok {
 		return 0
 	}
-	return max(0, min(d.Settle.Std()-(now-last), d.MaxWait.Std()-(now-l.stormSince)))
+	return max(0, min(settle-(now-last), most-(now-b.stormSince)))
 }
 
 // since is when a message counts as waiting on its channel. What waited longer than the channel has,
@@ -550,7 +823,7 @@ func (m *member) windowLength() time.Duration {
 }
 
 // distinct tells whether no alert occurs in two of the notifications: what fired and resolved while
-// waiting is told in one line, not in two messages.
+// waiting is one line, not two messages.
 func distinct(items []queued) bool {
 	seen := map[string]bool{}
 	for _, it := range items {
@@ -570,70 +843,73 @@ func distinct(items []queued) bool {
 }
 
 // formDetail makes one notification a message, or several where it is too long for one.
-func (l *lane) formDetail(ctx context.Context, now time.Duration, q queued) error {
+func (l *lane) formDetail(ctx context.Context, b *box, now time.Duration, q queued) error {
 	at := since(q.received, q.received+l.channel.EscalateAfter.Std()-now, now)
-	m := &Message{Target: l.target.Name, Channel: 0, Received: q.received, Wall: q.wall, Since: at, Seq: q.seq, Detail: &q.n}
+	m := &Message{Target: l.target.Name, Urgent: b.urgent, Received: q.received, Wall: q.wall, Since: at, Seq: q.seq, Detail: &q.n}
 	c := l.e.context(l.cfg, l.target, l.channel, m)
 	content, fits, err := l.cfg.Texts.Detail(q.n, c)
 	l.templateError(err)
 	if !fits {
-		return l.putDigest(ctx, now, at, []queued{q})
+		return l.putDigest(ctx, b, now, at, []queued{q})
 	}
 	m.Content = &content
-	return l.put(ctx, now, []*Message{m}, []uint64{q.seq})
+	return l.put(ctx, b, now, []*Message{m}, []queued{q})
 }
 
 // formDigest merges what waits. at is when it counts as having come to the channel.
-func (l *lane) formDigest(ctx context.Context, now, at time.Duration) error {
-	items, _, err := l.peek(maxMerge)
+func (l *lane) formDigest(ctx context.Context, b *box, now, at time.Duration) error {
+	items, _, err := l.e.peek(b.queue, maxMerge, l.mergeBytes)
 	if err != nil || len(items) == 0 {
 		return err
 	}
-	return l.putDigest(ctx, now, at, items)
+	return l.putDigest(ctx, b, now, at, items)
 }
 
-func (l *lane) putDigest(ctx context.Context, now, at time.Duration, items []queued) error {
+func (l *lane) putDigest(ctx context.Context, b *box, now, at time.Duration, items []queued) error {
+	d, oldest := mergeQueued(items)
+	base := Message{Target: l.target.Name, Urgent: b.urgent, Received: oldest.received, Wall: oldest.wall, Since: at}
+	out := l.pack(base, d)
+	l.e.Metrics.Digested.WithLabelValues(l.target.Name).Add(float64(d.Len()))
+	b.inStorm = false
+	return l.put(ctx, b, now, out, items)
+}
+
+func mergeQueued(items []queued) (message.Digest, queued) {
 	var merge []message.Item
-	var seqs []uint64
 	oldest := items[0]
 	for _, it := range items {
 		merge = append(merge, message.Item{Notification: it.n, Received: it.wall})
-		seqs = append(seqs, it.seq)
 		if it.received < oldest.received {
 			oldest = it
 		}
 	}
-	d := message.Merge(merge)
-	base := Message{Target: l.target.Name, Received: oldest.received, Wall: oldest.wall, Since: at}
-	c := l.e.context(l.cfg, l.target, l.channel, &base)
-	parts, err := l.cfg.Texts.Pack(d, c, l.target.Digest.MaxMessages)
-	l.templateError(err)
-	var out []*Message
-	for i := range parts {
-		m := base
-		m.Digest = &parts[i]
-		out = append(out, &m)
-	}
-	l.e.Metrics.Digests.WithLabelValues(l.target.Name).Add(float64(len(parts)))
-	l.e.Metrics.Digested.WithLabelValues(l.target.Name).Add(float64(d.Len()))
-	l.inStorm = false
-	return l.put(ctx, now, out, seqs)
+	return message.Merge(merge), oldest
 }
 
-// put moves notifications from the queue into messages, in one transaction.
-func (l *lane) put(ctx context.Context, now time.Duration, messages []*Message, seqs []uint64) error {
-	err := l.e.store.Update(ctx, func(tx *spool.Tx) error {
-		for _, m := range messages {
-			id, err := tx.NextID()
-			if err != nil {
-				return err
-			}
-			m.ID = id
-			if err := tx.Put(collectionOutbox, id, m); err != nil {
+// dequeue takes what was made into messages out of a queue; what could not be read is kept aside.
+func (e *Engine) dequeue(tx *spool.Tx, queue string, items []queued) error {
+	var seqs []uint64
+	for _, it := range items {
+		if it.bad {
+			if err := tx.PutAsideQueued(queue, it.seq); err != nil {
 				return err
 			}
 		}
-		return tx.Dequeue(l.target.Name, seqs)
+		seqs = append(seqs, it.seq)
+	}
+	return tx.Dequeue(queue, seqs)
+}
+
+// put moves notifications from the queue into messages, in one transaction.
+func (l *lane) put(ctx context.Context, b *box, now time.Duration, messages []*Message, items []queued) error {
+	err := l.e.store.Update(ctx, func(tx *spool.Tx) error {
+		for _, m := range messages {
+			m.ID = 0
+			if err := l.e.save(tx, m); err != nil {
+				return err
+			}
+		}
+		return l.e.dequeue(tx, b.queue, items)
 	})
 	if errors.Is(err, spool.ErrFull) {
 		l.mergeBytes = max(l.mergeBytes/4, 1)
@@ -641,8 +917,17 @@ func (l *lane) put(ctx context.Context, now time.Duration, messages []*Message, 
 	if err != nil {
 		return err
 	}
+	for _, it := range items {
+		if it.bad {
+			l.e.damaged("queue", 1)
+		}
+	}
 	l.mergeBytes = min(2*l.mergeBytes, l.e.mergeLimit())
-	l.outbox = append(l.outbox, messages...)
-	l.lastFormed, l.headKnown = now, false
+	if b.more {
+		l.dirty.Store(true)
+	} else {
+		b.loaded = append(b.loaded, messages...)
+	}
+	l.lastFormed, b.headKnown = now, false
 	return nil
 }

@@ -34,6 +34,15 @@ type member struct {
 	timeout time.Duration
 	send    func(ctx context.Context, o outgoing) robot.Answer
 
+	// state is the key that the spool knows it by: for a robot its address and token, so that a new name, or a
+	// second one, brings no second window.
+	stateKey string
+	*limiter
+	org *organisation
+}
+
+// limiter is when a peer may be called. Members of the same address and token share it.
+type limiter struct {
 	mu      sync.Mutex
 	window  *robot.Window
 	rest    time.Duration
@@ -56,26 +65,36 @@ type memberState struct {
 	Rest time.Duration `json:"rest,omitempty"`
 }
 
+// keptPlaces of a window are for urgent messages only.
+func keptPlaces(limit int) int { return limit / 5 }
+
 // available returns how long the member is not to be used, 0 for now.
-func (m *member) available(now time.Duration) time.Duration {
+func (m *member) available(now time.Duration, urgent bool) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.availableLocked(now)
+	return m.availableLocked(now, urgent)
 }
 
-func (m *member) availableLocked(now time.Duration) time.Duration {
+func (m *member) availableLocked(now time.Duration, urgent bool) time.Duration {
 	wait := max(0, m.rest-now)
 	if m.window != nil {
-		wait = max(wait, m.window.Next(now))
+		kept := keptPlaces(m.window.Limit)
+		if urgent {
+			kept = 0
+		}
+		wait = max(wait, m.window.Next(now, kept))
+	}
+	if m.org != nil {
+		wait = max(wait, m.org.wait(now, urgent))
 	}
 	return wait
 }
 
 // acquire takes a place in the window if there is one.
-func (m *member) acquire(now time.Duration) bool {
+func (m *member) acquire(now time.Duration, urgent bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.availableLocked(now) > 0 {
+	if m.availableLocked(now, urgent) > 0 {
 		return false
 	}
 	if m.window != nil {
@@ -84,8 +103,9 @@ func (m *member) acquire(now time.Duration) bool {
 	return true
 }
 
-// release gives the place back with what came of the call.
-func (m *member) release(now time.Duration, a robot.Answer) {
+// release gives the place back with what came of the call. It returns what is to be told of the
+// organisation's quota, nil for nothing.
+func (m *member) release(now time.Duration, a robot.Answer) *quotaNews {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.window != nil {
@@ -99,6 +119,10 @@ func (m *member) release(now time.Duration, a robot.Answer) {
 	default:
 		m.backoff.Reset()
 	}
+	if m.org != nil {
+		return m.org.answer(now, a)
+	}
+	return nil
 }
 
 // usage is how much of the window is taken, from 0 to 1.
@@ -115,6 +139,9 @@ func (m *member) state(now time.Duration) (rest time.Duration, used, limit int) 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	rest = max(0, m.rest-now)
+	if m.org != nil {
+		rest = max(rest, m.org.wait(now, false))
+	}
 	if m.window != nil {
 		used, limit = m.window.Used(now), m.window.Limit
 	}
@@ -129,7 +156,12 @@ func (m *member) put(tx *spool.Tx) error {
 	if m.window != nil {
 		s.Ends, s.Busy = m.window.State()
 	}
-	return tx.PutKey(collectionMembers, []byte(m.id), s)
+	if m.org != nil {
+		if err := tx.PutKey(collectionMembers, []byte("org:"+m.org.name), m.org.snapshot()); err != nil {
+			return err
+		}
+	}
+	return tx.PutKey(collectionMembers, []byte(m.stateKey), s)
 }
 
 // restore takes over what an earlier process, or configuration, left. A call that was under way may
@@ -159,10 +191,10 @@ func newBackoff(r config.Retry) *backoff.ExponentialBackOff {
 }
 
 func robotMember(c *config.Config, r *config.Robot, tr http.RoundTripper, now func() time.Time) *member {
-	client := &robot.Client{URL: r.URL, Token: r.Token, Secret: r.Secret, HTTP: robot.HTTPClient(r.Timeout.Std(), tr), Now: now}
+	client := &robot.Client{URL: r.URL, Token: r.Token, Secret: r.Secret, HTTP: robot.HTTPClient(r.Timeout.Std(), tr), Now: now, Redact: c.Redact}
 	return &member{
-		id: "robot:" + r.Name, kind: "robot", block: r.Block.Std(), timeout: r.Timeout.Std(), backoff: newBackoff(c.Retry),
-		window: &robot.Window{Limit: r.Limit, Length: r.Window.Std()},
+		id: "robot:" + r.Name, kind: "robot", block: r.Block.Std(), timeout: r.Timeout.Std(),
+		limiter: &limiter{backoff: newBackoff(c.Retry), window: &robot.Window{Limit: r.Limit, Length: r.Window.Std()}},
 		send: func(ctx context.Context, o outgoing) robot.Answer {
 			return client.Send(ctx, o.content.Body(o.id))
 		},
@@ -172,7 +204,8 @@ func robotMember(c *config.Config, r *config.Robot, tr http.RoundTripper, now fu
 func webhookMember(c *config.Config, w *config.Webhook, tr http.RoundTripper) *member {
 	client := robot.HTTPClient(w.Timeout.Std(), tr)
 	return &member{
-		id: "webhook:" + w.Name, kind: "webhook", block: time.Minute, timeout: w.Timeout.Std(), backoff: newBackoff(c.Retry),
+		id: "webhook:" + w.Name, kind: "webhook", block: time.Minute, timeout: w.Timeout.Std(),
+		stateKey: "webhook:" + w.Name, limiter: &limiter{backoff: newBackoff(c.Retry)},
 		send: func(ctx context.Context, o outgoing) robot.Answer {
 			body, err := c.Texts.Gateway(w.Template, o.content, o.message.notification(), o.ctx, o.id)
 			if body == "" {
@@ -187,43 +220,63 @@ func webhookMember(c *config.Config, w *config.Webhook, tr http.RoundTripper) *m
 			for k, v := range w.Header {
 				req.Header.Set(k, v)
 			}
-			return robot.Do(client, req, readGateway)
+			return robot.Do(client, req, func(status int, retryAfter string, body []byte) robot.Answer {
+				return readGateway(w, status, retryAfter, body, c.Redact)
+			}, c.Redact)
 		},
 	}
 }
 
-// readGateway understands a gateway's answer: it has no errcode to look at, so any 2xx is success.
-func readGateway(status int, retryAfter string, body []byte) robot.Answer {
-	switch {
-	case status >= 200 && status < 300:
-		return robot.Answer{Outcome: robot.Delivered, Code: "0", Reason: "ok"}
-	case status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooEarly && status != http.StatusTooManyRequests:
-		return robot.Answer{Outcome: robot.Refused, Code: robot.CodeHTTP4xx, Reason: fmt.Sprintf("HTTP %d", status)}
-	}
-	return robot.Read(status, retryAfter, body)
-}
-
 func emailMember(c *config.Config, e *config.Email) *member {
 	return &member{
-		id: "email:" + e.Name, kind: "email", block: time.Minute, timeout: e.Timeout.Std(), backoff: newBackoff(c.Retry),
-		send: func(ctx context.Context, o outgoing) robot.Answer { return sendMail(ctx, e, o) },
+		id: "email:" + e.Name, kind: "email", block: time.Minute, timeout: e.Timeout.Std(),
+		stateKey: "email:" + e.Name, limiter: &limiter{backoff: newBackoff(c.Retry)},
+		send: func(ctx context.Context, o outgoing) robot.Answer { return sendMail(ctx, e, o, c.Redact) },
 	}
 }
 
-func sendMail(ctx context.Context, e *config.Email, o outgoing) robot.Answer {
-	wrong := func(err error) robot.Answer {
-		return robot.Answer{Outcome: robot.Refused, Code: robot.CodeConfig, Reason: "e-mail: " + err.Error()}
+// sendMail writes to all recipients at once. A server that refuses one of them takes the mail for none, so
+// then each gets a mail of their own.
+func sendMail(ctx context.Context, e *config.Email, o outgoing, redact func(string) string) robot.Answer {
+	a, recipient := mailTo(ctx, e, o, e.To, o.id, redact)
+	if !recipient || len(e.To) == 1 {
+		return a
+	}
+	var refused []string
+	for i, to := range e.To {
+		one, _ := mailTo(ctx, e, o, []string{to}, fmt.Sprintf("%s.%d", o.id, i), redact)
+		switch one.Outcome {
+		case robot.Delivered:
+		case robot.Refused:
+			refused = append(refused, to)
+			a = one
+		default:
+			// What it was before is not known to all of them.
+			one.Ambiguous = true
+			return one
+		}
+	}
+	if len(refused) == len(e.To) {
+		return a
+	}
+	return robot.Answer{Outcome: robot.Delivered, Code: "0", Reason: "ok", Note: fmt.Sprintf("refused for %s: %s", strings.Join(refused, ", "), a.Reason)}
+}
+
+// mailTo sends one mail. recipient is set where one of the recipients is refused for good, and so nobody has it.
+func mailTo(ctx context.Context, e *config.Email, o outgoing, to []string, id string, redact func(string) string) (a robot.Answer, recipient bool) {
+	wrong := func(err error) (robot.Answer, bool) {
+		return robot.Answer{Outcome: robot.Refused, Code: robot.CodeConfig, Reason: "e-mail: " + oneLine(err, redact)}, false
 	}
 	m := mail.NewMsg()
 	if err := m.From(e.From); err != nil {
 		return wrong(err)
 	}
-	if err := m.To(e.To...); err != nil {
+	if err := m.To(to...); err != nil {
 		return wrong(err)
 	}
 	m.Subject(o.content.Title)
 	// The same for every try, so that mailboxes can recognise a repeated one.
-	m.SetMessageIDWithValue(o.id + "@relay.lookout")
+	m.SetMessageIDWithValue(id + "@relay.lookout")
 	m.SetDate()
 	m.SetBodyString(mail.TypeTextPlain, o.content.Text)
 	var html bytes.Buffer
@@ -248,18 +301,24 @@ func sendMail(ctx context.Context, e *config.Email, o outgoing) robot.Answer {
 		return wrong(err)
 	}
 	if err := client.DialAndSendWithContext(ctx, m); err != nil {
-		a := robot.Answer{Outcome: robot.Retry, Code: robot.CodeSMTP, Ambiguous: true, Reason: "e-mail: " + oneLine(err)}
+		a := robot.Answer{Outcome: robot.Retry, Code: robot.CodeNetwork, Ambiguous: true, Reason: "e-mail: " + oneLine(err, redact)}
 		var sent *mail.SendError
 		var reply *textproto.Error
-		if errors.As(err, &sent) && sent.ErrorCode() >= 500 || errors.As(err, &reply) && reply.Code >= 500 {
-			// 5yz is the server's final word on this mail (RFC 5321, 4.2.1).
-			a.Outcome, a.Ambiguous = robot.Refused, false
+		isSent := errors.As(err, &sent)
+		if isSent && sent.Reason == mail.ErrSMTPRcptTo {
+			// Before the mail itself: nobody has it yet.
+			a.Code, a.Ambiguous = robot.CodeSMTP, false
 		}
-		return a
+		if isSent && sent.ErrorCode() >= 500 || errors.As(err, &reply) && reply.Code >= 500 {
+			// 5yz is the server's final word on this mail (RFC 5321, 4.2.1).
+			a.Code, a.Outcome, a.Ambiguous = robot.CodeSMTP, robot.Refused, false
+			recipient = isSent && sent.Reason == mail.ErrSMTPRcptTo
+		}
+		return a, recipient
 	}
-	return robot.Answer{Outcome: robot.Delivered, Code: "0", Reason: "ok"}
+	return robot.Answer{Outcome: robot.Delivered, Code: "0", Reason: "ok"}, false
 }
 
-func oneLine(err error) string {
-	return message.Clip(300, message.Safe(err.Error()))
+func oneLine(err error, redact func(string) string) string {
+	return message.Clip(300, message.Safe(redact(err.Error())))
 }

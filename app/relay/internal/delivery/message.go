@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"lookout/app/relay/internal/message"
@@ -19,6 +22,39 @@ const (
 	collectionBeats   = "heartbeats"
 )
 
+// outboxOf is the collection of the messages of a target's channel.
+func outboxOf(target string, channel int, urgent bool) string {
+	return fmt.Sprintf("%s/%s/%d%s", collectionOutbox, target, channel, mark(urgent))
+}
+
+// queueOf is the queue of a target's notifications.
+func queueOf(target string, urgent bool) string { return target + mark(urgent) }
+
+// mark tells urgent names from others; no target has it in its name.
+func mark(urgent bool) string {
+	if urgent {
+		return "!"
+	}
+	return ""
+}
+
+// targetOf takes a queue's name apart.
+func targetOf(queue string) string { return strings.TrimSuffix(queue, "!") }
+
+// laneOf takes an outbox's name apart.
+func laneOf(outbox string) (target string, channel int, urgent bool) {
+	rest, urgent := strings.CutSuffix(strings.TrimPrefix(outbox, collectionOutbox+"/"), "!")
+	i := strings.LastIndexByte(rest, '/')
+	if i < 0 {
+		return rest, -1, urgent
+	}
+	channel, err := strconv.Atoi(rest[i+1:])
+	if err != nil {
+		channel = -1
+	}
+	return rest[:i], channel, urgent
+}
+
 // Message is one message to people, from when it is made until a channel has delivered it. It lies
 // in the spool before its first try, and its msgUuid follows from its ID, so that every later try,
 // by whichever process, is recognised as the same.
@@ -27,6 +63,11 @@ type Message struct {
 	Target string `json:"target"`
 	// Channel of the target that it is on, from 0.
 	Channel int `json:"channel"`
+	// Urgent ones have places of their own in a robot's window and go first.
+	Urgent bool `json:"urgent,omitempty"`
+	// Nonce is random: whatever happens to the numbers, by a backup that is restored or a machine that is
+	// cloned, no two messages share a msgUuid.
+	Nonce string `json:"nonce,omitempty"`
 	// Received is when the oldest notification in it was accepted, by the steady clock and by the wall's.
 	Received time.Duration `json:"received"`
 	Wall     time.Time     `json:"wall"`
@@ -46,6 +87,12 @@ type Message struct {
 	Unknown   int    `json:"unknown,omitempty"`
 	// RefusedBy are the members of the channel that won't take it.
 	RefusedBy []string `json:"refused_by,omitempty"`
+	// Packed is set for a digest that was made of all that waited: alone it is not worth merging again.
+	Packed bool `json:"packed,omitempty"`
+	// Offered is set for dead letters that are sent once more by themselves.
+	Offered bool `json:"offered,omitempty"`
+	// Replaces names a message of which only the newest is worth sending.
+	Replaces string `json:"replaces,omitempty"`
 	// Escalated says why the channel before did not deliver it.
 	Escalated string    `json:"escalated,omitempty"`
 	Failures  []Failure `json:"failures,omitempty"`
@@ -74,6 +121,7 @@ type DeadLetter struct {
 func (m *Message) uuid(salt []byte, member string) string {
 	h := sha256.New()
 	h.Write(salt)
+	io.WriteString(h, m.Nonce)
 	binary.Write(h, binary.BigEndian, m.ID)
 	binary.Write(h, binary.BigEndian, int64(m.Channel))
 	h.Write([]byte(member))
@@ -92,6 +140,17 @@ func (m *Message) alerts() int {
 		return len(m.Detail.Alerts)
 	}
 	return 0
+}
+
+// digest is what the message tells as a digest.
+func (m *Message) digest() message.Digest {
+	switch {
+	case m.Digest != nil:
+		return *m.Digest
+	case m.Detail != nil:
+		return message.Merge([]message.Item{{Notification: *m.Detail, Received: m.Wall}})
+	}
+	return message.Digest{}
 }
 
 // notification is what the message tells as one notification.

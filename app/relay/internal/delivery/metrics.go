@@ -27,6 +27,8 @@ type Metrics struct {
 	CommitTime  prometheus.Histogram
 	CommitSize  prometheus.Histogram
 	TemplateErr prometheus.Counter
+	Damaged     *prometheus.CounterVec
+	Recoveries  prometheus.Counter
 	ReloadOK    prometheus.Gauge
 	ReloadTime  prometheus.Gauge
 	Reloads     *prometheus.CounterVec
@@ -66,6 +68,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		CommitTime:  histogram("relay_store_commit_duration_seconds", "Time of a transaction of the spool, with its fsync.", fast).WithLabelValues().(prometheus.Histogram),
 		CommitSize:  histogram("relay_store_commit_changes", "Changes that shared a transaction.", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}).WithLabelValues().(prometheus.Histogram),
 		TemplateErr: counter("relay_template_errors_total", "Messages for which a template failed and the built-in one stepped in.").WithLabelValues(),
+		Damaged:     counter("relay_store_damaged_records_total", "Records of the spool that could not be read and were put aside, by kind.", "kind"),
+		Recoveries:  counter("relay_store_recoveries_total", "Starts at which the spool's file was damaged and read anew.").WithLabelValues(),
 		ReloadOK:    gauge("relay_config_last_reload_successful", "1 if the last configuration that was read is in use, 0 if it was refused and the one before still is."),
 		ReloadTime:  gauge("relay_config_last_reload_success_timestamp_seconds", "When the configuration in use was read."),
 		Reloads:     counter("relay_config_reloads_total", "Configurations read, by outcome.", "outcome"),
@@ -87,6 +91,9 @@ func (m *Metrics) begin(target, channel string, members []*member) {
 	for _, cause := range []string{"refused", "timeout"} {
 		m.Escalations.WithLabelValues(target, channel, cause)
 		m.DeadLetters.WithLabelValues(target, cause)
+	}
+	for _, kind := range []string{"queue", "outbox", "dead", "members", "heartbeats"} {
+		m.Damaged.WithLabelValues(kind)
 	}
 	for _, reason := range rejectReasons {
 		m.Rejected.WithLabelValues(reason)
@@ -178,6 +185,8 @@ type TargetStatus struct {
 type Status struct {
 	Targets []TargetStatus `json:"targets"`
 	Dead    int            `json:"dead"`
+	// Without are notifications and messages of targets that are not configured, until they are moved.
+	Without map[string]int64 `json:"without,omitempty"`
 }
 
 // Status reads the state of all queues.
@@ -187,33 +196,54 @@ func (e *Engine) Status() (Status, error) {
 	now := e.store.Steady()
 	err := e.store.View(func(tx *spool.Tx) error {
 		index := map[string]int{}
+		s = Status{}
 		for _, name := range sortedKeys(cfg.Targets) {
-			t := TargetStatus{Name: name, Queue: tx.Depth(name)}
-			tx.Queue(name, func(r spool.Record) bool {
-				t.Oldest = max(0, now-r.Received)
-				return false
-			})
+			t := TargetStatus{Name: name}
+			for _, urgent := range []bool{true, false} {
+				t.Queue += tx.Depth(queueOf(name, urgent))
+				tx.Queue(queueOf(name, urgent), func(r spool.Record) bool {
+					t.Oldest = max(t.Oldest, now-r.Received)
+					return false
+				})
+			}
 			index[name] = len(s.Targets)
 			s.Targets = append(s.Targets, t)
 		}
-		err := tx.Each(collectionOutbox, func(_ uint64, raw []byte) error {
-			var m struct {
-				Target   string        `json:"target"`
-				Received time.Duration `json:"received"`
+		without := func(name string, n int64) {
+			if n > 0 {
+				if s.Without == nil {
+					s.Without = map[string]int64{}
+				}
+				s.Without[name] += n
 			}
-			if err := json.Unmarshal(raw, &m); err != nil {
+		}
+		for _, queue := range tx.Targets() {
+			if _, ok := index[targetOf(queue)]; !ok {
+				without(targetOf(queue), tx.Depth(queue))
+			}
+		}
+		for _, outbox := range tx.Collections(collectionOutbox + "/") {
+			target, _, _ := laneOf(outbox)
+			i, ok := index[target]
+			if !ok {
+				without(target, tx.Count(outbox))
+				continue
+			}
+			s.Targets[i].Outbox += int(tx.Count(outbox))
+			if err := tx.Each(outbox, func(_ uint64, raw []byte) error {
+				var m struct {
+					Received time.Duration `json:"received"`
+				}
+				if json.Unmarshal(raw, &m) == nil {
+					s.Targets[i].Oldest = max(s.Targets[i].Oldest, now-m.Received)
+				}
+				return spool.Stop
+			}); err != nil {
 				return err
 			}
-			if i, ok := index[m.Target]; ok {
-				s.Targets[i].Outbox++
-				s.Targets[i].Oldest = max(s.Targets[i].Oldest, now-m.Received)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
 		}
-		return tx.Each(collectionDead, func(uint64, []byte) error { s.Dead++; return nil })
+		s.Dead = int(tx.Count(collectionDead))
+		return nil
 	})
 	return s, err
 }

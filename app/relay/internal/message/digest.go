@@ -69,36 +69,86 @@ type Digest struct {
 // Merge makes one digest of notifications, given in the order they came: every alert once, in its
 // latest state, the most severe first.
 func Merge(items []Item) Digest {
-	var d Digest
-	index := map[string]int{}
+	m := merger{index: map[string]int{}}
 	for _, it := range items {
-		if d.From.IsZero() || it.Received.Before(d.From) {
-			d.From = it.Received
-		}
-		if it.Received.After(d.To) {
-			d.To = it.Received
-		}
-		d.Truncated += it.Notification.TruncatedAlerts
+		m.span(it.Received, it.Received)
+		m.d.Truncated += it.Notification.TruncatedAlerts
 		for _, a := range it.Notification.Alerts {
-			k := a.Key()
-			i, seen := index[k]
-			if !seen {
-				index[k] = len(d.Entries)
-				d.Entries = append(d.Entries, Entry{State: a.Status, Alert: a})
-				continue
-			}
-			e := &d.Entries[i]
-			if a.Status == notification.Resolved && (e.State == notification.Firing || e.State == Flapped) {
-				if a.StartsAt.IsZero() {
-					a.StartsAt = e.Alert.StartsAt
-				}
-				e.State = Flapped
-			} else {
-				e.State = a.Status
-			}
-			e.Alert = a
+			m.add(a.Status, a)
 		}
 	}
+	return m.done()
+}
+
+// Combine makes one digest of several, given in the order they came.
+func Combine(digests []Digest) Digest {
+	m := merger{index: map[string]int{}}
+	for _, d := range digests {
+		m.span(d.From, d.To)
+		m.d.Truncated += d.Truncated
+		for _, e := range d.Entries {
+			m.add(e.State, e.Alert)
+		}
+		for _, g := range d.Counted {
+			i := slices.IndexFunc(m.d.Counted, func(o Group) bool { return o.Name == g.Name && o.Severity == g.Severity })
+			if i < 0 {
+				m.d.Counted = append(m.d.Counted, g)
+				continue
+			}
+			c := &m.d.Counted[i]
+			c.Count += g.Count
+			c.Firing += g.Firing
+			c.Resolved += g.Resolved
+			c.Flapped += g.Flapped
+		}
+	}
+	m.d.Counted = boundGroups(m.d.Counted)
+	return m.done()
+}
+
+type merger struct {
+	d     Digest
+	index map[string]int
+}
+
+func (m *merger) span(from, to time.Time) {
+	if m.d.From.IsZero() || !from.IsZero() && from.Before(m.d.From) {
+		m.d.From = from
+	}
+	if to.After(m.d.To) {
+		m.d.To = to
+	}
+}
+
+// add takes in an alert's state, which is later than those before.
+func (m *merger) add(state string, a notification.Alert) {
+	k := a.Key()
+	i, seen := m.index[k]
+	if !seen {
+		m.index[k] = len(m.d.Entries)
+		m.d.Entries = append(m.d.Entries, Entry{State: state, Alert: a})
+		return
+	}
+	e := &m.d.Entries[i]
+	over := e.State == notification.Resolved || e.State == Flapped
+	switch {
+	case state == notification.Firing && over && !a.StartsAt.IsZero() && a.StartsAt.Before(e.Alert.EndsAt):
+		// It was on its way for longer than the news that it is over.
+		e.State = Flapped
+		return
+	case state == notification.Resolved && (e.State == notification.Firing || e.State == Flapped):
+		if a.StartsAt.IsZero() {
+			a.StartsAt = e.Alert.StartsAt
+		}
+		e.State = Flapped
+	default:
+		e.State = state
+	}
+	e.Alert = a
+}
+
+func (m *merger) done() Digest {
+	d := m.d
 	slices.SortStableFunc(d.Entries, func(a, b Entry) int {
 		return cmp.Or(
 			cmp.Compare(stateRank(a.State), stateRank(b.State)),

@@ -176,6 +176,40 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestALateFiringDoesNotReopen: two senders, or a repeated try, can bring the news that it fires after
+// the news that it is over.
+func TestALateFiringDoesNotReopen(t *testing.T) {
+	at := func(status string, from, to time.Duration) Item {
+		a := notification.Alert{Status: status, Labels: map[string]string{"alertname": "a"}, StartsAt: noon.Add(from)}
+		if status == notification.Resolved {
+			a.EndsAt = noon.Add(to)
+		}
+		return Item{notification.Notification{Alerts: []notification.Alert{a}}, noon}
+	}
+	for name, c := range map[string]struct {
+		items []Item
+		want  string
+	}{
+		"late":  {[]Item{at("resolved", 0, time.Minute), at("firing", 0, 0)}, Flapped},
+		"again": {[]Item{at("resolved", 0, time.Minute), at("firing", 2*time.Minute, 0)}, notification.Firing},
+	} {
+		if got := Merge(c.items).Entries[0].State; got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	// The same labels from another Grafana are another alert.
+	other := at("resolved", 0, time.Minute)
+	other.Notification.Alerts[0].Origin = "https://other.example.com"
+	if d := Merge([]Item{at("firing", 0, 0), other}); len(d.Entries) != 2 || d.Entries[0].State != notification.Firing {
+		t.Errorf("%+v", d.Entries)
+	}
+	// What was merged is merged again.
+	d := Combine([]Digest{Merge([]Item{at("firing", 0, 0)}), {Counted: []Group{{Name: "x", Count: 2, Firing: 2}}}, Merge([]Item{at("resolved", 0, time.Minute)}), {Counted: []Group{{Name: "x", Count: 3, Resolved: 3}}}})
+	if d.Len() != 6 || d.Entries[0].State != Flapped || d.Counted[0].Firing != 2 || d.Counted[0].Resolved != 3 {
+		t.Errorf("%+v", d)
+	}
+}
+
 func TestOneEndlessAlertIsCut(t *testing.T) {
 	tm := templates(t)
 	n := Samples(noon)["firing"]

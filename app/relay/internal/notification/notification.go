@@ -14,8 +14,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"maps"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -47,6 +49,10 @@ type Notification struct {
 	// TruncatedAlerts is how many alerts the sender itself left out (its max_alerts).
 	TruncatedAlerts int     `json:"truncatedAlerts,omitempty"`
 	Alerts          []Alert `json:"alerts"`
+	// Unreadable is how many alerts were left out because they could not be read, Mistake what is wrong with
+	// the first of them.
+	Unreadable int    `json:"-"`
+	Mistake    string `json:"-"`
 }
 
 // Alert is one alert of a notification.
@@ -58,6 +64,8 @@ type Alert struct {
 	EndsAt       time.Time         `json:"endsAt"`
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 	Fingerprint  string            `json:"fingerprint,omitempty"`
+	// Origin is the external address of the sender: two Grafanas may have alerts of the same labels.
+	Origin string `json:"origin,omitempty"`
 	// SilenceURL is Grafana's own; for an Alertmanager's alert Parse makes it of the external address.
 	SilenceURL string `json:"silenceURL,omitempty"`
 	// What follows is sent by Grafana only.
@@ -74,6 +82,9 @@ type wire struct {
 	Alerts []wireAlert `json:"alerts"`
 	// Grafana sends a number, some gateways a string.
 	TruncatedAlerts json.RawMessage `json:"truncatedAlerts"`
+	// Of Grafana's alerting before version 9.
+	EvalMatches json.RawMessage `json:"evalMatches"`
+	RuleName    string          `json:"ruleName"`
 }
 
 type wireAlert struct {
@@ -89,18 +100,31 @@ type wireAlert struct {
 // alert (a list of alerts, each with at least one label and a known status) must be there. The
 // error says what is missing and never quotes the body.
 func Parse(body []byte) (Notification, error) {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(body) {
 		return Notification{}, errors.New("the body is not UTF-8")
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	var w wire
-	if err := dec.Decode(&w); err != nil {
+	err := dec.Decode(&w)
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind) && kind.Value == "array" && kind.Field == "":
+		return Notification{}, errors.New("the body is a list, as Prometheus sends it to an Alertmanager: " +
+			"point Prometheus at an Alertmanager, and that Alertmanager's webhook_config at the relay")
+	case errors.As(err, &kind) && kind.Field != "" && len(w.Alerts) > 0:
+		// A field of another type is left out, and all others are there: it must not cost an alert.
+	case err != nil:
 		return Notification{}, describe(err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return Notification{}, errors.New("the body holds more than one JSON value")
 	}
 	if len(w.Alerts) == 0 {
+		if w.EvalMatches != nil || w.RuleName != "" {
+			return Notification{}, errors.New("this is the webhook of Grafana's alerting before version 9: " +
+				"the relay takes that of unified alerting (Grafana 9 and later) and of Alertmanager")
+		}
 		return Notification{}, errors.New(`"alerts" is missing or empty: this is not the webhook JSON of Alertmanager or Grafana`)
 	}
 	if len(w.Alerts) > maxAlerts {
@@ -111,27 +135,17 @@ func Parse(body []byte) (Notification, error) {
 	n.TruncatedAlerts = max(n.TruncatedAlerts, 0)
 	n.Alerts = make([]Alert, 0, len(w.Alerts))
 	for i, a := range w.Alerts {
-		out := a.Alert
-		out.Labels, out.Annotations = texts(a.Labels), texts(a.Annotations)
-		if len(out.Labels) == 0 {
-			return Notification{}, fmt.Errorf("alerts[%d] has no labels", i)
-		}
-		switch strings.ToLower(cmp.Or(out.Status, n.Status)) {
-		case Firing, "alerting":
-			out.Status = Firing
-		case Resolved, "ok":
-			out.Status = Resolved
-		default:
-			return Notification{}, fmt.Errorf("alerts[%d] has neither status firing nor resolved", i)
-		}
-		out.StartsAt, out.EndsAt = instant(a.StartsAt), instant(a.EndsAt)
-		out.Values = nil
-		_ = json.Unmarshal(a.Values, &out.Values)
-		if n.Version == "4" {
-			// Grafana says "1" and sends its own.
-			out.SilenceURL = cmp.Or(out.SilenceURL, silenceURL(n.ExternalURL, out.Labels))
+		out, mistake := a.read(n)
+		if mistake != "" {
+			if n.Unreadable++; n.Unreadable == 1 {
+				n.Mistake = fmt.Sprintf("alerts[%d] %s", i, mistake)
+			}
+			continue
 		}
 		n.Alerts = append(n.Alerts, out)
+	}
+	if len(n.Alerts) == 0 {
+		return Notification{}, errors.New(n.Mistake)
 	}
 	n.Status = Resolved
 	for _, a := range n.Alerts {
@@ -142,6 +156,31 @@ func Parse(body []byte) (Notification, error) {
 	return n, nil
 }
 
+// read turns what arrived into an alert, or says what is wrong with it.
+func (a wireAlert) read(n Notification) (out Alert, mistake string) {
+	out = a.Alert
+	out.Labels, out.Annotations = texts(a.Labels), texts(a.Annotations)
+	if len(out.Labels) == 0 {
+		return out, "has no labels"
+	}
+	switch strings.ToLower(cmp.Or(out.Status, n.Status)) {
+	case Firing, "alerting":
+		out.Status = Firing
+	case Resolved, "ok":
+		out.Status = Resolved
+	default:
+		return out, "has neither status firing nor resolved"
+	}
+	out.StartsAt, out.EndsAt = instant(a.StartsAt), instant(a.EndsAt)
+	out.Values = numbers(a.Values)
+	out.Origin = cmp.Or(out.Origin, n.ExternalURL)
+	if n.Version == "4" {
+		// Grafana says "1" and sends its own.
+		out.SilenceURL = cmp.Or(out.SilenceURL, silenceURL(n.ExternalURL, out.Labels))
+	}
+	return out, ""
+}
+
 // describe turns the JSON decoder's error into one that names place and remedy without quoting
 // the body, which may hold what the sender would not want in a log.
 func describe(err error) error {
@@ -150,6 +189,8 @@ func describe(err error) error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the body is empty or ends in the middle of the JSON")
+	case errors.As(err, &syntax) && syntax.Offset <= 1:
+		return errors.New("the body is not JSON: post it as it is, not as a form")
 	case errors.As(err, &syntax):
 		return fmt.Errorf("the body is not JSON: mistake at byte %d", syntax.Offset)
 	case errors.As(err, &kind):
@@ -203,18 +244,58 @@ func silenceURL(external string, labels map[string]string) string {
 	return s
 }
 
+// numbers reads the values that are numbers, written as such or as text. What is none is left out: it is
+// not 0.
+func numbers(raw json.RawMessage) map[string]float64 {
+	var members map[string]any
+	if json.Unmarshal(raw, &members) != nil {
+		return nil
+	}
+	out := map[string]float64{}
+	for name, v := range members {
+		f, ok := v.(float64)
+		if s, isText := v.(string); isText {
+			parsed, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+			f, ok = parsed, err == nil
+		}
+		if ok && !math.IsNaN(f) && !math.IsInf(f, 0) {
+			out[name] = f
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
 // instant reads a time; what isn't one is no time, because an alert must not be lost to it.
 func instant(s string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		// Without a zone it is taken for UTC.
+		t, err = time.Parse("2006-01-02T15:04:05.999999999", s)
+	}
 	if err != nil || t.Year() < 1971 || t.Year() > 9000 {
 		return time.Time{}
 	}
 	return t
 }
 
-// Key tells one alert from another across notifications: the same labels are the same alert.
+// Hash is Key as a number.
+func (a Alert) Hash() uint64 {
+	h := fnv.New64a()
+	io.WriteString(h, a.Key())
+	return h.Sum64()
+}
+
+// Key tells one alert from another across notifications: the same labels and fingerprint from the same
+// sender are the same alert.
 func (a Alert) Key() string {
 	h := sha256.New()
+	io.WriteString(h, a.Origin)
+	h.Write([]byte{0})
+	io.WriteString(h, a.Fingerprint)
+	h.Write([]byte{0})
 	for _, k := range slices.Sorted(maps.Keys(a.Labels)) {
 		io.WriteString(h, k)
 		h.Write([]byte{0})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,6 +24,8 @@ const (
 	Retry Outcome = "retry"
 	// Throttled: refused for now because there were too many; nothing goes out until the wait is over.
 	Throttled Outcome = "throttled"
+	// Quota: the organisation has used up its messages; another robot of it would not help.
+	Quota Outcome = "quota"
 	// Split: too long; it goes out again in smaller parts.
 	Split Outcome = "split"
 	// Refused: it will never be taken; the next robot or channel has to carry it.
@@ -42,6 +45,8 @@ type Answer struct {
 	// Ambiguous is set when the message may have been shown although no success was reported: only
 	// the same message, with the same msgUuid, to the same robot is then free of repetition.
 	Ambiguous bool
+	// Note is what is worth a line in the log although the message was delivered.
+	Note string
 	// Unknown is set for an errcode that nothing is known about: worth a few tries, not endless ones.
 	Unknown bool
 }
@@ -56,6 +61,10 @@ var codes = map[int]struct {
 	-1:     {Retry, "the system is busy"},
 	130101: {Throttled, "too many messages in a minute"},
 	410100: {Throttled, "too many messages in a minute"},
+	90018:  {Quota, "the organisation's quota is used up"},
+	90020:  {Quota, "the organisation's quota is used up"},
+	90030:  {Quota, "the organisation's quota is used up"},
+	101002: {Split, "the message is too long"},
 	460101: {Split, "the message is too long"},
 	310000: {Refused, "refused by the robot's security settings"},
 	300001: {Refused, "the token does not exist"},
@@ -90,21 +99,48 @@ const (
 	CodeSMTP      = "smtp"
 	CodeTooBig    = "too_big"
 	CodeConfig    = "config"
+	CodeGateway   = "gateway"
 )
 
+// member is a field of an answer as text: a number as it is written, a string without its quotes.
+type member string
+
+func (m *member) UnmarshalJSON(raw []byte) error {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		s = string(raw)
+	}
+	if s == "null" {
+		s = ""
+	}
+	*m = member(s)
+	return nil
+}
+
+// whole reads a number without a fraction, also where it is written with one.
+func (m member) whole() (int, bool) {
+	f, err := strconv.ParseFloat(strings.TrimSpace(string(m)), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1e9 {
+		return 0, false
+	}
+	return int(f), true
+}
+
 type wireAnswer struct {
-	Errcode *json.Number `json:"errcode"`
-	Errmsg  string       `json:"errmsg"`
+	Errcode member `json:"errcode"`
+	Errmsg  member `json:"errmsg"`
 	// The flood guard in front of the interface answers in another form.
-	Status json.Number `json:"status"`
-	Wait   json.Number `json:"wait"`
-	Punish string      `json:"punish"`
+	Status member `json:"status"`
+	Wait   member `json:"wait"`
+	Punish member `json:"punish"`
 }
 
 // Read understands the answer to a message. Success is exactly status 200 with an errcode that is
-// there and 0; everything else is something to act on. retryAfter is the header of that name.
-func Read(status int, retryAfter string, body []byte) Answer {
+// there and 0; everything else is something to act on. retryAfter is the header of that name. redact takes
+// secrets out of the other side's words before they are cut to length.
+func Read(status int, retryAfter string, body []byte, redact func(string) string) Answer {
 	var w wireAnswer
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	dec := json.NewDecoder(bytes.NewReader(body))
 	err := dec.Decode(&w)
 	isObject := err == nil && strings.HasPrefix(strings.TrimSpace(string(body)), "{")
@@ -123,23 +159,23 @@ func Read(status int, retryAfter string, body []byte) Answer {
 	case status != http.StatusOK:
 		return Answer{Outcome: Retry, Code: CodeHTTPOther, Ambiguous: true, Reason: fmt.Sprintf("HTTP %d is not 200", status)}
 	case !isObject:
-		return Answer{Outcome: Retry, Code: CodeNotJSON, Ambiguous: true, Reason: "HTTP 200 with a body that is no JSON object"}
-	case w.Errcode == nil && (w.Punish != "" || w.Status == "1111"):
-		return Answer{Outcome: Throttled, Code: CodeFlood, Wait: seconds(w.Wait.String()), Reason: "stopped by the flood guard"}
-	case w.Errcode == nil:
+		return Answer{Outcome: Retry, Code: CodeNotJSON, Ambiguous: true, Reason: "HTTP 200 with a body that is not a JSON object"}
+	case w.Errcode == "" && (w.Punish != "" || w.Status == "1111"):
+		return Answer{Outcome: Throttled, Code: CodeFlood, Wait: seconds(string(w.Wait)), Reason: "stopped by the flood guard"}
+	case w.Errcode == "":
 		return Answer{Outcome: Retry, Code: CodeNoErrcode, Ambiguous: true, Reason: "HTTP 200 without an errcode"}
 	}
-	n, err := strconv.Atoi(w.Errcode.String())
-	if err != nil {
-		return Answer{Outcome: Retry, Code: CodeNoErrcode, Ambiguous: true, Reason: "HTTP 200 with an errcode that is no number"}
+	n, ok := w.Errcode.whole()
+	if !ok {
+		return Answer{Outcome: Retry, Code: CodeNoErrcode, Ambiguous: true, Reason: "HTTP 200 with an errcode that is not a number"}
 	}
-	words := oneLine(w.Errmsg)
+	words := OneLine(redact(string(w.Errmsg)))
 	known, ok := codes[n]
 	switch {
 	case ok && n == 0:
 		return Answer{Outcome: Delivered, Code: "0", Reason: "ok"}
 	case n == 310000:
-		return Answer{Outcome: Refused, Code: "310000", Reason: join(n, security(w.Errmsg), words)}
+		return Answer{Outcome: Refused, Code: "310000", Reason: join(n, security(string(w.Errmsg)), words)}
 	case ok:
 		return Answer{Outcome: known.outcome, Code: strconv.Itoa(n), Reason: join(n, known.meaning, words)}
 	case n >= 300000 && n < 310000, n >= 400000 && n < 410000, n >= 430000 && n < 440000:
@@ -182,8 +218,8 @@ func seconds(s string) time.Duration {
 	return time.Duration(min(n, 3600) * float64(time.Second))
 }
 
-// oneLine makes foreign words fit for a log line and a message.
-func oneLine(s string) string {
+// OneLine makes foreign words fit for a log line and a message.
+func OneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return ' '
@@ -199,7 +235,7 @@ func oneLine(s string) string {
 
 // RefusalCodes lists the values of Answer.Code that an answer of outcome Refused can have.
 func RefusalCodes() []string {
-	out := []string{CodeOther, CodeHTTP4xx, CodeSMTP, CodeConfig}
+	out := []string{CodeOther, CodeHTTP4xx, CodeSMTP, CodeConfig, CodeGateway}
 	for code, known := range codes {
 		if known.outcome == Refused {
 			out = append(out, strconv.Itoa(code))
@@ -212,7 +248,7 @@ func RefusalCodes() []string {
 // CodeClasses lists every value that Answer.Code can have.
 func CodeClasses() []string {
 	out := []string{CodeNotJSON, CodeNoErrcode, CodeFlood, CodeRedirect, CodeTimeout, CodeNetwork, CodeCutOff, CodeOther,
-		CodeHTTP4xx, CodeHTTP429, CodeHTTP5xx, CodeHTTPOther, CodeSMTP, CodeTooBig, CodeConfig}
+		CodeHTTP4xx, CodeHTTP429, CodeHTTP5xx, CodeHTTPOther, CodeSMTP, CodeTooBig, CodeConfig, CodeGateway}
 	for code := range codes {
 		out = append(out, strconv.Itoa(code))
 	}

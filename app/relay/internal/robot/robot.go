@@ -99,6 +99,8 @@ type Client struct {
 	HTTP          *http.Client
 	// Now is the clock that signatures are made by.
 	Now func() time.Time
+	// Redact takes secrets out of what the other side says; nil for none.
+	Redact func(string) string
 }
 
 // Sign is DingTalk's signature over a time stamp in milliseconds:
@@ -130,27 +132,31 @@ func (c *Client) Send(ctx context.Context, body []byte) Answer {
 		return Answer{Outcome: Refused, Code: CodeConfig, Reason: "the robot's URL cannot be used"}
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	return Do(c.HTTP, req, Read)
+	redact := c.Redact
+	if redact == nil {
+		redact = func(s string) string { return s }
+	}
+	return Do(c.HTTP, req, func(status int, retryAfter string, body []byte) Answer { return Read(status, retryAfter, body, redact) }, redact)
 }
 
 // Do sends a request and reads its answer by read. Errors of the transport become answers without
 // the address in them: net/http puts the whole URL, secrets included, into its errors.
-func Do(client *http.Client, req *http.Request, read func(int, string, []byte) Answer) Answer {
+func Do(client *http.Client, req *http.Request, read func(int, string, []byte) Answer, redact func(string) string) Answer {
 	resp, err := client.Do(req)
 	if err != nil {
-		return transport(err, false)
+		return transport(err, false, redact)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return transport(err, true)
+		return transport(err, true, redact)
 	}
 	return read(resp.StatusCode, resp.Header.Get("Retry-After"), body)
 }
 
 // transport names what went wrong below HTTP. Unless no connection came about at all, the message
 // may have arrived.
-func transport(err error, midway bool) Answer {
+func transport(err error, midway bool, redact func(string) string) Answer {
 	var op *net.OpError
 	var dns *net.DNSError
 	a := Answer{Outcome: Retry, Code: CodeNetwork, Ambiguous: true}
@@ -160,14 +166,14 @@ func transport(err error, midway bool) Answer {
 	case errors.As(err, &dns):
 		a.Ambiguous, a.Reason = false, "the host's name cannot be resolved"
 	case errors.As(err, &op) && op.Op == "dial":
-		a.Ambiguous, a.Reason = false, "no connection: "+rootCause(err)
+		a.Ambiguous, a.Reason = false, "no connection: "+rootCause(err, redact)
 		if isTimeout(err) {
 			a.Code = CodeTimeout
 		}
 	case isTimeout(err):
 		a.Code, a.Reason = CodeTimeout, "no answer in time"
 	default:
-		a.Reason = "the connection broke: " + rootCause(err)
+		a.Reason = "the connection broke: " + rootCause(err, redact)
 	}
 	return a
 }
@@ -179,7 +185,7 @@ func isTimeout(err error) bool {
 
 // rootCause is the innermost error's text: system errors such as "connection refused" have no
 // address in them.
-func rootCause(err error) string {
+func rootCause(err error, redact func(string) string) string {
 	for {
 		next := errors.Unwrap(err)
 		if next == nil {
@@ -190,7 +196,7 @@ func rootCause(err error) string {
 	if _, isURL := err.(*url.Error); isURL {
 		return "transport error"
 	}
-	return oneLine(err.Error())
+	return OneLine(redact(err.Error()))
 }
 
 // HTTPClient is a client fit for robots and gateways: bounded in time, and it follows no redirect.

@@ -2,6 +2,7 @@ package robot
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -75,7 +76,7 @@ func TestWindowNeverLetsTooManyThrough(t *testing.T) {
 		var starts, ends []time.Duration
 		for _, wait := range waits {
 			now += time.Duration(wait%4000) * time.Millisecond
-			if next := w.Next(now); next > 0 {
+			if next := w.Next(now, 0); next > 0 {
 				now += next
 			}
 			w.Start()
@@ -100,17 +101,39 @@ func TestWindowNeverLetsTooManyThrough(t *testing.T) {
 func TestWindowIsNotStricterThanNeeded(t *testing.T) {
 	w := Window{Limit: 20, Length: time.Minute}
 	for i := range 20 {
-		if wait := w.Next(0); wait != 0 {
+		if wait := w.Next(0, 0); wait != 0 {
 			t.Fatalf("call %d has to wait %s", i, wait)
 		}
 		w.Start()
 		w.End(0)
 	}
-	if wait := w.Next(0); wait < time.Minute || wait > time.Minute+Margin {
+	if wait := w.Next(0, 0); wait < time.Minute || wait > time.Minute+Margin {
 		t.Errorf("the 21st waits %s", wait)
 	}
-	if wait := w.Next(time.Minute + Margin); wait != 0 {
+	if wait := w.Next(time.Minute+Margin, 0); wait != 0 {
 		t.Errorf("after the minute it still waits %s", wait)
+	}
+}
+
+// TestReadIsLenientWhereItIsSafe: a byte order mark, a zero with a fraction and words that are not a string are no
+// reason to show a message twice; secrets are gone before words are cut to length.
+func TestReadIsLenientWhereItIsSafe(t *testing.T) {
+	same := func(s string) string { return s }
+	for body, want := range map[string]Outcome{
+		"\ufeff{\"errcode\":0}": Delivered, `{"errcode":0.0,"errmsg":null}`: Delivered, `{"errcode":0,"errmsg":{"a":1}}`: Delivered, `{"errcode":0,"errmsg":7}`: Delivered,
+		`{"errcode":0.5}`: Retry, `{"errcode":"zero"}`: Retry, `{"errcode":null}`: Retry, `{"errcode":true}`: Retry,
+		`{"errcode":90018,"errmsg":"quota"}`: Quota, `{"errcode":90020}`: Quota, `{"errcode":90030}`: Quota, `{"errcode":101002}`: Split,
+		`{"errcode":130101,"errmsg":["too fast"]}`: Throttled,
+	} {
+		if a := Read(200, "", []byte(body), same); a.Outcome != want {
+			t.Errorf("%s is %s, want %s", body, a.Outcome, want)
+		}
+	}
+	token := strings.Repeat("0123456789abcdef", 4)
+	body := fmt.Sprintf(`{"errcode":300005,"errmsg":"%s%s"}`, strings.Repeat("x", 160), token)
+	a := Read(200, "", []byte(body), func(s string) string { return strings.ReplaceAll(s, token, "[secret]") })
+	if strings.Contains(a.Reason, "01234567") || !strings.Contains(a.Reason, "[secret]") {
+		t.Errorf("part of the token is left: %s", a.Reason)
 	}
 }
 
@@ -129,10 +152,11 @@ func FuzzRead(f *testing.F) {
 		codes[c] = true
 	}
 	f.Fuzz(func(t *testing.T, status int, retryAfter string, body []byte) {
-		a := Read(status, retryAfter, body)
+		a := Read(status, retryAfter, body, strings.ToUpper)
 		if a.Outcome == Delivered {
 			var w struct{ Errcode json.Number }
-			if err := json.NewDecoder(strings.NewReader(string(body))).Decode(&w); err != nil || w.Errcode.String() != "0" && w.Errcode.String() != "-0" || status != 200 {
+			_ = json.NewDecoder(strings.NewReader(strings.TrimPrefix(string(body), "\ufeff"))).Decode(&w)
+			if n, err := w.Errcode.Float64(); err != nil || n != 0 || status != 200 {
 				t.Errorf("status %d, body %q is success", status, body)
 			}
 		}
@@ -143,7 +167,7 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%+v", a)
 		}
 		switch a.Outcome {
-		case Delivered, Retry, Throttled, Split, Refused:
+		case Delivered, Retry, Throttled, Split, Refused, Quota:
 		default:
 			t.Errorf("the outcome is %q", a.Outcome)
 		}

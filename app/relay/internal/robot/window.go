@@ -25,11 +25,11 @@ type Window struct {
 // Margin is added to the window's length, for clocks that run at slightly different speeds.
 const Margin = 250 * time.Millisecond
 
-// Next returns how long to wait until a call may start, 0 for at once. While Limit calls are under
-// way nobody knows, and it returns Length.
-func (w *Window) Next(now time.Duration) time.Duration {
+// Next returns how long to wait until a call may start that leaves kept places free, 0 for at once. While
+// that many calls are under way it can't be known, and it returns Length.
+func (w *Window) Next(now time.Duration, kept int) time.Duration {
 	w.forget(now)
-	free := w.Limit - w.busy - len(w.Ends)
+	free := w.Limit - kept - w.busy - len(w.Ends)
 	if free > 0 {
 		return 0
 	}

@@ -34,8 +34,14 @@ var (
 // maxBatch bounds how many changes share a transaction, which bounds its memory.
 const maxBatch = 512
 
-// maxRecent bounds how many notifications are remembered to recognise repeated ones.
-const maxRecent = 20_000
+// maxRecent and maxRecentAlerts bound how many notifications are remembered to recognise repeated ones.
+const (
+	maxRecent       = 20_000
+	maxRecentAlerts = 100_000
+)
+
+// maxBatchBytes bounds what a transaction holds in memory, as far as the changes say how large they are.
+const maxBatchBytes = 8 << 20
 
 // anchorEvery is how often the clocks are tied together in the store.
 const anchorEvery = 30 * time.Second
@@ -74,11 +80,16 @@ type Store struct {
 	anchor  anchor
 	// pageSize is asked for once: later the mapping may be moving.
 	pageSize int
+	// Recovery is set where Open found the spool damaged.
+	Recovery *Recovery
 
 	// Owned by the committing goroutine.
 	recent     map[[16]byte]recentEntry
 	recentRing []recentKey
-	lastAnchor time.Duration
+	// recentAlerts is how many alerts those in the ring hold, owner the body that each came in last.
+	recentAlerts int
+	owner        map[uint64]recentKey
+	lastAnchor   time.Duration
 }
 
 type recentEntry struct {
@@ -89,11 +100,13 @@ type recentEntry struct {
 type recentKey struct {
 	hash [16]byte
 	recentEntry
+	alerts []uint64
 }
 
 type op struct {
-	fn  func(*Tx) error
-	err chan error
+	fn   func(*Tx) error
+	size int
+	err  chan error
 }
 
 // Open opens or creates the spool at path.
@@ -101,15 +114,7 @@ func Open(path string, o Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("create the spool's directory: %w", err)
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: 2 * time.Second,
-		// The list of free pages is rebuilt at start instead of written at every commit: after a large
-		// backlog it would be most of what is written.
-		NoFreelistSync: true,
-		FreelistType:   bbolt.FreelistMapType,
-		// Growing the mapping stops all readers; one of this size is address space, not memory.
-		InitialMmapSize: 1 << 28,
-	})
+	db, recovery, err := openSound(path, o.Clock.Now())
 	if errors.Is(err, bbolt.ErrTimeout) {
 		return nil, fmt.Errorf("the spool %s is in use by another relay", path)
 	}
@@ -123,7 +128,7 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{
 		db: db, path: path, opts: o,
 		ops: make(chan *op, maxBatch), closing: make(chan struct{}), done: make(chan struct{}),
-		recent: map[[16]byte]recentEntry{}, pageSize: db.Info().PageSize,
+		recent: map[[16]byte]recentEntry{}, owner: map[uint64]recentKey{}, pageSize: db.Info().PageSize, Recovery: recovery,
 	}
 	if err := s.load(); err != nil {
 		db.Close()
@@ -142,7 +147,7 @@ func (s *Store) load() error {
 			}
 		}
 		meta := tx.Bucket(bucketMeta)
-		if v := meta.Get([]byte("salt")); v != nil {
+		if v := meta.Get([]byte("salt")); len(v) == 16 {
 			s.salt = append([]byte{}, v...)
 		} else {
 			s.salt = make([]byte, 16)
@@ -153,9 +158,8 @@ func (s *Store) load() error {
 		}
 		var a anchor
 		if v := meta.Get([]byte("anchor")); v != nil {
-			if err := json.Unmarshal(v, &a); err != nil {
-				return fmt.Errorf("clock anchor: %w", err)
-			}
+			// Without it the clock starts anew; what waits then counts as having just come.
+			_ = json.Unmarshal(v, &a)
 		}
 		s.anchor = anchor{Boot: s.opts.Clock.Boot, Uptime: s.opts.Clock.Uptime(), Wall: s.opts.Clock.Now(), Steady: a.resume(s.opts.Clock)}
 		if err := putJSON(meta, []byte("anchor"), s.anchor); err != nil {
@@ -163,10 +167,13 @@ func (s *Store) load() error {
 		}
 		s.lastAnchor = s.anchor.Steady
 		return tx.Bucket(bucketRecent).ForEach(func(k, v []byte) error {
-			if len(v) == 24 {
+			if len(k) == 8 && len(v) >= 24 && len(v)%8 == 0 {
 				e := recentKey{recentEntry: recentEntry{seq: binary.BigEndian.Uint64(k), at: time.Duration(binary.BigEndian.Uint64(v))}}
 				copy(e.hash[:], v[8:])
-				s.recent[e.hash] = e.recentEntry
+				for rest := v[24:]; len(rest) > 0; rest = rest[8:] {
+					e.alerts = append(e.alerts, binary.BigEndian.Uint64(rest))
+				}
+				s.learn(e)
 				s.recentRing = append(s.recentRing, e)
 			}
 			return nil
@@ -196,7 +203,13 @@ func (s *Store) Close() error {
 // fn may run more than once, so it must not change anything but its Tx and variables it sets
 // afresh. Other changes of the same transaction survive fn's error.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
-	o := &op{fn: fn, err: make(chan error, 1)}
+	return s.UpdateSize(ctx, 0, fn)
+}
+
+// UpdateSize is Update for a change that writes about size bytes, so that what shares a transaction stays
+// within bounds.
+func (s *Store) UpdateSize(ctx context.Context, size int, fn func(*Tx) error) error {
+	o := &op{fn: fn, size: size, err: make(chan error, 1)}
 	select {
 	case s.ops <- o:
 	case <-s.closing:
@@ -217,6 +230,8 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		}
 	}
 }
+
+func (s *Store) update(fn func(*Tx) error) error { return s.Update(context.Background(), fn) }
 
 // View runs fn on a consistent state.
 func (s *Store) View(fn func(*Tx) error) error {
@@ -262,10 +277,11 @@ func (s *Store) commitLoop() {
 			began = time.Now()
 			batch := []*op{o}
 		drain:
-			for len(batch) < maxBatch {
+			for size := o.size; len(batch) < maxBatch && size < maxBatchBytes; {
 				select {
 				case o := <-s.ops:
 					batch = append(batch, o)
+					size += o.size
 				default:
 					break drain
 				}
@@ -287,7 +303,7 @@ func (s *Store) commit(batch []*op) {
 		failed := -1
 		var t *Tx
 		err := s.db.Update(func(tx *bbolt.Tx) error {
-			t = &Tx{tx: tx, s: s, counts: map[string]int64{}}
+			t = &Tx{tx: tx, s: s, counts: map[string]int64{}, owner: map[uint64]recentKey{}, gone: map[uint64][16]byte{}}
 			for i, o := range batch {
 				if err := o.fn(t); err != nil {
 					failed = i

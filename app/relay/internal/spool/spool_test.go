@@ -67,6 +67,50 @@ func TestRepetitionIsRecognisedAcrossARestart(t *testing.T) {
 	})
 }
 
+// TestARepetitionIsOneOnlyWhileNothingCameBetween: firing, resolved and firing again within the window are
+// three pieces of news, in one transaction as in three, and over a restart.
+func TestARepetitionIsOneOnlyWhileNothingCameBetween(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spool.db")
+	s := open(t, path, Options{DuplicateWindow: time.Minute})
+	accept := func(tx *Tx, body string, alerts ...uint64) bool {
+		_, dup, err := tx.Accept("ops", []byte(body), alerts...)
+		if err != nil {
+			t.Error(err)
+		}
+		return dup
+	}
+	together := func(fn func(tx *Tx)) {
+		t.Helper()
+		if err := s.Update(context.Background(), func(tx *Tx) error { fn(tx); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	together(func(tx *Tx) {
+		if accept(tx, "firing", 1) || !accept(tx, "firing", 1) || accept(tx, "resolved", 1, 2) || accept(tx, "firing", 1) || !accept(tx, "firing", 1) {
+			t.Error("in one transaction")
+		}
+	})
+	for step, c := range []struct {
+		body    string
+		alerts  []uint64
+		dup     bool
+		restart bool
+	}{
+		{"firing", []uint64{1}, true, false}, {"resolved", []uint64{1, 2}, false, true}, {"firing", []uint64{1}, false, true},
+		{"other", []uint64{3}, false, false}, {"firing", []uint64{1}, true, true}, {"other", []uint64{3}, true, false},
+	} {
+		together(func(tx *Tx) {
+			if got := accept(tx, c.body, c.alerts...); got != c.dup {
+				t.Errorf("step %d: %s is a repetition: %v", step, c.body, got)
+			}
+		})
+		if c.restart {
+			s.Close()
+			s = open(t, path, Options{DuplicateWindow: time.Minute})
+		}
+	}
+}
+
 func TestAFailingChangeLeavesOthersAlone(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "spool.db"), Options{})
 	wrong := errors.New("wrong")

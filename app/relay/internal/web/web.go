@@ -233,8 +233,18 @@ type DeadLetter struct {
 	Failures []delivery.Failure `json:"failures,omitempty"`
 }
 
+// deadPage is how many dead letters one answer lists at most.
+const deadPage = 200
+
 func (s *Server) deadList(w http.ResponseWriter, r *http.Request) {
-	dead, err := s.e.Dead()
+	after, err := uint64(0), error(nil)
+	if v := r.URL.Query().Get("after"); v != "" {
+		if after, err = strconv.ParseUint(v, 10, 64); err != nil {
+			s.fail(w, r, http.StatusBadRequest, fmt.Errorf("after=%q is not a dead letter's number", v))
+			return
+		}
+	}
+	dead, err := s.e.Dead(after, deadPage)
 	if err != nil {
 		s.fail(w, r, http.StatusInternalServerError, err)
 		return
@@ -243,7 +253,12 @@ func (s *Server) deadList(w http.ResponseWriter, r *http.Request) {
 	for _, d := range dead {
 		out = append(out, DeadLetter{ID: d.ID, Target: d.Target, Title: d.Title(), Alerts: d.Alerts(), Accepted: d.Wall, Died: d.Died, Reason: d.Reason, Failures: d.Failures})
 	}
-	s.json(w, http.StatusOK, map[string]any{"dead": out})
+	answer := map[string]any{"dead": out}
+	if len(out) == deadPage {
+		// There may be more: ask again with after=next.
+		answer["next"] = out[len(out)-1].ID
+	}
+	s.json(w, http.StatusOK, answer)
 }
 
 func (s *Server) deadResend(w http.ResponseWriter, r *http.Request) {
