@@ -6,8 +6,8 @@ SHELL := /bin/bash
 
 # The environment: a folder of envs/.
 ENV ?= local
-# Where images and providers come from: auto, registry or modules.
-ORIGIN ?= auto
+# Chooses anew where images and providers come from: auto, registry or modules. Without it the choice that was made is kept.
+ORIGIN ?=
 export ORIGIN
 # A stack next to another one (up, apply), or a new environment (new-env).
 NAME ?=
@@ -21,7 +21,11 @@ BASE ?= main
 TOOLCHAIN := { [ -x .cache/bin/toolchain ] || echo "Compiling what make calls, once …"; } && \
   CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV) --name=$(NAME)
 TERRAFORM := .cache/bin/terraform
-# Providers that were built from modules are found through this file; where they are pulled it is absent.
+# Providers that were built from modules are found through this file, which holds the user's own configuration too; where none was
+# built it is absent, and Terraform reads the user's own.
+ifneq ($(TF_CLI_CONFIG_FILE),$(CURDIR)/.cache/terraform.rc)
+export LOOKOUT_TF_CLI_CONFIG_FILE ?= $(TF_CLI_CONFIG_FILE)
+endif
 ifneq ($(wildcard .cache/terraform.rc),)
 export TF_CLI_CONFIG_FILE := $(CURDIR)/.cache/terraform.rc
 endif
@@ -57,6 +61,10 @@ password: ## Print the local Grafana's admin password
 .PHONY: init
 init: ## Get toolchain, images and providers; afterwards plain `terraform apply` works in each root
 	@$(TOOLCHAIN) init
+
+.PHONY: origin
+origin: ## Show where each image and provider comes from (ORIGIN=auto|registry|modules chooses anew)
+	@$(TOOLCHAIN) origin
 
 .PHONY: plan
 plan: ## Show what would change

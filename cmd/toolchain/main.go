@@ -33,19 +33,20 @@ func main() {
 
 type cli struct {
 	Env    string `help:"Environment: a folder of envs/." default:"local"`
-	Origin string `help:"Where images and providers come from: auto, registry or modules." default:"auto" env:"ORIGIN"`
+	Origin string `help:"Choose anew where images and providers come from: auto, registry or modules." env:"ORIGIN"`
 	Repo   string `help:"The repository." default:"." type:"path"`
 	Name   string `help:"up, apply: name of a stack next to another one. new-env: name of the environment."`
 
 	Up       struct{} `cmd:"" help:"Bring an environment up."`
 	Init     struct{} `cmd:"" help:"Get the toolchain and images, and run terraform init in both roots."`
-	TestDeps struct{} `cmd:"" help:"Get what the tests need beside that: a browser."`
+	TestDeps struct{} `cmd:"" help:"Get what the tests need beyond that: a browser, Grafana's provider."`
 	Check    struct{} `cmd:"" help:"Check the environment's name and the files that it is made of."`
 	Plan     struct{} `cmd:"" help:"Show what apply would change."`
 	Apply    struct{} `cmd:"" help:"Apply both roots, with images of what is in the checkout."`
 	NewEnv   struct{} `cmd:"" help:"Write a new environment."`
 	Down     struct{} `cmd:"" help:"Remove an environment."`
 	Status   struct{} `cmd:"" help:"Say where everything is."`
+	Origins  struct{} `cmd:"" name:"origin" help:"Show where images and providers come from."`
 	Password struct{} `cmd:"" help:"Print the local Grafana's password."`
 }
 
@@ -93,18 +94,20 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	case "up":
 		return env.Up(ctx)
 	case "plan":
-		if err := env.Init(ctx, true); err != nil {
+		if err := env.Init(ctx); err != nil {
 			return err
 		}
 		return env.Plan(ctx)
 	case "init":
-		return env.Init(ctx, true)
+		return env.Init(ctx)
 	case "check":
 		return env.Check(ctx)
 	case "test-deps":
-		return toolchain.Ensure(ctx, env.Progress, toolchain.NeedBrowser)
+		return env.TestDeps(ctx)
+	case "origin":
+		return env.Origins(ctx)
 	case "apply":
-		if err := env.Init(ctx, true); err != nil {
+		if err := env.Init(ctx); err != nil {
 			return err
 		}
 		return env.Apply(ctx)

@@ -246,10 +246,60 @@ func HasImage(ctx context.Context, image string) bool {
 	return err == nil
 }
 
-// Pull fetches an image, by way of the engine's own mirrors, proxies and logins.
+// How long a pull may take: until the registry (or the engine's mirror) has answered, and altogether.
+const (
+	pullAnswer = 20 * time.Second
+	pullWhole  = 15 * time.Minute
+)
+
+// Pull fetches an image, by way of the engine's own mirrors, proxies and logins. It gives up where the registry does
+// not answer soon, and its error is the engine's last line.
 func Pull(ctx context.Context, image string) error {
-	_, err := Run(ctx, "pull", "--quiet", image)
-	return err
+	return pull(ctx, image, pullAnswer, pullWhole)
+}
+
+func pull(ctx context.Context, image string, answer, whole time.Duration) error {
+	limited, cancel := context.WithTimeoutCause(ctx, whole, fmt.Errorf("not complete after %s", whole))
+	defer cancel()
+	limited, giveUp := context.WithCancelCause(limited)
+	defer giveUp(nil)
+	silence := time.AfterFunc(answer, func() { giveUp(fmt.Errorf("no answer within %s", answer)) })
+	defer silence.Stop()
+	cmd := exec.CommandContext(limited, "docker", "pull", image)
+	cmd.WaitDelay = time.Second
+	var stderr bytes.Buffer
+	// The client's first line says that the registry has the image.
+	cmd.Stdout, cmd.Stderr = writerFunc(func([]byte) { silence.Stop() }), &stderr
+	err := cmd.Run()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() != nil:
+		return fmt.Errorf("docker pull %s: %w", image, context.Cause(limited))
+	}
+	said := strings.TrimPrefix(lastLine(strings.TrimSpace(stderr.String())), "Error response from daemon: ")
+	return &Error{Args: []string{"pull", image}, Said: said, err: err}
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
+}
+
+// CopyOut copies a file or folder out of an image.
+func CopyOut(ctx context.Context, image, from, to string) error {
+	id, err := Run(ctx, "container", "create", image)
+	if err != nil {
+		return err
+	}
+	_, err = Run(ctx, "container", "cp", id+":"+from, to)
+	// Even if that was interrupted.
+	_, removeErr := Run(context.WithoutCancel(ctx), "container", "rm", "--force", id)
+	return errors.Join(err, removeErr)
 }
 
 // Tag gives an image another name.

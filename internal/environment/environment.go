@@ -25,7 +25,7 @@ type Environment struct {
 	Name string
 	// Repo is the repository's root.
 	Repo string
-	// Origin forces where images and providers come from: auto, registry or modules.
+	// Origin chooses anew where images and providers come from: auto, registry or modules. Empty keeps the choice.
 	Origin string
 	// Progress tells a person what is being done.
 	Progress *toolchain.Progress
@@ -91,7 +91,7 @@ func (e *Environment) logPath(root string) string {
 
 // Up brings the environment to the state that its files describe and says how to use it.
 func (e *Environment) Up(ctx context.Context) error {
-	if err := e.Init(ctx, true); err != nil {
+	if err := e.Init(ctx); err != nil {
 		return err
 	}
 	if err := e.Apply(ctx); err != nil {

@@ -10,138 +10,134 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"lookout/internal/docker"
 	"lookout/internal/toolchain"
 )
 
 // Init gets what both roots need: Terraform, providers, images, the local environment's secrets; and
 // runs `terraform init`. Afterwards a plain `terraform apply` works in each root.
-func (e *Environment) Init(ctx context.Context, engine bool) error {
+func (e *Environment) Init(ctx context.Context) error {
 	if err := checkFiles(e.Repo); err != nil {
 		return err
 	}
-	origins, built, err := e.engineAndToolchain(ctx, engine)
+	s, err := e.newSetup()
 	if err != nil {
 		return err
 	}
-	if engine {
-		if err := e.images(ctx, origins, built); err != nil {
-			return err
-		}
+	if err := s.run(ctx); err != nil {
+		return err
 	}
 	if err := e.secrets(); err != nil {
 		return err
 	}
+	roots := "the root platform"
 	for _, p := range toolchain.Providers {
-		if err := e.lockRoot(origins, p); err != nil {
+		if p.Root == "content" && !e.hasGrafana() {
+			continue
+		}
+		if p.Root == "content" {
+			roots = "both roots"
+		}
+		if err := e.lockRoot(s.origins, p); err != nil {
 			return err
 		}
 		if err := e.initRoot(ctx, p.Root); err != nil {
 			return err
 		}
 	}
-	e.Progress.Step("Terraform", fmt.Sprintf("%s %s (%s), both roots initialised", e.terraform.Name, e.terraform.Version, e.terraform.Path))
+	e.Progress.Step("Terraform", fmt.Sprintf("%s %s (%s), %s initialised", e.terraform.Name, e.terraform.Version, e.terraform.Path, roots))
 	return nil
 }
 
-// engineAndToolchain sees to a Docker Engine, if one is asked for, while the toolchain is built: both may
-// take minutes, and neither needs the other. The first failure stops both. Where no engine can be had it
-// fails before anything else.
-func (e *Environment) engineAndToolchain(ctx context.Context, engine bool) (origins toolchain.Origins, built map[string]string, err error) {
-	var version string
-	if engine {
-		if version, err = toolchain.FindEngine(ctx); err != nil {
-			return origins, nil, err
-		}
+// TestDeps gets what the tests need beyond what Init has got: a browser, and Grafana's provider even where there is no
+// Grafana, since a stand-in takes its place.
+func (e *Environment) TestDeps(ctx context.Context) error {
+	if err := toolchain.Ensure(ctx, e.Progress, toolchain.NeedBrowser); err != nil {
+		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	if engine {
-		group.Go(func() (err error) {
-			if version == "" {
-				if version, err = toolchain.InstallEngine(ctx, e.Progress); err != nil {
-					return err
-				}
-			}
-			e.Progress.Step("Docker Engine", version+" answers")
-			return nil
-		})
+	s, err := e.newSetup()
+	if err != nil {
+		return err
 	}
-	group.Go(func() (err error) {
-		if origins, err = toolchain.ChooseOrigins(ctx, e.cache("origin.json"), e.Origin, e.Client); err != nil {
+	if err := e.findTerraform(ctx); err != nil {
+		return err
+	}
+	for _, p := range toolchain.Providers {
+		if err := s.provider(ctx, p); err != nil {
 			return err
 		}
-		e.Progress.Step("Origin", fmt.Sprintf("images: %s, providers: %s (%s)", say(origins.Images), say(origins.Providers), origins.Why))
-		built, err = e.build(ctx, origins)
+	}
+	if err := s.configure(); err != nil {
 		return err
-	})
-	err = group.Wait()
-	return origins, built, err
+	}
+	if err := s.origins.Save(); err != nil {
+		return err
+	}
+	for _, p := range toolchain.Providers {
+		if err := e.lockRoot(s.origins, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func say(o toolchain.Origin) string {
-	if o == toolchain.Modules {
-		return "built from Go modules"
+// Origins prints where images and providers come from. With ORIGIN it chooses anew, which `make up` then goes by.
+func (e *Environment) Origins(ctx context.Context) error {
+	s, err := e.newSetup()
+	if err != nil {
+		return err
 	}
-	return "pulled as published"
+	if e.Origin != "" {
+		if _, err := docker.Version(ctx); err != nil {
+			return fmt.Errorf("where images come from is for the Docker Engine to say: %w", err)
+		}
+		if err := s.origins.ChooseImages(ctx, s.wanted, toolchain.Engine{}); err != nil {
+			return err
+		}
+		tf, _, ok := toolchain.FindTerraform(ctx)
+		if err := s.findConfig(tf); err != nil {
+			return err
+		}
+		for _, p := range toolchain.Providers {
+			if _, err := s.choose(ctx, p, tf, ok); err != nil {
+				return err
+			}
+		}
+		if err := s.origins.Save(); err != nil {
+			return err
+		}
+	}
+	if len(s.origins.Images) == 0 {
+		fmt.Fprintln(e.Out, "nothing is chosen yet: `make up` chooses, `make origin ORIGIN=auto` only chooses")
+		return nil
+	}
+	for _, role := range toolchain.Roles() {
+		c := s.origins.Image(role)
+		from := c.String()
+		if _, published := toolchain.PublishedImages[role]; !published && c.From == toolchain.Built {
+			from = "built from this checkout"
+		}
+		fmt.Fprintf(e.Out, "%-17s %s\n", role, from)
+	}
+	for _, p := range toolchain.Providers {
+		if c, ok := s.origins.Provider(p.Type); ok {
+			fmt.Fprintf(e.Out, "%-17s %s\n", "provider "+p.Type, c)
+		}
+	}
+	return nil
 }
 
-// build gets every part that the origins ask for and makes Terraform usable. It returns the cached
-// folder of each.
-func (e *Environment) build(ctx context.Context, origins toolchain.Origins) (map[string]string, error) {
-	parts := toolchain.Needed(origins)
-	own, why, ok := toolchain.FindTerraform(ctx)
-	if !ok {
-		e.Progress.Note(why + ": building OpenTofu from its module")
-		parts = append([]toolchain.Part{toolchain.OpenTofu()}, parts...)
+// hasGrafana reports whether the environment has a Grafana to fill: one of its own, or one that runs elsewhere.
+func (e *Environment) hasGrafana() bool {
+	if e.plansGrafana() || os.Getenv("GRAFANA_URL") != "" {
+		return true
 	}
-	root, err := toolchain.DefaultRoot()
-	if err != nil {
-		return nil, err
+	if e.Name == Local {
+		return false
 	}
-	cache := &toolchain.Cache{Root: root, Tools: filepath.Join(e.Repo, "tools"), Progress: e.Progress}
-	start := time.Now()
-	e.Progress.Step("Toolchain", fmt.Sprintf("%d parts in %s", len(parts), root))
-	built, err := cache.GetAll(ctx, parts)
-	if err != nil {
-		return nil, err
-	}
-	if d := time.Since(start); d > 30*time.Second {
-		e.Progress.Note("toolchain complete after " + d.Round(time.Second).String())
-	}
-	if dir, ok := built["opentofu"]; ok {
-		if own, err = toolchain.DescribeTerraform(ctx, filepath.Join(dir, "tofu")); err != nil {
-			return nil, err
-		}
-	}
-	e.terraform = own
-	links := map[string]string{"terraform": own.Path}
-	// The checkers for rule tests and configurations; the servers, for tests.
-	for program, part := range map[string]string{"promtool": "prometheus", "prometheus": "prometheus",
-		"amtool": "alertmanager", "alertmanager": "alertmanager"} {
-		if dir, ok := built[part]; ok {
-			links[program] = filepath.Join(dir, program)
-		}
-	}
-	for name, target := range links {
-		if err := link(target, e.cache("bin", name)); err != nil {
-			return nil, err
-		}
-	}
-	if origins.Providers == toolchain.Modules {
-		err = toolchain.Mirror(e.cache("mirror"), e.cache("terraform.rc"), own.RegistryHost, map[string]string{
-			"docker":  built["terraform-provider-docker"],
-			"grafana": built["terraform-provider-grafana"],
-		})
-		if err != nil {
-			return nil, err
-		}
-	} else if err := os.Remove(e.cache("terraform.rc")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return built, nil
+	set, err := e.contentVariables()
+	return err == nil && set.URL != "" || os.Getenv("TF_VAR_grafana_url") != ""
 }
 
 func link(target, at string) error {
@@ -172,51 +168,6 @@ func (e *Environment) findTerraform(ctx context.Context) error {
 	}
 	e.terraform, err = toolchain.DescribeTerraform(ctx, path)
 	return err
-}
-
-// images makes every image and tells the platform their names. Programs of our own are built from this
-// checkout either way.
-func (e *Environment) images(ctx context.Context, origins toolchain.Origins, built map[string]string) error {
-	b := toolchain.ImageBuilder{Root: e.Repo}
-	var images toolchain.Images
-	if origins.Images == toolchain.Modules {
-		for _, part := range []string{"prometheus", "alertmanager"} {
-			image, err := b.FromPart(ctx, toolchain.PartNamed(part), built[part])
-			if err != nil {
-				return err
-			}
-			images.Set(part, image)
-		}
-	} else {
-		for role, image := range toolchain.Published {
-			e.Progress.Note("pulling " + image)
-			if err := b.Pull(ctx, image); err != nil {
-				return err
-			}
-			images.Set(role, image)
-		}
-	}
-	for _, program := range toolchain.Programs {
-		image, err := b.FromProgram(ctx, program, toolchain.Version)
-		if err != nil {
-			return err
-		}
-		images.Set(program.Role, image)
-	}
-	grafana := "no Grafana"
-	if images.Grafana != nil {
-		grafana = *images.Grafana
-	}
-	e.Progress.Step("Images", fmt.Sprintf("%s, %s, %s, and our own programs %s",
-		images.Prometheus, images.Alertmanager, grafana, toolchain.Version))
-	if e.Name == Local && images.Grafana != nil {
-		// What the content may ask of this Grafana; elsewhere it may be another server altogether.
-		vars := map[string]any{"grafana_version": grafanaVersion(*images.Grafana)}
-		if err := e.writeVars("content", "grafana", 0o644, vars); err != nil {
-			return err
-		}
-	}
-	return e.writeVars("platform", "images", 0o644, map[string]any{"images": images})
 }
 
 // grafanaVersion is the version in an image's tag: "13.2.3", or "12.0.0" of "12.0.0-ubuntu".
@@ -291,9 +242,9 @@ func (e *Environment) writeVars(root, name string, mode fs.FileMode, v any) erro
 	return toolchain.WriteFile(e.varsPath(root, name), append(data, '\n'), mode)
 }
 
-func (e *Environment) lockRoot(origins toolchain.Origins, p toolchain.Provider) error {
+func (e *Environment) lockRoot(origins *toolchain.Origins, p toolchain.Provider) error {
 	dir := e.root(p.Root)
-	if origins.Providers == toolchain.Registry {
+	if c, ok := origins.Provider(p.Type); !ok || c.From == toolchain.Published {
 		return toolchain.LayRegistryLock(dir, filepath.Join(e.Repo, "tools", "locks", p.Root+".lock.hcl"))
 	}
 	return toolchain.WriteLock(dir, e.cache("mirror"), e.terraform.RegistryHost, p)

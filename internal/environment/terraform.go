@@ -21,8 +21,12 @@ func (e *Environment) command(ctx context.Context, root string, args ...string) 
 	cmd := exec.CommandContext(ctx, e.terraform.Path, args...)
 	cmd.Dir = e.root(root)
 	cmd.Env = append(os.Environ(), "TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1")
-	if rc := e.cache("terraform.rc"); exists(rc) {
+	switch rc := e.cache("terraform.rc"); {
+	case exists(rc):
 		cmd.Env = append(cmd.Env, "TF_CLI_CONFIG_FILE="+rc)
+	case os.Getenv("TF_CLI_CONFIG_FILE") == rc:
+		// make found it before it was removed: the user's own configuration counts.
+		cmd.Env = append(cmd.Env, "TF_CLI_CONFIG_FILE="+os.Getenv("LOOKOUT_TF_CLI_CONFIG_FILE"))
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }

@@ -30,6 +30,9 @@ type Cache struct {
 	Tools string
 	// Log receives where build logs are, and is told about progress.
 	Progress *Progress
+
+	// compiling is held by the part that compiles: each keeps every processor busy.
+	compiling sync.Mutex
 }
 
 // DefaultRoot is LOOKOUT_CACHE or, without it, the folder "lookout" in the user's cache folder.
@@ -69,6 +72,12 @@ func (c *Cache) Key(ctx context.Context, p Part) (string, error) {
 func (c *Cache) Get(ctx context.Context, p Part) (dir string, err error) {
 	built, err := c.GetAll(ctx, []Part{p})
 	return built[p.Name], err
+}
+
+// Has reports whether a part is there already.
+func (c *Cache) Has(ctx context.Context, p Part) bool {
+	key, err := c.Key(ctx, p)
+	return err == nil && complete(filepath.Join(c.Root, p.Name, key))
 }
 
 // get returns the folder of a part, building it first if it isn't there. step and steps are what
@@ -163,7 +172,7 @@ func (c *Cache) build(ctx context.Context, p Part, dir string, step, steps int,
 	defer log.Close()
 	start := time.Now()
 	stop := c.Progress.Start(step, steps, p.Name+" "+p.Version, logPath)
-	b := &job{src: filepath.Join(c.Tools, p.Dir), out: out, scratch: scratch, turn: turn,
+	b := &job{src: filepath.Join(c.Tools, p.Dir), out: out, scratch: scratch, turn: turn, compiling: &c.compiling,
 		run: func(ctx context.Context, dir string, env []string, name string, args ...string) error {
 			return runLogged(ctx, log, dir, env, name, args...)
 		}}

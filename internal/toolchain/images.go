@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"lookout/internal/docker"
 )
@@ -31,8 +32,8 @@ type Images struct {
 	Robot      string  `json:"robot"`
 }
 
-// Published are the names of the images that others publish, by role.
-var Published = map[string]string{
+// PublishedImages are the names of the images that others publish, by role.
+var PublishedImages = map[string]string{
 	"alertmanager": "prom/alertmanager:v" + AlertmanagerVersion,
 	"grafana":      "grafana/grafana:13.2.3",
 	"prometheus":   "prom/prometheus:v" + PrometheusVersion,
@@ -96,10 +97,13 @@ type contextFile struct {
 // the same content is never built twice and a new one never hides behind an old name.
 type ImageBuilder struct {
 	Root string // the repository
+
+	probe     func() (string, error)
+	probeOnce sync.Once
 }
 
 // FromPart builds the image of a part from its cached folder and the Dockerfile beside its go.mod.
-func (b ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string, error) {
+func (b *ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string, error) {
 	files := buildContext{}
 	if err := files.addTree(dir, ""); err != nil {
 		return "", err
@@ -110,7 +114,7 @@ func (b ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string,
 }
 
 // FromProgram compiles one of our own programs and builds its image.
-func (b ImageBuilder) FromProgram(ctx context.Context, p Program, version string) (string, error) {
+func (b *ImageBuilder) FromProgram(ctx context.Context, p Program, version string) (string, error) {
 	stamp := fmt.Sprintf(" -X main.version=%s -X main.revision=%s", version, b.revision(ctx, p.Package))
 	program, err := b.compile(ctx, p.Package, stamp)
 	if err != nil {
@@ -122,7 +126,7 @@ func (b ImageBuilder) FromProgram(ctx context.Context, p Program, version string
 
 // revision is the last commit that touched one of the packages that a program is made of; other commits must
 // not change its image.
-func (b ImageBuilder) revision(ctx context.Context, program string) string {
+func (b *ImageBuilder) revision(ctx context.Context, program string) string {
 	dirs, err := output(ctx, b.Root, "go", "list", "-deps",
 		"-f", `{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}`, "./"+program)
 	if err != nil {
@@ -138,7 +142,7 @@ func (b ImageBuilder) revision(ctx context.Context, program string) string {
 
 // compile makes a static program of this repository and returns the file, which stays: Go does not link
 // again what has not changed. Stamp is what the linker is told beyond leaving out symbols.
-func (b ImageBuilder) compile(ctx context.Context, program, stamp string) (string, error) {
+func (b *ImageBuilder) compile(ctx context.Context, program, stamp string) (string, error) {
 	file := filepath.Join(b.Root, ".cache", "image", filepath.Base(program))
 	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, CompileFlags, []string{
 		"-ldflags", "-s -w" + stamp, "-o", file, "./" + program,
@@ -152,13 +156,16 @@ func (b ImageBuilder) compile(ctx context.Context, program, stamp string) (strin
 }
 
 // build adds what every image gets and builds it, unless the engine holds it already.
-func (b ImageBuilder) build(ctx context.Context, repository, version, dockerfile string, files buildContext) (string, error) {
+func (b *ImageBuilder) build(ctx context.Context, repository, version, dockerfile string, files buildContext) (string, error) {
 	bundle, err := caBundle()
 	if err != nil {
 		return "", err
 	}
 	// Its health check: there is no shell in it that could ask.
-	probe, err := b.compile(ctx, "cmd/probe", "")
+	b.probeOnce.Do(func() {
+		b.probe = sync.OnceValues(func() (string, error) { return b.compile(ctx, "cmd/probe", "") })
+	})
+	probe, err := b.probe()
 	if err != nil {
 		return "", err
 	}
@@ -179,6 +186,7 @@ func (b ImageBuilder) build(ctx context.Context, repository, version, dockerfile
 		return image, nil
 	}
 	pr, pw := io.Pipe()
+	defer pr.Close()
 	go func() { pw.CloseWithError(files.tar(pw)) }()
 	labels := map[string]string{"org.opencontainers.image.version": version, "lookout.content": key}
 	if err := docker.Build(ctx, image, labels, pr); err != nil {
@@ -187,16 +195,14 @@ func (b ImageBuilder) build(ctx context.Context, repository, version, dockerfile
 	return image, nil
 }
 
-// Pull fetches a published image unless the engine holds it already.
-func (b ImageBuilder) Pull(ctx context.Context, image string) error {
-	if docker.HasImage(ctx, image) {
-		return nil
-	}
-	if err := docker.Pull(ctx, image); err != nil {
-		return fmt.Errorf("pulling %s: %w\nbuild it instead with ORIGIN=modules", image, err)
-	}
-	return nil
-}
+// Engine is the Docker Engine, which holds images and pulls them.
+type Engine struct{}
+
+// HasImage reports whether the engine holds an image under a name.
+func (Engine) HasImage(ctx context.Context, image string) bool { return docker.HasImage(ctx, image) }
+
+// Pull fetches an image, by way of the engine's own mirrors, proxies and logins, with a limit of time.
+func (Engine) Pull(ctx context.Context, image string) error { return docker.Pull(ctx, image) }
 
 func caBundle() (string, error) {
 	for _, file := range caBundles {

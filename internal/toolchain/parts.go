@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Versions of what is pulled or, where nothing can be pulled, built from modules.
@@ -59,8 +60,11 @@ type job struct {
 	out     string // becomes the cached artifact when build returns nil
 	scratch string // removed afterwards
 	run     func(ctx context.Context, dir string, env []string, name string, args ...string) error
-	// turn waits until this part is next to compile, and done lets the one after it go.
+	// turn waits until this part is next to compile among those that were asked for together, and done lets the one
+	// after it go.
 	turn func(ctx context.Context) (done func(), err error)
+	// compiling is held while the part compiles.
+	compiling *sync.Mutex
 }
 
 var pureGo = []string{"CGO_ENABLED=0"}
@@ -91,7 +95,9 @@ func (p Part) goBuild(ctx context.Context, b *job) error {
 	if err != nil {
 		return err
 	}
+	b.compiling.Lock()
 	err = b.run(ctx, src, pureGo, "go", slices.Concat([]string{"build", "-v"}, flags, deps)...)
+	b.compiling.Unlock()
 	done()
 	if err != nil {
 		return err
@@ -189,16 +195,6 @@ const Version = "0.1.0"
 
 // OpenTofu is the part that replaces a missing Terraform.
 func OpenTofu() Part { return partOpenTofu() }
-
-// Needed are the parts to have for the given origins, in the order of building. promtool and amtool are built in
-// any case: rule tests and the checks of configurations run with them.
-func Needed(o Origins) []Part {
-	parts := []Part{partPrometheus(), partAlertmanager()}
-	if o.Providers == Modules {
-		parts = append([]Part{partDockerProvider()}, append(parts, partGrafanaProvider())...)
-	}
-	return parts
-}
 
 // Parts are all that can be built.
 func Parts() []Part {

@@ -18,14 +18,18 @@ import (
 // Provider is a Terraform provider that the roots of an environment need.
 type Provider struct {
 	Namespace, Type, Version string
+	// Part is the name of the part that it is built as.
+	Part string
 	// Root is the root module of an environment that uses it: "platform" or "content".
 	Root string
 }
 
 // Providers are all that Lookout uses, each by exactly one root.
 var Providers = []Provider{
-	{Namespace: "kreuzwerker", Type: "docker", Version: DockerProviderVersion, Root: "platform"},
-	{Namespace: "grafana", Type: "grafana", Version: GrafanaProviderVersion, Root: "content"},
+	{Namespace: "kreuzwerker", Type: "docker", Version: DockerProviderVersion,
+		Part: "terraform-provider-docker", Root: "platform"},
+	{Namespace: "grafana", Type: "grafana", Version: GrafanaProviderVersion,
+		Part: "terraform-provider-grafana", Root: "content"},
 }
 
 // Terraform is the program that applies environments: Terraform itself or OpenTofu.
@@ -91,36 +95,26 @@ func DescribeTerraform(ctx context.Context, path string) (Terraform, error) {
 	return tf, nil
 }
 
-// Mirror lays out built providers the way `terraform init` looks for them and writes the CLI
-// configuration that names the mirror. artifacts maps a provider's type to its cached folder.
-func Mirror(dir, rcFile, host string, artifacts map[string]string) error {
+// Mirror lays out built providers the way `terraform init` looks for them. artifacts maps a provider's type to its
+// cached folder. It returns the providers' full addresses.
+func Mirror(dir, host string, artifacts map[string]string) ([]string, error) {
+	var addresses []string
 	for _, p := range Providers {
 		artifact, ok := artifacts[p.Type]
 		if !ok {
-			return fmt.Errorf("no build of the provider %s/%s", p.Namespace, p.Type)
+			continue
 		}
 		at := filepath.Join(dir, host, p.Namespace, p.Type, p.Version, platform())
 		program := fmt.Sprintf("terraform-provider-%s_v%s", p.Type, p.Version)
 		if err := os.MkdirAll(at, 0o755); err != nil {
-			return err
+			return nil, err
 		}
 		if err := relink(filepath.Join(artifact, program), filepath.Join(at, program)); err != nil {
-			return err
+			return nil, err
 		}
+		addresses = append(addresses, host+"/"+p.Namespace+"/"+p.Type)
 	}
-	rc := fmt.Sprintf(`# Written by "make init": providers built from modules come from this mirror, others as usual.
-disable_checkpoint = true
-provider_installation {
-  filesystem_mirror {
-    path    = %q
-    include = [%[2]q, %[3]q]
-  }
-  direct {
-    exclude = [%[2]q, %[3]q]
-  }
-}
-`, dir, host+"/kreuzwerker/docker", host+"/grafana/grafana")
-	return WriteFile(rcFile, []byte(rc), 0o644)
+	return addresses, nil
 }
 
 // relink makes link a hard link of file, or a copy where that can't be (another file system): the
