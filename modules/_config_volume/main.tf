@@ -132,6 +132,17 @@ resource "docker_container" "writer" {
     }
   }
 
+  dynamic "upload" {
+    for_each = var.sources
+
+    content {
+      file        = "${var.path}/${upload.key}"
+      permissions = "0444"
+      source      = upload.value
+      source_hash = filesha256(upload.value)
+    }
+  }
+
   volumes {
     container_path = var.path
     # The id and not the name: it is unknown while the volume is being made again, so that a lost

@@ -26,6 +26,7 @@ variable "environment" {
 variable "files" {
   description = "Content by path below `path`. It is in Terraform's state in clear."
   type        = map(string)
+  default     = {}
   nullable    = false
 }
 
@@ -64,6 +65,13 @@ variable "path" {
 variable "service" {
   description = "Name of the service whose files these are."
   type        = string
+  nullable    = false
+}
+
+variable "sources" {
+  description = "Files of the machine that runs Terraform, by path below `path`: only their hashes are in the state, and a plan doesn't print them. The check does not see them."
+  type        = map(string)
+  default     = {}
   nullable    = false
 }
 

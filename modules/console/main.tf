@@ -35,11 +35,11 @@ module "content" {
   count  = var.mount ? 0 : 1
 
   environment      = var.environment
-  files            = { for file, source in local.sources : "${local.version}/${file}" => file(source) }
   image_id         = docker_image.console.image_id
   memory_mebibytes = var.memory_mebibytes
   path             = local.content_path
   service          = "console"
+  sources          = { for file, source in local.sources : "${local.version}/${file}" => source }
   suffix           = "content"
 }
 

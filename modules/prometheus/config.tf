@@ -5,9 +5,11 @@ locals {
   config_path = "/lookout/config"
 
   config = { for key, value in {
-    alerting = length(var.alertmanagers) == 0 ? null : { alertmanagers = [
-      { static_configs = [{ targets = var.alertmanagers }] },
-    ] }
+    alerting = length(var.alertmanagers) == 0 ? null : { for key, value in {
+      # What tells servers apart is not what tells alerts apart: a pair of servers has to send the same ones.
+      alert_relabel_configs = length(var.external_labels) == 0 ? null : [{ action = "labeldrop", regex = join("|", keys(var.external_labels)) }]
+      alertmanagers         = [{ static_configs = [{ targets = var.alertmanagers }] }]
+    } : key => value if value != null }
     global = { for key, value in {
       evaluation_interval = var.evaluation_interval
       external_labels     = length(var.external_labels) == 0 ? null : var.external_labels

@@ -79,6 +79,7 @@ module "prometheus" {
   environment         = local.environment
   evaluation_interval = var.scrape_interval
   external_labels     = { env = var.environment.label }
+  external_url        = module.console.external_url
   image               = var.images.prometheus
   memory_mebibytes    = var.memory_mebibytes.prometheus
   publish             = local.publish.prometheus

@@ -149,3 +149,17 @@ run "a_server_on_all_addresses_is_asked_on_loopback" {
     error_message = "the URL is ${output.server.url}"
   }
 }
+
+run "alerts_go_to_alertmanager_without_what_tells_servers_apart" {
+  command = plan
+
+  variables {
+    alertmanagers   = ["alertmanager:9093"]
+    external_labels = { env = "test" }
+  }
+
+  assert {
+    condition     = yamldecode(output.configuration["/lookout/config/prometheus.yml"]).alerting == { alert_relabel_configs = [{ action = "labeldrop", regex = "env" }], alertmanagers = [{ static_configs = [{ targets = ["alertmanager:9093"] }] }] }
+    error_message = "the section alerting is ${jsonencode(yamldecode(output.configuration["/lookout/config/prometheus.yml"]).alerting)}"
+  }
+}
