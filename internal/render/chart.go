@@ -725,8 +725,7 @@ func readLegend(p *dashboard.Panel) legendSpec {
 func (r *renderer) legend(p *pen, body rect, v *view, list []*series) rect {
 	spec := readLegend(v.panel)
 	if r.live != nil {
-		r.live.keepLegend(r, spec, list)
-		return body
+		return r.live.keepLegend(r, body, spec, list)
 	}
 	var shown []*series
 	for _, s := range list {

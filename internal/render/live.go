@@ -113,9 +113,12 @@ type Frame struct {
 
 // Legend lists the series of a chart.
 type Legend struct {
+	// Show is false if the panel wants none; the entries are there nevertheless.
 	Show, Table, Right bool
 	Columns            []string
 	Entries            []LegendEntry
+	// Width (of one at the right) or Height (of one at the bottom) is the room that the picture leaves for it, in pixels.
+	Width, Height float64
 }
 
 // LegendEntry is one series.
@@ -167,27 +170,39 @@ func NewBoard(ctx context.Context, d *dashboard.Dashboard, opts Options) (b *Boa
 		return nil, nil, err
 	}
 	b = &Board{r: r, views: map[string]*view{}, keys: map[*view]string{}, pool: &metricsPool}
-	unnamed, copies := 0, map[*dashboard.Panel]int{}
+	keys, copies := PanelKeys(d), map[*dashboard.Panel]int{}
 	for _, s := range r.layout.sections {
 		for _, v := range r.views[s] {
-			key := ""
-			if v.panel.HasID {
-				key = strconv.FormatInt(v.panel.ID, 10)
-			} else {
-				unnamed++
-				key = "n" + strconv.Itoa(unnamed)
-			}
+			key := keys[v.panel]
 			if n := copies[v.panel]; n > 0 {
 				key += "-clone-" + strconv.Itoa(n)
 			}
 			copies[v.panel]++
-			for b.views[key] != nil { // ids that are used twice
-				key += "x"
-			}
 			b.views[key], b.keys[v] = v, key
 		}
 	}
 	return b, unasked, nil
+}
+
+// PanelKeys name the panels of a dashboard: by id, "n7" for the seventh without one, and an id that is used before gets an x.
+func PanelKeys(d *dashboard.Dashboard) map[*dashboard.Panel]string {
+	out, taken, unnamed := map[*dashboard.Panel]string{}, map[string]bool{}, 0
+	for _, p := range d.Panels {
+		if p.IsRow() {
+			continue
+		}
+		key := strconv.FormatInt(p.ID, 10)
+		if !p.HasID {
+			unnamed++
+			key = "n" + strconv.Itoa(unnamed)
+		}
+		for taken[key] {
+			key += "x"
+		}
+		taken[key] = true
+		out[p] = key
+	}
+	return out
 }
 
 var metricsPool = sync.Pool{New: func() any { return newMetrics() }}
@@ -265,6 +280,8 @@ type DrawOptions struct {
 	Only []string
 	// Lines are further thresholds, those of alerts for one.
 	Lines []Line
+	// Whole draws legend, problems and tables into the picture, for readers without a script.
+	Whole bool
 }
 
 // Line is a threshold of an alert: it is drawn at the value, and what lies beyond it is tinted.
@@ -282,8 +299,16 @@ func (b *Board) Draw(ctx context.Context, key string, o DrawOptions) (*Picture, 
 	defer b.pool.Put(r.m)
 	c := newSVGCanvas(float64(o.Width), float64(o.Height))
 	p := newPen(c, float64(o.Height), r.m)
-	r.drawBody(p, v, v.place)
 	pic := r.live.pic
+	if o.Whole {
+		r.live = nil
+		p.fill(v.place, 0, r.pal.panel)
+	}
+	r.drawBody(p, v, v.place)
+	if l := pic.Legend; l != nil {
+		// The page's legend stands where the picture ends.
+		c.w, c.h = c.w-l.Width, c.h-l.Height
+	}
 	pic.NotApplied = v.skipped
 	for _, q := range v.queries {
 		one := PictureQuery{RefID: q.target.RefID, Expr: cmp.Or(q.expr, q.target.Expr), Skip: q.skip, Step: q.step, Series: len(q.series)}
@@ -313,6 +338,9 @@ func (b *Board) asked(ctx context.Context, key string, o DrawOptions) (*renderer
 	r.answered = 0
 	v := *v0
 	v.place = rect{0, 0, float64(o.Width), float64(o.Height)}
+	if o.Whole {
+		v.place = v.place.inset(4)
+	}
 	v.skipped = slices.Clone(v0.skipped)
 	// Screens differ by a few pixels; asking for the same points lets them share the answers.
 	v.queries = r.plan(v.panel, v.scope, math.Ceil(float64(o.Width)/200)*200)
@@ -439,11 +467,21 @@ func (l *live) choose(list []*series) {
 	}
 }
 
-func (l *live) keepLegend(r *renderer, spec legendSpec, list []*series) {
-	out := &Legend{Show: spec.show, Table: spec.table || len(spec.calcs) > 0, Right: spec.right}
+// Sizes of a legend on the page, in pixels; the page's style sheet has the same.
+const (
+	legendLine  = 22.0
+	legendGap   = 6.0
+	legendRight = 480.0 // narrower pictures have their legend at the bottom
+)
+
+// keepLegend keeps the legend for the page and returns what is left for the chart.
+func (l *live) keepLegend(r *renderer, body rect, spec legendSpec, list []*series) rect {
+	out := &Legend{Show: spec.show, Table: spec.table || len(spec.calcs) > 0, Right: spec.right && body.w >= legendRight}
 	for _, c := range spec.calcs {
 		out.Columns = append(out.Columns, calcTitle(c))
 	}
+	st := textStyle{size: 12}
+	wide, lines, x := 0.0, 1.0, 0.0
 	for _, s := range list {
 		if s.f.noLegend {
 			continue
@@ -452,9 +490,30 @@ func (l *live) keepLegend(r *renderer, spec legendSpec, list []*series) {
 		for _, c := range spec.calcs {
 			one.Values = append(one.Values, formatUnit(s.f.unit, calc(c, s.points), s.f.decimals, r.loc, r.end).String())
 		}
+		w := min(r.m.width(s.name, st)*1.08+38, body.w)
+		if x+w > body.w {
+			lines, x = lines+1, 0
+		}
+		x, wide = x+w, max(wide, w)
 		out.Entries = append(out.Entries, one)
 	}
 	l.pic.Legend = out
+	switch {
+	case !out.Show || len(out.Entries) == 0 || body.h < 70 || body.w < 140:
+		out.Show = false
+		return body
+	case out.Right:
+		out.Width = math.Round(min(wide+float64(len(spec.calcs))*76, body.w*0.42))
+		return body.cut(0, out.Width+legendGap, 0, 0)
+	case out.Table:
+		lines = float64(len(out.Entries)) + 1
+	}
+	room := max(math.Floor(body.h*0.34/legendLine), 1)
+	if out.Table {
+		room = max(room, 2)
+	}
+	out.Height = min(lines, room)*legendLine + legendGap
+	return body.cut(0, 0, out.Height, 0)
 }
 
 func (l *live) keepFrame(p *pen, pl *plot.Plot, at rect) {
@@ -538,4 +597,27 @@ func SafeMarkdown(text string) string {
 		return ""
 	}
 	return safeHTML().Sanitize(b.String())
+}
+
+// Range is the time range that a dashboard is drawn for with these options.
+func Range(d *dashboard.Dashboard, opts Options) (start, end time.Time) { return timeRange(d, opts) }
+
+// Message is a picture that says a sentence instead of showing something.
+func Message(width, height int, theme Theme, text string) []byte {
+	pal, err := newPalette(theme)
+	if err != nil {
+		pal, _ = newPalette(Dark)
+	}
+	m := metricsPool.Get().(*metrics)
+	defer metricsPool.Put(m)
+	c := newSVGCanvas(float64(width), float64(height))
+	p := newPen(c, float64(height), m)
+	p.fill(rect{0, 0, float64(width), float64(height)}, 0, pal.panel)
+	st := textStyle{size: 13, color: pal.dim, align: alignMiddle}
+	y := float64(height)/2 - 10
+	for _, line := range m.wrap(text, float64(width)-24, 4, st) {
+		p.text(float64(width)/2, y, line, st)
+		y += 18
+	}
+	return c.bytes(text)
 }

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+	_ "time/tzdata" // images have no time zones of their own
+
+	"lookout/internal/console"
+	"lookout/internal/program"
+)
+
+type serveCmd struct {
+	Prometheus   string `placeholder:"URL" help:"Prometheus that dashboards, rules and targets are asked of. Without it panels show what they would ask."`
+	Alertmanager string `placeholder:"URL" help:"Alertmanager that silences are made in."`
+
+	Grafana              string `placeholder:"URL" help:"Grafana whose engine evaluates the alerts: rules and silences are its own, instead of Alertmanager's."`
+	GrafanaTokenFile     string `type:"existingfile" placeholder:"FILE" help:"Token of a Grafana service account that may read rules and make silences."`
+	GrafanaBasicAuthFile string `type:"existingfile" placeholder:"FILE" help:"user:password for Grafana."`
+
+	Listen              string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address to serve on. Loopback needs no login; others need --web.config.file."`
+	WebConfigFile       string `name:"web.config.file" placeholder:"FILE" help:"TLS and users, as in Prometheus' web configuration file."`
+	PublishedOnLoopback bool   `help:"--listen is inside a container whose port is published on loopback only, so that no login is needed."`
+	ExternalURL         string `placeholder:"URL" help:"Address that readers use, if it differs from --listen. Its path comes before all pages."`
+
+	Runbooks       string        `type:"existingdir" placeholder:"DIR" help:"Directory of runbooks in Markdown, shown at /runbooks. Default: docs/runbooks, if there is one."`
+	ScrapeInterval time.Duration `default:"15s" help:"What $$__rate_interval is computed from, as set in the datasource."`
+	Timezone       string        `default:"Local" help:"Time zone for readers whose browser does not say its own, such as Asia/Shanghai."`
+	QueryTimeout   time.Duration `default:"10s" help:"A query that takes longer is cut off."`
+	Config         string        `placeholder:"FILE" help:"Configuration with silences of lint findings; default .lookout.yaml, if there is one."`
+	LogLevel       string        `enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
+	LogFormat      string        `enum:"text,json" default:"text" help:"text or json."`
+
+	Paths []string `arg:"" name:"path" help:"Dashboard files, or directories that are walked for them."`
+}
+
+// Help is shown by lookout serve --help.
+func (c *serveCmd) Help() string {
+	return "Shows dashboards, alerts, silences and targets in a browser, live, without a Grafana. A dashboard that is saved is redrawn within a second."
+}
+
+func (c *serveCmd) Run(ctx context.Context, a *app) error {
+	// Unlike the other commands this one stays: what it holds counts, not how fast it is done.
+	debug.SetGCPercent(50)
+	debug.SetMemoryLimit(56 << 20)
+	lintConfig, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	loc, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return fmt.Errorf("--timezone %q: %w; write a name such as Asia/Shanghai", c.Timezone, err)
+	}
+	if c.Runbooks == "" && exists("docs/runbooks") {
+		c.Runbooks = "docs/runbooks"
+	}
+	return console.Run(ctx, console.Config{
+		Paths: c.Paths, Prometheus: c.Prometheus, Alertmanager: c.Alertmanager,
+		Grafana: c.Grafana, GrafanaTokenFile: c.GrafanaTokenFile, GrafanaBasicAuthFile: c.GrafanaBasicAuthFile,
+		Listen: c.Listen, WebConfigFile: c.WebConfigFile, PublishedOnLoopback: c.PublishedOnLoopback, ExternalURL: c.ExternalURL,
+		Runbooks: c.Runbooks, ScrapeInterval: c.ScrapeInterval, Location: loc, QueryTimeout: c.QueryTimeout, Lint: lintConfig,
+		Log: program.Logger(a.stderr, c.LogLevel, c.LogFormat), Now: a.now,
+	})
+}
