@@ -176,8 +176,9 @@ receivers:
 func partAlertmanager() Part {
 	return Part{Name: "alertmanager", Version: AlertmanagerVersion, Dir: "alertmanager", recipe: "1",
 		Packages: []string{alertmanagerModule + "/cmd/alertmanager", alertmanagerModule + "/cmd/amtool"},
-		Tags:     "netgo",
-		ldflags:  versionFlags(AlertmanagerVersion),
+		// The image has no zone files, and mute intervals are meant in a zone.
+		Tags:    "netgo,timetzdata",
+		ldflags: versionFlags(AlertmanagerVersion),
 		prepare:  prepareAlertmanager,
 		layout: func(b *job) error {
 			return WriteFile(filepath.Join(b.out, "etc/alertmanager.yml"), []byte(defaultAlertmanager), 0o644)
