@@ -179,7 +179,7 @@ func partAlertmanager() Part {
 		// The image has no zone files, and mute intervals are meant in a zone.
 		Tags:    "netgo,timetzdata",
 		ldflags: versionFlags(AlertmanagerVersion),
-		prepare:  prepareAlertmanager,
+		prepare: prepareAlertmanager,
 		layout: func(b *job) error {
 			return WriteFile(filepath.Join(b.out, "etc/alertmanager.yml"), []byte(defaultAlertmanager), 0o644)
 		}}
