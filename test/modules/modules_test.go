@@ -25,7 +25,7 @@ func TestModules(t *testing.T) {
 	// In a copy, since init and test write into the folders that they work on.
 	tree := t.TempDir()
 	var folders []string
-	for _, folder := range []string{"alerts", "dashboards", "envs", "examples", "modules"} {
+	for _, folder := range []string{"alerts", "dashboards", "docs/runbooks", "envs", "examples", "modules", "stacks"} {
 		if _, err := os.Stat(filepath.Join(c.Root, folder)); err == nil {
 			folders = append(folders, folder)
 		}
@@ -50,13 +50,14 @@ func TestModules(t *testing.T) {
 func find(t *testing.T, tree string) []string {
 	t.Helper()
 	var dirs []string
-	for _, pattern := range []string{"modules/*", "examples/*", "envs/*/*"} {
+	for _, pattern := range []string{"modules/*", "stacks/*", "examples/*", "envs/*/*"} {
 		found, err := filepath.Glob(filepath.Join(tree, pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, dir := range found {
-			if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			// A folder may hold other ones only; TestExamplesOutsideOfTheRepository looks at those of examples.
+			if code, err := filepath.Glob(filepath.Join(dir, "*.tf")); err != nil || len(code) == 0 {
 				continue
 			}
 			rel, err := filepath.Rel(tree, dir)
@@ -90,7 +91,8 @@ func (r *runner) check(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tests) == 0 && !strings.HasPrefix(dir, "examples/") {
+	// Nor has a private module, which is called by others only.
+	if len(tests) == 0 && !strings.HasPrefix(dir, "examples/") && !strings.HasPrefix(dir, "modules/_") {
 		t.Errorf("%s has no tests: add %s/tests/<topic>.tftest.hcl", dir, dir)
 	}
 	if _, ok := r.terraform(t, dir, "fmt", "-check", "-diff", "-recursive"); !ok {

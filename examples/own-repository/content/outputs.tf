@@ -1,0 +1,4 @@
+output "dashboards" {
+  description = "Address of every dashboard by uid."
+  value       = module.dashboards.urls
+}
