@@ -15,6 +15,9 @@ locals {
   files     = [for file in local.all_files : file if length(split("/", file)) == 2]
   strays    = [for file in local.all_files : file if length(split("/", file)) != 2 && file != "lock.json"]
 
+  # Read once: Terraform brings every text that it reads into a normal form, which takes longer than reading.
+  texts = { for file in local.files : file => try(file("${local.directory}/${file}"), "") }
+
   folders = {
     for name in distinct([for file in local.files : dirname(file)]) : name => {
       title = lookup(var.folder_titles, name, title(replace(name, "-", " ")))
@@ -29,18 +32,18 @@ locals {
   # naming the folder and the dashboard in the resource's address. (A conditional around it would not spare anything:
   # both of its sides are computed.)
   decodable = length(local.files) > var.decode_limit ? [] : local.files
-  invalid   = [for file in local.decodable : file if !can(keys(jsondecode(file("${local.directory}/${file}"))))]
+  invalid   = [for file in local.decodable : file if !can(keys(jsondecode(local.texts[file])))]
 
   # In canonical form (`lookout fmt`) the dashboard's own keys are the only ones indented by two spaces, so they can be read
   # without decoding; any other form is decoded, and so is a resource, whose title and settings are further inside.
   tops = {
     for file in local.files : file => {
-      for match in regexall("(?m)^  \"(title|uid|refresh|apiVersion)\": \"(.*)\",?$", file("${local.directory}/${file}")) :
+      for match in regexall("(?m)^  \"(title|uid|refresh|apiVersion)\": \"(.*)\",?$", local.texts[file]) :
       match[0] => try(jsondecode("\"${match[1]}\""), match[1])...
     } if !contains(local.invalid, file)
   }
   decoded = {
-    for file, top in local.tops : file => try(jsondecode(file("${local.directory}/${file}")), {})
+    for file, top in local.tops : file => try(jsondecode(local.texts[file]), {})
     if !can([top.title[0], top.uid[0]]) || can(top.apiVersion)
   }
 
@@ -65,6 +68,9 @@ locals {
   titles    = { for file, top in local.tops : file => try(tostring(local.bodies[file].title), top.title[0], "") }
   own_uids  = { for file, top in local.tops : file => try(tostring(local.decoded[file].metadata.name), tostring(local.decoded[file].uid), top.uid[0], "") }
   refreshes = { for file, top in local.tops : file => try(tostring(local.bodies[file].refresh), tostring(local.bodies[file].timeSettings.autoRefresh), top.refresh[0], "") }
+
+  # Both sides of an && are computed, and the exact look is a slow one.
+  maybe_nul = [for file in local.files : file if strcontains(local.texts[file], "\\u0000")]
 
   seconds_in = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400, w = 604800, y = 31536000 }
   seconds = {
@@ -100,7 +106,7 @@ locals {
     [for file, form in local.forms : "${local.shown}/${file} is an answer of Grafana's API; keep what is in its field \"dashboard\"" if form == "export"],
     [for file, form in local.forms : "${local.shown}/${file} is saved as schema V2, which Grafana reads from version 13 on, and this one is ${var.grafana_version}: save it as classic (`lookout convert --to classic`), or raise grafana_version" if form == "v2" && local.grafana < 13000000],
     [for file, form in local.forms : "${local.shown}/${file} is saved as schema V2, on which the provider grafana/grafana 4.25 crashes: save it as classic (`lookout convert --to classic`), or use a provider that reads it and set schema_v2" if form == "v2" && local.grafana >= 13000000 && !var.schema_v2],
-    [for file in local.files : "${local.shown}/${file} has the character U+0000 in a text, which Grafana refuses: remove \\u0000" if strcontains(file("${local.directory}/${file}"), "\\u0000") && can(regex("(^|[^\\\\])(\\\\\\\\)*\\\\u0000", file("${local.directory}/${file}")))],
+    [for file in local.maybe_nul : "${local.shown}/${file} has the character U+0000 in a text, which Grafana refuses: remove \\u0000" if can(regex("(^|[^\\\\])(\\\\\\\\)*\\\\u0000", local.texts[file]))],
   )
 
   # Of the others: what is told above would only be told again in other words.

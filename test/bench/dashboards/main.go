@@ -1,10 +1,12 @@
-// Command dashboards measures how long Terraform takes for many dashboards against a real Grafana: the first apply, a
-// plan that finds nothing to do, and an apply after one edit. It prints figures and judges nothing.
+// Command dashboards measures how long Terraform takes for many dashboards: the first apply, a plan that finds nothing to do,
+// and an apply after one edit. It prints figures and judges nothing.
 //
-//	go run ./test/bench/dashboards --way api --image grafana/grafana:13.2.3
+//	go run ./test/bench/dashboards
+//	go run ./test/bench/dashboards --image grafana/grafana:13.2.3
 //	go run ./test/bench/dashboards --way files --image grafana/grafana:13.2.3
 //
-// It starts a Grafana of its own on a free loopback port and removes it at the end.
+// With an image it starts a Grafana of its own on a free loopback port and removes it at the end. Without one it asks the
+// stand-in of test/internal/grafana, which answers at once: that is what Terraform and its provider take by themselves.
 package main
 
 import (
@@ -58,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags.IntVar(&options.Folders, "folders", 40, "in how many folders")
 	flags.IntVar(&options.Panels, "panels", 20, "panels of each; 20 make about 20 kB")
 	way := flags.String("way", "api", "how they get into Grafana: api (modules/dashboards) or files (dashboards_directory of modules/grafana)")
-	image := flags.String("image", "grafana/grafana:13.2.3", "image of the Grafana to measure against")
+	image := flags.String("image", os.Getenv("GRAFANA_IMAGE"), "image of the Grafana to measure against; none: the stand-in, with --way api")
 	parallelism := flags.Int("parallelism", 10, "Terraform's -parallelism")
 	whole := flags.Bool("whole", false, "with --way api: keep whole dashboards in state instead of checksums")
 	binary := flags.String("terraform", "terraform", "terraform or tofu")
