@@ -64,7 +64,7 @@ func newStack(t *testing.T) *stack {
 		log:      &lockedBuffer{},
 	}
 	t.Cleanup(s.client.CloseIdleConnections)
-	if err := c.Copy(s.tree, "alerts", "dashboards", "envs/local", "modules"); err != nil {
+	if err := c.Copy(s.tree, "alerts", "dashboards", "envs/local", "modules", "stacks"); err != nil {
 		t.Fatal(err)
 	}
 	if err := checkout.CopyFile(filepath.Join(c.Root, images), filepath.Join(s.tree, images)); err != nil {

@@ -175,6 +175,14 @@ func (s *stack) wrongInputs(t *testing.T) {
 			})
 		}
 	}
+	settings := func(text string) func(*testing.T) {
+		return func(t *testing.T) {
+			path := filepath.Join(s.tree, "envs/local/alerts.yaml")
+			before := read(t, path)
+			write(t, path, text)
+			t.Cleanup(func() { write(t, path, before) })
+		}
+	}
 	ruleFile := func(threshold, more string) string {
 		text := strings.NewReplacer(
 			"name: unanswerable", "name: wrong", "NobodyHasThis", "Wrong", "nobody-has-this", "wrong",
@@ -195,14 +203,14 @@ func (s *stack) wrongInputs(t *testing.T) {
 			[]string{"password is empty", "set one of your own"},
 		},
 		{
-			"a threshold variable that is no number", "content",
-			variable("content", "rule_overrides", map[string]any{"GoThreadsHigh": map[string]any{"threshold": "many"}}),
-			[]string{"overrides", `threshold of GoThreadsHigh is "many", which is no number`},
+			"an override that is not a number", "content",
+			settings("overrides: {GoThreadsHigh: {threshold: many}}\n"),
+			[]string{"overrides", "threshold of GoThreadsHigh is many, which is not a finite number"},
 		},
 		{
 			"a threshold in a rule file that is no number", "content",
 			file("alerts/wrong.yaml", ruleFile("{above: many}", "")),
-			[]string{"alerts/wrong.yaml", `"Wrong"`, `threshold above is "many", which is no number`},
+			[]string{"alerts/wrong.yaml", `"Wrong"`, `threshold above is "many", which is not a finite number`},
 		},
 		{
 			"an unknown field in a rule file", "content",

@@ -3,6 +3,16 @@
 #   export GRAFANA_URL=https://grafana.example.com GRAFANA_AUTH=<token of a service account>
 #   terraform init && terraform apply
 
+module "alerts" {
+  source = "../../modules/alerts"
+
+  path            = "${path.root}/../../alerts"
+  dashboards_path = "${path.root}/../../dashboards"
+  environment     = var.environment
+  # It is for the relay; without one it would reach people.
+  overrides = { Watchdog = { paused = true } }
+}
+
 module "datasource" {
   source = "../../modules/datasource"
 
@@ -18,7 +28,7 @@ module "dashboards" {
 
   path       = "${path.root}/../../dashboards"
   datasource = module.datasource.prometheus
-  thresholds = module.alert_rules.panel_thresholds
+  thresholds = module.alerts.alerts.panel_thresholds
   folder_titles = {
     go         = "Lookout: Go"
     monitoring = "Lookout: Monitoring"
@@ -28,14 +38,10 @@ module "dashboards" {
 module "alert_rules" {
   source = "../../modules/alert-rules"
 
-  path            = "${path.root}/../../alerts"
-  environment     = var.environment
+  alerts          = module.alerts.alerts
   datasource      = module.datasource.prometheus
-  dashboards      = module.dashboards.dashboards
   folder          = { title = "Lookout: Alerts" }
   grafana_version = var.grafana_version
-  # It is for the relay; without one it would reach people.
-  overrides = { Watchdog = { paused = true } }
 
   # From 10.4 rules can name their contact point, and the notification policy, which belongs to somebody else here, is
   # left alone.
@@ -46,7 +52,7 @@ module "dingtalk" {
   source = "../../modules/dingtalk"
 
   environment      = var.environment
-  rules            = module.alert_rules.rules
+  rules            = module.alerts.alerts.rules
   own_policy       = local.own_policy
   robots           = ["lookout"]
   webhooks         = { lookout = var.robot_webhook }

@@ -90,7 +90,7 @@ variable "schema_v2" {
 }
 
 variable "thresholds" {
-  description = "Red lines by dashboard uid and panel id, for alerts whose threshold in this environment is not the one in the dashboard's file: `module.alert_rules.panel_thresholds`."
+  description = "Red lines by dashboard uid and panel id, for alerts whose threshold in this environment is not the one in the dashboard's file: `module.alerts.alerts.panel_thresholds`."
   type        = map(map(number))
   default     = {}
   nullable    = false

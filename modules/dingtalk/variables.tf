@@ -170,7 +170,7 @@ variable "routes" {
 }
 
 variable "rules" {
-  description = "The alert rules whose messages are delivered: `module.alert_rules.rules`. Each summary has to hold the keyword."
+  description = "The alert rules whose messages are delivered: `module.alerts.alerts.rules`. Each summary has to hold the keyword."
   type = map(object({
     file    = string
     summary = string

@@ -62,12 +62,22 @@ func newStack(t *testing.T) *stack {
 		log:      &lockedBuffer{},
 	}
 	t.Cleanup(s.client.CloseIdleConnections)
-	if err := c.Copy(s.tree, "alerts", "dashboards", "envs/local", "modules"); err != nil {
+	if err := c.Copy(s.tree, "alerts", "dashboards", "envs/local", "modules", "stacks"); err != nil {
 		t.Fatal(err)
 	}
 	if err := checkout.CopyFile(filepath.Join(c.Root, images), filepath.Join(s.tree, images)); err != nil {
 		t.Fatal(err)
 	}
+	// Quicker than local has them, for the sake of the test's length.
+	settings := filepath.Join(s.tree, "envs/local/alerts.yaml")
+	text := read(t, settings)
+	for _, group := range []string{"delivery", "watchdog"} {
+		if line := "\n  " + group + ": 20s\n"; strings.Count(text, line) != 1 {
+			t.Fatalf("%s has %q not once", settings, line)
+		}
+		text = strings.Replace(text, group+": 20s", group+": 10s", 1)
+	}
+	write(t, settings, text)
 	if err := environment.RelaySecrets(s.secrets()); err != nil {
 		t.Fatal(err)
 	}
@@ -106,9 +116,8 @@ func (s *stack) contentVars() map[string]any {
 	return map[string]any{
 		"grafana_url": s.url("grafana"), "grafana_auth": "admin:" + s.password,
 		"heartbeat_interval": beatInterval.String(),
-		// Quicker than local has them, for the sake of the test's length.
-		"rule_intervals": map[string]string{"delivery": "10s", "watchdog": "10s"},
-		"timing":         map[string]string{"group_interval": "3s", "group_wait": "1s", "repeat_interval": "1h"},
+		// Quicker than local has it, for the sake of the test's length.
+		"timing": map[string]string{"group_interval": "3s", "group_wait": "1s", "repeat_interval": "1h"},
 	}
 }
 

@@ -1,59 +1,52 @@
-# scrape ─▶ datasource ─▶ dashboard
-#              └──────▶ rule ─▶ contact point ─▶ message
+# What Grafana holds in staging: its values; the flow is in stacks/content.
 
 locals {
-  # Without a relay nobody waits for it, and it would reach people.
-  paused = var.delivery == "native" ? ["Watchdog"] : []
+  robots = ["team"]
 }
 
-module "datasource" {
-  source = "../../../modules/datasource"
+module "content" {
+  source = "../../../stacks/content"
 
-  url             = var.prometheus_url
-  scrape_interval = var.scrape_interval
-}
-
-module "dashboards" {
-  source = "../../../modules/dashboards"
-
-  path       = "${path.root}/../../../dashboards"
-  datasource = module.datasource.prometheus
-  # The one arrow against the stream: a threshold that differs here moves the red line on its panel. Both sides read it
-  # from files and variables, so nothing waits in a circle.
-  thresholds = module.alert_rules.panel_thresholds
-}
-
-module "alert_rules" {
-  source = "../../../modules/alert-rules"
-
-  path             = "${path.root}/../../../alerts"
-  environment      = var.environment
-  datasource       = module.datasource.prometheus
-  dashboards       = module.dashboards.dashboards
-  grafana_version  = var.grafana_version
-  intervals        = var.rule_intervals
-  overrides        = merge(var.rule_overrides, { for alert in local.paused : alert => { paused = true } })
+  environment      = "staging"
+  repository       = "${path.root}/../../.."
+  alerting         = var.alerting
+  alert_settings   = "${path.root}/../alerts.yaml"
   runbook_base_url = var.runbook_base_url
+  grafana_version  = var.grafana_version
+
+  prometheus = {
+    scrape_interval = "10s"
+    url             = "http://prometheus:9090"
+  }
+
+  delivery = {
+    mode               = var.delivery
+    heartbeat_interval = var.heartbeat_interval
+    relay_url          = "http://relay:8070"
+    robots             = local.robots
+  }
+  about_delivery = var.about_delivery
+  robot_webhooks = var.robot_webhooks
+  timing         = var.timing
 }
 
-module "dingtalk" {
-  source = "../../../modules/dingtalk"
+# From the time when each environment held the flow itself.
+moved {
+  from = module.datasource
+  to   = module.content.module.datasource
+}
 
-  environment      = var.environment
-  rules            = module.alert_rules.rules
-  about_delivery   = var.about_delivery
-  delivery         = var.delivery
-  robots           = var.robots
-  default_robot    = var.default_robot
-  routes           = var.routes
-  webhooks         = var.robot_webhooks
-  plain_http_hosts = var.plain_http_hosts
-  relay_url        = var.relay_url
-  heartbeat        = var.delivery == "relay" ? { interval = var.heartbeat_interval } : null
-  email            = var.email
-  timing           = var.timing
+moved {
+  from = module.dashboards
+  to   = module.content.module.dashboards
+}
 
-  # Grafana makes its key of the day when it first has something to encrypt. Two that ask for it at once
-  # lock its SQLite against each other for half a minute, and the provider crashes on the answer.
-  depends_on = [module.datasource]
+moved {
+  from = module.alert_rules
+  to   = module.content.module.alert_rules[0]
+}
+
+moved {
+  from = module.dingtalk
+  to   = module.content.module.dingtalk[0]
 }

@@ -1,5 +1,7 @@
+# What is set from outside: by make, by a person or a pipeline. The values of this environment are in main.tf and ../alerts.yaml.
+
 variable "about_delivery" {
-  description = "The way beside the relay for alerts about delivery itself, such as RelayDown: {email = [\"oncall@example.com\"]} where Grafana has an SMTP server, {webhook = \"https://…\"} for a gateway, or {robot = \"<name in robot_webhooks>\"}, whose token then is in the state. See modules/dingtalk."
+  description = "The way that bypasses the relay, for alerts about delivery itself, such as RelayDown: {email = [\"oncall@example.com\"]} where Grafana has an SMTP server, {webhook = \"https://…\"} for a gateway, or {robot = \"<name in robot_webhooks>\"}, whose token then is in the state. See modules/dingtalk."
   type = object({
     email   = optional(list(string), [])
     robot   = optional(string)
@@ -8,35 +10,22 @@ variable "about_delivery" {
   default = null
 
   validation {
-    condition     = var.delivery == "native" || var.about_delivery != null
-    error_message = "about_delivery is not set: nobody would hear that the relay is down, since only the relay could tell; set TF_VAR_about_delivery to {email = [\"oncall@example.com\"]}, {webhook = \"https://sms.example.com/alert\"} or {robot = \"watch\"} with its address in robot_webhooks."
+    condition     = var.alerting == "prometheus" || var.delivery == "native" || var.about_delivery != null
+    error_message = "about_delivery is not set: no one would be notified that the relay is down, since only the relay could do it; set TF_VAR_about_delivery to {email = [\"oncall@example.com\"]}, {webhook = \"https://sms.example.com/alert\"} or {robot = \"watch\"} with its address in robot_webhooks."
   }
 }
 
-variable "default_robot" {
-  description = "Robot that gets what no route sends elsewhere; null: the first by name."
+variable "alerting" {
+  description = "Which engine evaluates the rules: \"grafana\" (the default, since there is one), or \"prometheus\", then rules and notifications are the platform's."
   type        = string
-  default     = null
+  default     = "grafana"
+  nullable    = false
 }
 
 variable "delivery" {
   description = "\"relay\": by way of Lookout's relay; \"native\": Grafana's own DingDing contact point, without heartbeat."
   type        = string
   default     = "relay"
-  nullable    = false
-}
-
-variable "email" {
-  description = "Addresses that get every message as well."
-  type        = list(string)
-  default     = []
-  nullable    = false
-}
-
-variable "environment" {
-  description = "Name of the environment, carried by every alert as lookout_env."
-  type        = string
-  default     = "staging"
   nullable    = false
 }
 
@@ -48,6 +37,12 @@ variable "grafana_auth" {
   sensitive   = true
 }
 
+variable "grafana_url" {
+  description = "Address of Grafana; null: GRAFANA_URL."
+  type        = string
+  default     = null
+}
+
 variable "grafana_version" {
   description = "Version of that Grafana, as it shows it. The default is the oldest that Lookout knows and works with newer ones too; from 11.5.2 alert rules keep the uids of their files."
   type        = string
@@ -55,37 +50,10 @@ variable "grafana_version" {
   nullable    = false
 }
 
-variable "grafana_url" {
-  description = "Address of Grafana; null: GRAFANA_URL."
-  type        = string
-  default     = null
-}
-
 variable "heartbeat_interval" {
   description = "How often the relay is shown that the chain works. The timeout in ../platform/relay.yaml is several times that."
   type        = string
   default     = "1m"
-  nullable    = false
-}
-
-variable "plain_http_hosts" {
-  description = "Hosts that robot_webhooks may name without https."
-  type        = set(string)
-  default     = []
-  nullable    = false
-}
-
-variable "prometheus_url" {
-  description = "Address of Prometheus as Grafana sees it."
-  type        = string
-  default     = "http://prometheus:9090"
-  nullable    = false
-}
-
-variable "relay_url" {
-  description = "Address of the relay as Grafana sees it."
-  type        = string
-  default     = "http://relay:8070"
   nullable    = false
 }
 
@@ -97,63 +65,15 @@ variable "robot_webhooks" {
   sensitive   = true
 
   validation {
-    condition     = var.delivery != "native" || length(setsubtract(var.robots, nonsensitive(keys(var.robot_webhooks)))) == 0
-    error_message = "robot_webhooks has no address for ${join(", ", setsubtract(var.robots, nonsensitive(keys(var.robot_webhooks))))}; set TF_VAR_robot_webhooks to {name = \"https://oapi.dingtalk.com/robot/send?access_token=…\"}, or delivery to \"relay\"."
+    condition     = var.delivery != "native" || length(setsubtract(local.robots, nonsensitive(keys(var.robot_webhooks)))) == 0
+    error_message = "robot_webhooks has no address for ${join(", ", setsubtract(local.robots, nonsensitive(keys(var.robot_webhooks))))}; set TF_VAR_robot_webhooks to {name = \"https://oapi.dingtalk.com/robot/send?access_token=…\"}, or delivery to \"relay\"."
   }
-}
-
-variable "robots" {
-  description = "Names of the robots."
-  type        = set(string)
-  default     = ["team"]
-  nullable    = false
-}
-
-variable "routes" {
-  description = "What goes to another than the default robot, by labels."
-  type = list(object({
-    continue = optional(bool, false)
-    labels   = map(string)
-    robot    = string
-  }))
-  default  = []
-  nullable = false
-}
-
-variable "rule_intervals" {
-  description = "How often groups are evaluated here, where it differs from alerts/*.yaml."
-  type        = map(string)
-  default     = {}
-  nullable    = false
-}
-
-variable "rule_overrides" {
-  description = "What differs here from alerts/*.yaml, by alert."
-  type = map(object({
-    paused    = optional(bool, false)
-    pending   = optional(string)
-    threshold = optional(string)
-    window    = optional(string)
-  }))
-  default = {
-    GoThreadsHigh     = { threshold = 32 }
-    ProcessMemoryHigh = { threshold = 536870912 } # 512 MiB
-    ErrorRatioHigh    = { threshold = 0.1 }
-  }
-  nullable = false
 }
 
 variable "runbook_base_url" {
   description = "What runbook paths are relative to: the repository's address up to the branch. null: messages name the path."
   type        = string
   default     = null
-}
-
-variable "scrape_interval" {
-  description = "How often Prometheus scrapes; the platform's setting."
-  type        = string
-  default     = "10s"
-  nullable    = false
 }
 
 variable "timing" {

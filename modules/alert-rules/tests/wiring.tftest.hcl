@@ -1,13 +1,25 @@
 mock_provider "grafana" {}
 
 variables {
-  path        = "./tests/fixtures/sound"
+  path        = "../alerts/tests/fixtures/sound"
   environment = "prod"
   datasource  = { name = "Prometheus", type = "prometheus", uid = "prom-eu" }
 }
 
+run "alerts" {
+  command = plan
+
+  module {
+    source = "../alerts"
+  }
+}
+
 run "every_rule_asks_the_environments_datasource_and_lies_in_the_rules_folder" {
   command = apply
+
+  variables {
+    alerts = run.alerts.alerts
+  }
 
   assert {
     condition     = alltrue([for group in values(grafana_rule_group.group) : group.rule[0].data[0].datasource_uid == "prom-eu" && group.folder_uid == grafana_folder.alerts.uid])
@@ -17,6 +29,10 @@ run "every_rule_asks_the_environments_datasource_and_lies_in_the_rules_folder" {
 
 run "an_old_grafana_gets_a_group_per_rule_and_chooses_the_uids" {
   command = apply
+
+  variables {
+    alerts = run.alerts.alerts
+  }
 
   assert {
     condition     = keys(grafana_rule_group.group) == ["GoThreadsHigh", "MemoryHigh"]
@@ -33,6 +49,7 @@ run "a_new_grafana_gets_the_files_groups_uids_and_keep_firing_for" {
   command = apply
 
   variables {
+    alerts          = run.alerts.alerts
     grafana_version = "12.1.0"
     contact_point   = "oncall"
   }
@@ -52,6 +69,7 @@ run "the_version_before_the_one_that_takes_uids_is_told_apart" {
   command = apply
 
   variables {
+    alerts          = run.alerts.alerts
     grafana_version = "11.5.1"
   }
 

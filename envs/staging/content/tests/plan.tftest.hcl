@@ -22,8 +22,8 @@ run "its_thresholds_are_its_own_and_so_are_the_red_lines" {
   command = plan
 
   assert {
-    condition     = module.alert_rules.rules["GoThreadsHigh"].threshold == 32 && module.alert_rules.panel_thresholds["go-runtime"]["3"] == 32
-    error_message = "the threshold is ${module.alert_rules.rules["GoThreadsHigh"].threshold}, the lines are ${jsonencode(module.alert_rules.panel_thresholds)}"
+    condition     = module.content.alerts.rules["GoThreadsHigh"].threshold == 32 && module.content.alerts.panel_thresholds["go-runtime"]["3"] == 32
+    error_message = "the threshold is ${module.content.alerts.rules["GoThreadsHigh"].threshold}, the lines are ${jsonencode(module.content.alerts.panel_thresholds)}"
   }
 }
 
@@ -32,12 +32,12 @@ run "pending_periods_are_minutes_and_not_the_demos_seconds" {
 
   assert {
     condition = alltrue(flatten([
-      for group in values(module.alert_rules.groups) : [
-        for alert, pending in group.pending : group.interval >= 60 && pending >= 60
+      for group in values(module.content.alerts.groups) : [
+        for alert in group.rules : group.interval_seconds >= 60 && module.content.alerts.rules[alert].pending_seconds >= 60
         if contains(["ErrorRatioHigh", "GoThreadsHigh", "ProcessMemoryHigh", "TargetDown"], alert)
       ]
     ]))
-    error_message = "groups are ${jsonencode(module.alert_rules.groups)}"
+    error_message = "groups are ${jsonencode(module.content.alerts.groups)}"
   }
 }
 
@@ -60,7 +60,7 @@ run "the_relay_needs_no_address_and_waits_for_the_watchdog" {
   }
 
   assert {
-    condition     = !module.alert_rules.rules["Watchdog"].paused
+    condition     = !module.content.alerts.rules["Watchdog"].paused
     error_message = "the relay would raise the alarm for ever"
   }
 }
@@ -73,7 +73,7 @@ run "without_the_relay_the_watchdog_is_paused" {
   }
 
   assert {
-    condition     = module.alert_rules.rules["Watchdog"].paused
+    condition     = module.content.alerts.rules["Watchdog"].paused
     error_message = "an alert that always fires would reach people"
   }
 }
@@ -113,5 +113,19 @@ run "a_robot_of_its_own_is_a_way_beside_the_relay" {
   assert {
     condition     = output.about_delivery == "lookout-staging-about-delivery"
     error_message = "the contact point is ${jsonencode(output.about_delivery)}"
+  }
+}
+
+run "with_prometheus_as_the_engine_grafana_gets_no_rules_and_notifies_no_one" {
+  command = plan
+
+  variables {
+    alerting       = "prometheus"
+    about_delivery = null
+  }
+
+  assert {
+    condition     = output.contact_points == {} && output.timing == null && length(module.content.alerts.rules) > 0
+    error_message = "contact points are ${jsonencode(output.contact_points)}"
   }
 }
