@@ -21,6 +21,7 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Show dashboards, alerts, silences and targets in a browser, live, without a Grafana."`
 	Pull    pullCmd    `cmd:"" help:"Bring edits made in Grafana's UI back into the files, or report drift."`
 	Import  importCmd  `cmd:"" help:"Take a published dashboard in, or a newer revision of it."`
+	Rules   rulesCmd   `cmd:"" help:"Check alert rules, or write them as a standard Prometheus rule file."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

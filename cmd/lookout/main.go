@@ -146,6 +146,16 @@ func flagsFirst(model *kong.Application, args []string) []string {
 	if command == nil {
 		return args
 	}
+	names := 1
+	for again := true; again; {
+		again = false
+		for _, c := range command.Children {
+			if names < len(args) && c.Name == args[names] {
+				command, again = c, true
+				names++
+			}
+		}
+	}
 	takesValue := map[string]bool{}
 	for _, group := range command.AllFlags(false) {
 		for _, f := range group {
@@ -156,8 +166,8 @@ func flagsFirst(model *kong.Application, args []string) []string {
 			}
 		}
 	}
-	flags, rest := []string{args[0]}, []string{}
-	for i := 1; i < len(args); i++ {
+	flags, rest := append([]string{}, args[:names]...), []string{}
+	for i := names; i < len(args); i++ {
 		switch a := args[i]; {
 		case a == "--":
 			return append(append(append(flags, "--"), rest...), args[i+1:]...)

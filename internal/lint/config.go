@@ -16,12 +16,14 @@ type Config struct {
 	ScrapeInterval time.Duration
 	// Datasources are uids that dashboards may name instead of using a variable.
 	Datasources []string
-	Silences    []*Silence
+	// Keyword has to stand in the summary of every alert: DingTalk drops messages without it. "" asks for none.
+	Keyword  string
+	Silences []*Silence
 }
 
 // DefaultConfig is what holds without a file. The interval is Prometheus' own default, one minute, only where nothing says better: most setups
 // scrape every 15 s, and a rule that cries at [1m] would be silenced everywhere.
-func DefaultConfig() Config { return Config{ScrapeInterval: 15 * time.Second} }
+func DefaultConfig() Config { return Config{ScrapeInterval: 15 * time.Second, Keyword: "报警"} }
 
 // ParseConfig reads the configuration. Unknown members are errors: a silence with a typing error would silence nothing.
 func ParseConfig(name string, data []byte) (Config, error) {
@@ -29,6 +31,7 @@ func ParseConfig(name string, data []byte) (Config, error) {
 	var raw struct {
 		ScrapeInterval string     `yaml:"scrape-interval"`
 		Datasources    []string   `yaml:"datasources"`
+		Keyword        *string    `yaml:"keyword"`
 		Silence        []*Silence `yaml:"silence"`
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -42,6 +45,9 @@ func ParseConfig(name string, data []byte) (Config, error) {
 			return cfg, fmt.Errorf("%s: scrape-interval %q is no duration; write 10s or 1m", name, raw.ScrapeInterval)
 		}
 		cfg.ScrapeInterval = d
+	}
+	if raw.Keyword != nil {
+		cfg.Keyword = *raw.Keyword
 	}
 	ids := map[string]*Rule{}
 	for _, r := range Rules() {

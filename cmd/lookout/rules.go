@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"lookout/internal/promql"
+	"lookout/internal/rules"
+)
+
+// rulesCmd holds what is there for alert rules only.
+type rulesCmd struct {
+	Check  rulesCheckCmd  `cmd:"" help:"Say all that is wrong with the alert rules; make plan and make apply run it first."`
+	Export rulesExportCmd `cmd:"" help:"Write the alert rules as a standard Prometheus rule file."`
+}
+
+type rulesCheckCmd struct {
+	Config string   `placeholder:"FILE" help:"Configuration with the keyword; default .lookout.yaml, if there is one."`
+	Paths  []string `arg:"" optional:"" name:"path" help:"Rule files, or directories of them. Default: alerts/, and what dashboards/ and envs/*/alerts.yaml say about it."`
+}
+
+func (c *rulesCheckCmd) Run(a *app) error {
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	parser := promql.NewParser()
+	var files []*rules.File
+	var problems rules.Problems
+	if len(c.Paths) == 0 {
+		files, problems, err = rules.CheckRepository(os.DirFS("."), parser, cfg.Keyword)
+		if errors.Is(err, fs.ErrNotExist) {
+			return errors.New("there is no alerts/ here; name rule files, or run it in the repository")
+		}
+	} else if files, err = readRules(c.Paths); err == nil {
+		problems = checkAny(files, parser, cfg.Keyword)
+	}
+	if err != nil {
+		return err
+	}
+	serious, alerts := 0, 0
+	for _, p := range problems {
+		level := "error"
+		if p.Minor {
+			level = "warning"
+		} else {
+			serious++
+		}
+		rule := ""
+		if p.Rule != "" {
+			rule = fmt.Sprintf("rule %q: ", p.Rule)
+		}
+		fmt.Fprintf(a.stdout, "%s: %s: %s%s (%s)\n", p.Position, level, rule, p.Message, p.Kind)
+	}
+	for _, f := range files {
+		alerts += len(f.Rules())
+	}
+	fmt.Fprintf(a.stdout, "%s in %s, %s\n", count(len(problems), "problem"), count(len(files), "file"), count(alerts, "rule"))
+	if serious > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// checkAny says what is wrong with rule files of any form. One that is named has to be one.
+func checkAny(files []*rules.File, parser *promql.Parser, keyword string) rules.Problems {
+	var own, others []*rules.File
+	for _, f := range files {
+		if f.Form == rules.Own || !f.Holds() {
+			own = append(own, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	problems := rules.CheckOwn(own, parser, keyword)
+	return append(problems, rules.CheckPlain(others, parser)...)
+}
+
+// readRules reads the rule files under the paths. Unit tests are left alone unless they are named.
+func readRules(paths []string) ([]*rules.File, error) {
+	var files []*rules.File
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			data, err := os.ReadFile(p)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, rules.Read(filepath.ToSlash(p), data))
+			continue
+		}
+		inside, err := rules.ReadDir(os.DirFS(p), ".")
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range inside {
+			// Positions hold the name, so it is read under the one that a person sees.
+			name := filepath.ToSlash(filepath.Join(p, f.Path))
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, rules.Read(name, data))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("there is no rule file (*.yaml) in %s", strings.Join(paths, ", "))
+	}
+	return files, nil
+}
+
+type rulesExportCmd struct {
+	Env            string   `placeholder:"NAME" help:"The rules as this environment has them: with envs/NAME/alerts.yaml, its label and the texts of messages."`
+	Output         string   `short:"o" placeholder:"PATH" help:"File to write, or an existing directory for a file per topic; default stdout."`
+	RunbookBaseURL string   `name:"runbook-base-url" placeholder:"URL" help:"What runbook paths are relative to (with --env)."`
+	ConsoleURL     string   `name:"console-url" placeholder:"URL" help:"Where links to dashboards and panels lead (with --env)."`
+	Paths          []string `arg:"" optional:"" name:"path" help:"Rule files in Lookout's own form, or directories of them. Default: alerts/."`
+}
+
+func (c *rulesExportCmd) Run(_ context.Context, a *app) error {
+	paths := c.Paths
+	if len(paths) == 0 {
+		paths = []string{"alerts"}
+	}
+	files, err := readRules(paths)
+	if err != nil {
+		return err
+	}
+	problems := rules.CheckOwn(files, promql.NewParser(), "")
+	target := rules.Target{Environment: c.Env, RunbookBaseURL: c.RunbookBaseURL, ConsoleURL: c.ConsoleURL}
+	if c.Env != "" {
+		name := "envs/" + c.Env + "/alerts.yaml"
+		data, err := os.ReadFile(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if _, err := os.Stat("envs/" + c.Env); err != nil {
+				return fmt.Errorf("there is no environment %q (envs/%s)", c.Env, c.Env)
+			}
+		case err != nil:
+			return err
+		default:
+			target.Settings = rules.ReadSettings(name, data)
+			problems = append(problems, target.Settings.Check(files)...)
+		}
+	}
+	if serious := problems.Serious(); len(serious) > 0 {
+		return fmt.Errorf("nothing was written, since these rules can't run:\n%w", serious)
+	}
+	if info, err := os.Stat(c.Output); c.Output != "" && err == nil && info.IsDir() {
+		for _, f := range files {
+			data, err := rules.Export([]*rules.File{f}, target)
+			if err != nil {
+				return err
+			}
+			if data == nil {
+				continue
+			}
+			if err := writeOut(filepath.Join(c.Output, filepath.Base(f.Path)), data); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	data, err := rules.Export(files, target)
+	if err != nil {
+		return err
+	}
+	if c.Output == "" || c.Output == "-" {
+		_, err = a.stdout.Write(data)
+		return err
+	}
+	return writeOut(c.Output, data)
+}
+
+// writeOut writes a new file, or replaces one in one step.
+func writeOut(path string, data []byte) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return os.WriteFile(path, data, 0o644)
+	}
+	return replaceFile(path, data)
+}

@@ -1,0 +1,136 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/template"
+)
+
+// definitions are what Prometheus puts before the text of an alert.
+const definitions = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
+
+// usedLabel finds the labels that a template names, so that they have a value when it is executed.
+var usedLabel = regexp.MustCompile(`(?:\$labels|\.Labels)(?:\.([a-zA-Z_][a-zA-Z0-9_]*)|\s+"([^"]+)")`)
+
+// UsedLabel is a label that a template names, and the byte where.
+type UsedLabel struct {
+	Name   string
+	Offset int
+}
+
+// TemplateLabels lists the labels of the alert that a template names.
+func TemplateLabels(text string) []UsedLabel {
+	var out []UsedLabel
+	if !strings.Contains(text, "{{") {
+		return nil
+	}
+	for _, m := range usedLabel.FindAllStringSubmatchIndex(text, -1) {
+		for _, g := range []int{2, 4} {
+			if m[g] >= 0 {
+				out = append(out, UsedLabel{text[m[g]:m[g+1]], m[0]})
+			}
+		}
+	}
+	return out
+}
+
+// Expand executes a template as Prometheus does for an alert with these labels and value. Queries in it get one sample with the value 1.
+func Expand(text string, set map[string]string, value float64) (string, error) {
+	query := func(context.Context, string, time.Time) (promql.Vector, error) {
+		return promql.Vector{{F: 1, Metric: labels.FromMap(set)}}, nil
+	}
+	data := template.AlertTemplateData(set, map[string]string{}, "", promql.Sample{F: value})
+	return template.NewTemplateExpander(context.Background(), definitions+text, "text", data, model.Now(), query, nil, nil).Expand()
+}
+
+// templates says which texts Prometheus refuses, and which fail for every alert.
+func (f *File) templates(r *Rule) {
+	for _, list := range []struct {
+		what  string
+		pairs []Pair
+	}{{"label", r.Labels}, {"annotation", r.Annotations}} {
+		for _, p := range list.pairs {
+			if offset, message := checkTemplate(p.Value); message != "" {
+				f.Problems.add(Problem{Position: r.PlaceOf(p, offset), Kind: KindTemplate, Rule: r.Name(), Message: fmt.Sprintf("%s %s: %s", list.what, p.Name, message)})
+			}
+		}
+	}
+}
+
+var (
+	templateError = regexp.MustCompile(`(?s)template: text:(\d+)(?::(\d+))?: (.*)$`)
+	// What the data that a template is tried with may be to blame for.
+	executing    = regexp.MustCompile(`(?s)^executing "text" at <(.*?)>: (.*)$`)
+	unknownField = regexp.MustCompile(`can't evaluate field (\w+) in type`)
+	wrongUse     = regexp.MustCompile(`can't evaluate field|wrong number of args|can't give argument|has arguments but cannot be invoked|nil is not a command|range can't iterate|template "[^"]*" not defined|exceeded maximum template depth`)
+	unknownName  = regexp.MustCompile(`(function|undefined variable) "([^"]+)"`)
+)
+
+// checkTemplate returns what is wrong with a template, and at which byte; "" if nothing is.
+func checkTemplate(text string) (offset int, message string) {
+	if !strings.Contains(text, "{{") {
+		return 0, ""
+	}
+	set := map[string]string{"alertname": "x"}
+	for _, l := range TemplateLabels(text) {
+		set[l.Name] = "1"
+	}
+	_, err := Expand(text, set, math.Pi)
+	if err == nil {
+		return 0, ""
+	}
+	m := templateError.FindStringSubmatch(err.Error())
+	if m == nil {
+		return 0, ""
+	}
+	message = m[3]
+	line, _ := strconv.Atoi(m[1])
+	offset = lineStart(text, line)
+	if m[2] != "" {
+		column, _ := strconv.Atoi(m[2])
+		if line == 1 {
+			column -= len(definitions)
+		}
+		offset += max(column, 0)
+	}
+	if e := executing.FindStringSubmatch(message); e != nil {
+		if !wrongUse.MatchString(e[2]) {
+			return 0, ""
+		}
+		if field := unknownField.FindStringSubmatch(e[2]); field != nil {
+			return offset, fmt.Sprintf("there is no field %q at %s; a template has .Labels, .Value, .ExternalLabels and .ExternalURL", field[1], e[1])
+		}
+		return offset, fmt.Sprintf("at %s: %s", e[1], e[2])
+	}
+	if n := unknownName.FindStringSubmatch(message); n != nil {
+		if at := strings.Index(text[min(offset, len(text)):], n[2]); at >= 0 {
+			offset += at
+		}
+		if n[1] == "function" {
+			return offset, fmt.Sprintf("Prometheus' templates have no function %q", n[2])
+		}
+		return offset, fmt.Sprintf("there is no variable %s; there are $labels, $value, $externalLabels and $externalURL", n[2])
+	}
+	return offset, message
+}
+
+func lineStart(text string, line int) int {
+	at := 0
+	for ; line > 1; line-- {
+		next := strings.IndexByte(text[at:], '\n')
+		if next < 0 {
+			return at
+		}
+		at += next + 1
+	}
+	return at
+}
