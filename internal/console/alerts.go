@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/url"
 	"path"
@@ -620,6 +621,8 @@ type historyView struct {
 	More      int
 	Firing    time.Duration
 	Occasions int
+	// Style places the texts of the time axis.
+	Style template.CSS
 }
 
 type historyRow struct {
@@ -692,6 +695,12 @@ const maxHistoryRows = 60
 
 func (s *Server) history(r *request, view *historyView, step time.Duration) {
 	view.Ticks = historyTicks(view.Start, view.End)
+	var css strings.Builder
+	for i, t := range view.Ticks {
+		fmt.Fprintf(&css, "#tick-%d{left:%.2f%%}", i, t.X/10)
+	}
+	r.newNonce()
+	view.Style = template.CSS(css.String())
 	if s.prom == nil {
 		return
 	}

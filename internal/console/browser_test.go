@@ -17,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -135,4 +137,42 @@ func (b *browser) picture(name string) {
 // drawn waits until each panel that is on the screen shows something.
 const drawn = `[...document.querySelectorAll(".panel")].filter(p => p.getBoundingClientRect().top < innerHeight && p.offsetParent).every(p => p.querySelector(".body").children.length && !p.querySelector(".body > .wait"))`
 
-var _ = fmt.Sprint
+// accessible runs the accessibility checker: nothing serious or critical.
+func (b *browser) accessible(name string) {
+	b.t.Helper()
+	script, err := os.ReadFile("../../.cache/axe.min.js")
+	require.NoError(b.t, err, "the accessibility checker is needed: make test-deps")
+	_, err = chromedp.Run(b.ctx, chromedp.Evaluate[bool](string(script)+";true"))
+	require.NoError(b.t, err)
+	found := b.async(`axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical").map(v =>
+		v.id + ": " + v.nodes.slice(0, 3).map(n => n.target.join(" ") + " " + n.failureSummary.replace(/\s+/g, " ")).join("; ")).join("\n"))`)
+	assert.Empty(b.t, found, "accessibility of %s", name)
+}
+
+// async waits for what a promise gives. (Evaluating a promise needs a value to come back later, so it is put aside and polled.)
+func (b *browser) async(promise string) string {
+	b.t.Helper()
+	b.eval(`(window.result = null, ` + promise + `.then(v => window.result = {v}, e => window.result = {v: "failed: " + e}), "")`)
+	b.until(`window.result !== null`)
+	return b.eval(`window.result.v`)
+}
+
+// keyboard presses Tab through the page: each control that is seen gets the focus, and can be seen to have it.
+func (b *browser) keyboard(name string) {
+	b.t.Helper()
+	const controls = `[...document.querySelectorAll("a[href],button,input:not([type=hidden]),select,summary,[tabindex='0']")].filter(e => e.checkVisibility({visibilityProperty: true, opacityProperty: false}) && !e.disabled)`
+	n := 0
+	_, err := fmt.Sscan(b.eval(controls+`.length`), &n)
+	require.NoError(b.t, err)
+	b.eval(`(window.reached = new Set(), window.unseen = new Set(), document.activeElement.blur(), scrollTo(0, 0), document.addEventListener("focusin", e => {
+		reached.add(e.target);
+		const s = getComputedStyle(e.target);
+		if (s.outlineStyle === "none" && !e.target.matches("input,select")) unseen.add(e.target.outerHTML.slice(0, 80));
+	}), "")`)
+	for range n + 10 { // a field for date and time takes several
+		require.NoError(b.t, chromedp.Do(b.ctx, chromedp.KeyEvent(kb.Tab)))
+	}
+	missed := b.eval(controls + `.filter(e => !reached.has(e) && !(e.type === "radio")).map(e => e.outerHTML.slice(0, 100)).join("\n")`)
+	assert.Empty(b.t, missed, "not reached by the keyboard on %s", name)
+	assert.Equal(b.t, "", b.eval(`[...unseen].join("\n")`), "focus is not seen on %s", name)
+}

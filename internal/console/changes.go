@@ -120,3 +120,17 @@ func committed(ctx context.Context, file string) ([]byte, error) {
 	}
 	return git("cat-file", "blob", "HEAD:./"+name)
 }
+
+// inRepository tells whether the files are in a git working tree that has a commit.
+func inRepository(paths []string) bool {
+	for _, p := range paths {
+		dir := p
+		if info, err := os.Stat(p); err != nil || !info.IsDir() {
+			dir = filepath.Dir(p)
+		}
+		if exec.Command("git", "-C", dir, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").Run() == nil {
+			return true
+		}
+	}
+	return false
+}

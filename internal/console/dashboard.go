@@ -155,7 +155,7 @@ type dashboardView struct {
 	Hidden    []param
 	Solo      bool
 	Kiosk     bool
-	Now       bool
+	Editing   bool
 }
 
 type param struct{ Name, Value string }
@@ -224,7 +224,7 @@ func (s *Server) showDashboard(r *request, solo bool) error {
 		return r.render(http.StatusOK, "broken", file.Title, file)
 	}
 	q := r.URL.Query()
-	view := &dashboardView{R: r, File: file, Board: b, Solo: solo, Kiosk: q.Has("kiosk") || solo}
+	view := &dashboardView{R: r, File: file, Board: b, Solo: solo, Editing: s.git && !solo, Kiosk: q.Has("kiosk") || solo}
 	r.Embed = view.Kiosk
 	only := panelKey(q.Get("viewPanel"))
 	if solo {

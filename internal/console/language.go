@@ -1,4 +1,62 @@
 package console
 
-// chinese translates what pages say; the English text is the key.
-var chinese = map[string]string{}
+// chinese is what pages say, by the English text.
+var chinese = map[string]string{
+	"%d more; write one:": "还有 %d 项，可直接填写：",
+	"%d of %d":            "%d / %d",
+	"%d targets were dropped by relabelling.": "有 %d 个目标被 relabel 规则丢弃。",
+	"%s cannot be read: %v":                   "无法读取 %s：%v",
+	"%s has not answered for %s.":             "%s 已 %s 没有应答。",
+	"%s to now":                               "%s 至今",
+	"%s cannot be read; what is shown is the last good content. %v": "无法读取 %s，现在显示的是上一次正确的内容。%v",
+
+	"2 hours longer": "延长 2 小时", "2 hours": "2 小时", "About this panel": "面板说明", "Address": "地址", "Again": "再次静默", "Against HEAD": "与 HEAD 比较",
+	"A silence of more than a year is not one; change or remove the rule.": "静默不能超过一年：请修改或删除规则。",
+	"A value without a label: %s":                                          "有值但没有标签：%s",
+	"Alertmanager cannot be asked, so what is silenced is not known: %v":   "无法查询 Alertmanager，静默状态未知：%v",
+	"Alertmanager cannot be asked: %s":                                     "无法查询 Alertmanager：%s",
+
+	"Alerts of this panel": "此面板的报警", "Alerts with all of these labels": "同时带有以下标签的报警", "Alerts": "报警", "All": "全部", "Another label": "添加标签", "Apply": "应用",
+	"Back to the dashboard": "返回仪表盘", "Being worked on, planned maintenance, …": "处理中、计划维护……", "Changes of %s": "%s 的修改", "Choose how long the silence lasts.": "请选择静默时长。",
+	"Dashboards": "仪表盘", "Earlier": "更早", "End now": "立即结束", "Error": "错误", "Filter": "筛选", "For": "持续", "From": "从", "Full screen": "全屏", "General": "未分组",
+	"Held back since another alert says more": "被另一条更重要的报警抑制", "History": "历史", "How long": "静默多久", "It was neither pending nor firing in this time.": "这段时间内没有触发，也没有待触发。",
+	"It would silence now": "现在会静默", "Job, instance or address": "job、实例或地址", "Label": "标签", "Labels": "标签", "Last evaluation": "上次计算", "Last scrape": "上次采集", "Later": "更晚", "Legend": "图例",
+	"Light or dark": "浅色或深色", "Longer": "缩小", "Name or label=value": "名称或 标签=值", "New silence": "新建静默",
+	"Name a label at least: a silence without one would silence everything.": "至少要写一个标签，否则会静默所有报警。",
+
+	"No alert is firing or pending.": "没有触发或待触发的报警。", "No alert matches at the moment.": "目前没有匹配的报警。", "No dashboard has “%s” in its title, folder or tags.": "没有标题、文件夹或标签包含“%s”的仪表盘。",
+	"No data": "没有数据", "No target matches.": "没有匹配的目标。", "Not applied: %s": "未应用：%s", "Not at Alertmanager (yet)": "Alertmanager（还）没有收到", "Not possible": "无法完成", "Nothing is silenced.": "没有静默。",
+	"Nothing of meaning differs from the last commit.": "与上次提交相比没有实质变化。", "Now": "现在", "Off": "关闭", "Only a form of this console can change something.": "只有本控制台的表单才能修改。",
+	"Operator": "运算符", "Pages": "页面", "Panel": "面板", "Prometheus at %s cannot be reached: %v": "无法连接 Prometheus %s：%v", "Prometheus at %s has not answered for %s.": "Prometheus %s 已 %s 没有应答。",
+	"Prometheus at %s: %v": "Prometheus %s：%v", "Query": "查询", "Refresh every": "自动刷新", "Refresh": "刷新", "Remove": "删除", "Rule": "规则", "Rules": "规则", "Runbook": "处理手册", "Runbooks": "处理手册", "Search": "搜索",
+	"Series": "序列", "Silence": "静默", "Silenced by %s until": "%s 静默至", "Silenced in the console": "在控制台静默", "Silenced": "已静默", "Silences": "静默", "Skip to content": "跳到正文", "State": "状态", "Table": "表格",
+	"Targets": "采集目标", "The console is stopping.": "控制台正在停止。", "The dashboard “%s” has no panel %s.": "仪表盘“%s”没有面板 %s。", "The file cannot be read:": "无法读取文件：",
+	"The form cannot be read: %v": "无法读取表单：%v", "The form is too old or comes from elsewhere. Open it again and send it once more.": "表单已过期或来自别处。请重新打开后再提交。",
+	"The name or the reason is too long.": "姓名或原因太长。", "The rules cannot be asked: %v": "无法查询规则：%v", "The runbooks cannot be read: %v": "无法读取处理手册：%v",
+	"The silence has ended.": "静默已结束。", "The silence is in force.": "静默已生效。", "The silence lasts two hours longer.": "静默已延长 2 小时。", "The silence was not changed: %v": "静默没有修改：%v",
+	"The silence was not saved: %v": "静默没有保存：%v", "The silence would end before it begins.": "静默的结束时间早于开始时间。", "The time range ends before it begins.": "时间范围的结束早于开始。",
+	"The time range is longer than five years.": "时间范围超过五年。", "There are no runbooks: start the console with --runbooks DIR.": "没有处理手册：启动控制台时用 --runbooks 指定目录。",
+	"There is no Alertmanager: start the console with --alertmanager or --grafana.": "没有 Alertmanager：启动控制台时指定 --alertmanager 或 --grafana。",
+	"There is no alert “%s”, and there was none in this time.":                      "没有报警“%s”，这段时间内也没有过。", "There is no dashboard here yet.": "这里还没有仪表盘。", "There is no dashboard with the uid “%s”.": "没有 uid 为“%s”的仪表盘。",
+	"There is no runbook “%s”.": "没有处理手册“%s”。", "There is no such dashboard.": "没有这个仪表盘。", "There is no such page.": "没有这个页面。", "There is no such panel.": "没有这个面板。",
+	"There is no such silence; it may have been deleted after it expired.":                                "没有这个静默，可能在过期后已被删除。",
+	"There is nothing to ask: start the console with --prometheus and --alertmanager, or with --grafana.": "没有可查询的服务：启动控制台时指定 --prometheus 和 --alertmanager，或 --grafana。",
+	"There is nothing to ask: start the console with --prometheus.":                                       "没有可查询的服务：启动控制台时指定 --prometheus。",
+	"These matchers also match alerts without the labels: at least one must demand something.":            "这些条件也匹配不带这些标签的报警：至少要有一个条件要求非空的值。",
+	"This dashboard has no panels.": "这个仪表盘没有面板。", "This page can only be read.": "这个页面只能读取。", "This page shows the dashboard as soon as the file is right.": "文件改正后，此页会立即显示仪表盘。",
+	"This silence has expired already; make a new one.": "这个静默已经过期，请新建一个。", "Threshold": "阈值", "Time range": "时间范围", "Title, folder or tag": "标题、文件夹或标签", "To": "到", "Took": "耗时",
+	"Until tomorrow 9:00": "到明天 9:00", "Until": "直到", "Value": "值", "What would it silence?": "会静默哪些报警？", "When the alert was pending and firing": "报警待触发和触发的时间", "Who": "谁", "Why": "为什么",
+	"Without --prometheus the panels show what they would ask.": "没有 --prometheus 时，面板显示它们会查询什么。",
+
+	"active": "生效中", "after": "之后", "and %d more": "还有 %d 项", "before": "之前", "begins": "开始", "did not exist": "不存在", "down": "失联", "ended": "结束于", "ends": "结束于", "every": "每", "expired": "已过期",
+	"fired %d times, %s in all": "触发 %d 次，共 %s", "firing": "触发", "in %s": "%s 后", "inhibited": "被抑制", "inactive": "正常", "unknown": "未知", "not scraped yet": "尚未采集", "not up": "异常",
+	"now-6h, 2026-01-02 15:04, or milliseconds": "now-6h、2026-01-02 15:04 或毫秒", "only down": "只看异常", "pending": "待触发", "recording": "记录", "silenced": "已静默", "silences %d alerts now": "现在静默 %d 条报警", "since": "自",
+	"to come": "待生效", "up": "正常",
+	"“%s” is not a valid end; write 2026-01-02T15:04.": "“%s”不是有效的结束时间，请写成 2026-01-02T15:04。", "“%s” is not a valid operator.": "“%s”不是有效的运算符。", "“%s” is not a valid regular expression: %v": "“%s”不是有效的正则表达式：%v",
+	"“%s” to “%s” is not a valid time range; write now-6h, 2026-01-02 15:04 or milliseconds.": "“%s”到“%s”不是有效的时间范围，请写 now-6h、2026-01-02 15:04 或毫秒。",
+
+	"s": "秒", "min": "分", "h": "小时", "d": "天",
+	"Last 5 minutes": "最近 5 分钟", "Last 15 minutes": "最近 15 分钟", "Last 30 minutes": "最近 30 分钟", "Last hour": "最近 1 小时", "Last 3 hours": "最近 3 小时", "Last 6 hours": "最近 6 小时",
+	"Last 12 hours": "最近 12 小时", "Last 24 hours": "最近 24 小时", "Last 2 days": "最近 2 天", "Last 7 days": "最近 7 天", "Last 30 days": "最近 30 天",
+	"Last": "最新", "Max": "最大", "Min": "最小", "Mean": "平均", "Total": "合计", "First": "最早", "Count": "个数",
+}

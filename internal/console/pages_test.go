@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +95,12 @@ func TestEveryPageInABrowser(t *testing.T) {
 				b.until(p.ready + " && true || false")
 				b.picture(name)
 				assert.Equal(t, "false", b.eval(`document.documentElement.scrollWidth > innerWidth`), "%s sticks out sideways", name)
+				if dark == (size.width < 600) { // each page in both themes, each size once
+					b.accessible(name)
+				}
+				if !dark {
+					b.keyboard(name)
+				}
 			}
 		}
 	}
@@ -103,5 +108,4 @@ func TestEveryPageInABrowser(t *testing.T) {
 	for _, asked := range b.requests {
 		assert.True(t, strings.HasPrefix(asked, c.url+"/") || strings.HasPrefix(asked, "data:"), "asked elsewhere: %s", asked)
 	}
-	_ = filepath.Join
 }

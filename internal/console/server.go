@@ -86,6 +86,8 @@ type Server struct {
 	metrics *metrics
 	secret  []byte
 	ready   atomic.Bool
+	// git says that the files are in a working tree: they are being edited, and can be compared with the last commit.
+	git bool
 	static  map[string]staticFile
 }
 
@@ -129,6 +131,7 @@ func New(cfg Config) (*Server, error) {
 	if _, err := rand.Read(s.secret); err != nil {
 		return nil, fmt.Errorf("make a key for forms: %w", err)
 	}
+	s.git = inRepository(cfg.Paths)
 	s.hub = newHub()
 	s.boards = flight.New[*board](8<<20, s.now)
 	s.drawn = flight.New[[]byte](8<<20, s.now)

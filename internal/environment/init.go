@@ -56,6 +56,13 @@ func (e *Environment) TestDeps(ctx context.Context) error {
 	if err := toolchain.Ensure(ctx, e.Progress, toolchain.NeedBrowser); err != nil {
 		return err
 	}
+	cacheRoot, err := toolchain.DefaultRoot()
+	if err != nil {
+		return err
+	}
+	if err := toolchain.Axe(ctx, e.Progress, cacheRoot, e.cache("axe.min.js")); err != nil {
+		return err
+	}
 	s, err := e.newSetup()
 	if err != nil {
 		return err

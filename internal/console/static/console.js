@@ -391,7 +391,7 @@
     const style = $("head style", page)?.textContent || "", wide = matchMedia("(min-width:761px)").matches;
     const old = new Map(panels.map((p) => [p.id, p]));
     const same = $$(".panel", fresh).length === $$(".panel").length && $$(".panel", fresh).every((p) => old.has(p.id) || p.hasAttribute("data-static"));
-    if (!same || failing !== (board.dataset.failing || "") || style !== ($("head style")?.textContent || "") || $$("details.row", fresh).length !== $$("details.row").length) { sessionStorage.setItem("scroll", scrollY); return location.reload(); }
+    if (!same || !!failing !== board.hasAttribute("data-failing") || style !== ($("head style")?.textContent || "") || $$("details.row", fresh).length !== $$("details.row").length) { sessionStorage.setItem("scroll", scrollY); return location.reload(); }
     for (const p of $$(".panel", fresh)) {
       const mine = document.getElementById(p.id), header = $("header", p);
       $("header", mine).replaceWith(header);
