@@ -13,14 +13,14 @@ import (
 // that returns nil, errFindings, or what kept it from running.
 type commands struct {
 	Fmt     fmtCmd     `cmd:"" help:"Write dashboards in the one canonical form."`
-	Lint    lintCmd    `cmd:"" help:"Judge dashboards and alert rules by the rules of docs/lint."`
-	Check   checkCmd   `cmd:"" help:"Hold what dashboards and alert rules use against what is exposed."`
-	Diff    diffCmd    `cmd:"" help:"Tell what changed in dashboards and alerts, in words."`
+	Lint    lintCmd    `cmd:"" help:"Lint dashboards and alert rules."`
+	Check   checkCmd   `cmd:"" help:"Check that every metric and label used is exposed."`
+	Diff    diffCmd    `cmd:"" help:"Summarise changes of dashboards and alerts in plain words."`
 	Render  renderCmd  `cmd:"" help:"Draw dashboards without a Grafana: SVG, PNG or one HTML page, with curves if there is a Prometheus."`
 	Convert convertCmd `cmd:"" help:"Write a dashboard in the other schema: classic or V2."`
 	Serve   serveCmd   `cmd:"" help:"Show dashboards, alerts, silences and targets in a browser, live, without a Grafana."`
 	Pull    pullCmd    `cmd:"" help:"Bring edits made in Grafana's UI back into the files, or report drift."`
-	Import  importCmd  `cmd:"" help:"Take a published dashboard in, or a newer revision of it."`
+	Import  importCmd  `cmd:"" help:"Import or update a published dashboard."`
 	Rules   rulesCmd   `cmd:"" help:"Check alert rules, or write them as a standard Prometheus rule file."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`

@@ -34,7 +34,7 @@ func (c *convertCmd) Run(ctx context.Context, a *app) error {
 			root, losses = d.ToV2()
 		}
 		for _, l := range losses {
-			a.note("%s can't be carried over", l)
+			a.note("%s", l)
 		}
 		lost += len(losses)
 		out = append(out, converted{d.File(), root.JSON()})

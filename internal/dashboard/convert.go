@@ -15,7 +15,7 @@ type Loss struct {
 	What string
 }
 
-func (l Loss) String() string { return l.Position.String() + ": " + l.What }
+func (l Loss) String() string { return l.Position.String() + ": can't be carried over: " + l.What }
 
 // V2Version is the version of the API that [Dashboard.ToV2] writes: that of Grafana 13.
 const V2Version = "v2"
@@ -435,14 +435,14 @@ func (c *converter) variable(v *Node) *Node {
 func (c *converter) layoutOf() (elements, layout *Node) {
 	elements = NewObject()
 	names := c.names()
-	item := func(p *Panel, y0 int) *Node {
+	item := func(p *Panel, g Grid, y0 int) *Node {
 		name := names[p]
 		elements.Set(name, c.element(p, name))
 		spec := NewObject()
 		for _, m := range []struct {
 			key string
 			n   int
-		}{{"x", p.Grid.X}, {"y", p.Grid.Y - y0}, {"width", p.Grid.W}, {"height", p.Grid.H}} {
+		}{{"x", g.X}, {"y", g.Y - y0}, {"width", g.W}, {"height", g.H}} {
 			spec.Set(m.key, NewInt(int64(m.n)))
 		}
 		ref := NewObject()
@@ -461,8 +461,19 @@ func (c *converter) layoutOf() (elements, layout *Node) {
 	}
 	grid := func(panels []*Panel, y0 int) *Node {
 		items := NewArray()
+		bottom := y0
 		for _, p := range panels {
-			items.Append(item(p, y0))
+			if p.HasGrid {
+				bottom = max(bottom, p.Grid.Y+p.Grid.H)
+			}
+		}
+		for _, p := range panels {
+			g := p.Grid
+			if !p.HasGrid { // V2 gives each element a place: below the others
+				g = Grid{0, bottom, 12, 8}
+				bottom += g.H
+			}
+			items.Append(item(p, g, y0))
 		}
 		spec := NewObject()
 		spec.Set("items", items)
@@ -553,6 +564,9 @@ var (
 	}
 )
 
+// dataless are types of panels that ask nothing, whatever datasource they name.
+var dataless = []string{"text", "dashlist", "alertlist", "news", "welcome", "gettingstarted", "annolist", "debug"}
+
 func (c *converter) element(p *Panel, name string) *Node {
 	n, spec := p.Node, NewObject()
 	id, _ := strconv.ParseInt(strings.TrimPrefix(name, "panel-"), 10, 64)
@@ -583,6 +597,9 @@ func (c *converter) element(p *Panel, name string) *Node {
 		q.Set("refId", NewString(t.RefID))
 		q.Set("hidden", NewBool(t.Hide))
 		queries.Append(kindSpec("PanelQuery", q))
+	}
+	if (p.Datasource.Value != "" || p.Datasource.Kind == RefInvalid) && len(p.Targets) == 0 && !slices.Contains(dataless, p.Type) {
+		c.lose(p.Datasource.Node, "panel %q: the datasource %s, since it has no query", p.Name(), p.Datasource.Node.Compact())
 	}
 	transformations := NewArray()
 	for _, t := range p.Transforms {

@@ -49,6 +49,7 @@ func (k Kind) String() string {
 type Node struct {
 	kind     Kind
 	flag     bool
+	made     bool  // stands where what it was made of stands, but does not say the same
 	index    int32 // place among the parent's children
 	off, end int32 // bytes in the source; end is 0 for a node that was not read from a file
 	keyOff   int32

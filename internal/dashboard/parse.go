@@ -162,9 +162,9 @@ func (n *Node) Range() (start, end int) {
 	return int(n.off), int(n.end)
 }
 
-// Raw is the node's text in the file, byte for byte; "" for a node that stands in no file.
+// Raw is the node's text in the file, byte for byte; "" for a node that stands in no file, or that a view was made with.
 func (n *Node) Raw() string {
-	if n == nil || n.doc == nil {
+	if n == nil || n.doc == nil || n.made {
 		return ""
 	}
 	return n.doc.Source[n.off:n.end]

@@ -90,7 +90,7 @@ func view(spec *Node) *Node {
 // stand gives a made value the place of the one it was made of.
 func stand(made, of *Node) *Node {
 	if of != nil && made != nil {
-		made.off, made.end, made.keyOff, made.doc = of.off, of.end, of.keyOff, of.doc
+		made.off, made.end, made.keyOff, made.doc, made.made = of.off, of.end, of.keyOff, of.doc, true
 	}
 	return made
 }
@@ -618,6 +618,21 @@ func (d *Dashboard) SourcePointer(n *Node) string {
 		return d.spec.Pointer()
 	}
 	return sourceAt(d.Doc.Root, n).Pointer()
+}
+
+// SourceNode is the value in the file that the value of the view was copied from; nil if it was made up or changed on the way.
+func (d *Dashboard) SourceNode(n *Node) *Node {
+	if d.view == nil {
+		return n
+	}
+	if n == nil || n.doc == nil || n.end == 0 || n.made {
+		return nil
+	}
+	src := sourceAt(d.Doc.Root, n)
+	if src.off != n.off || src.end != n.end || !Equal(src, n) {
+		return nil
+	}
+	return src
 }
 
 // sourceAt finds the value of the file that begins where n does and has the same extent, else the innermost that holds it.

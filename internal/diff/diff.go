@@ -25,6 +25,8 @@ type Change struct {
 
 	// source and oldSource are the pointers in the files, from their root, where the dashboard object is not what stands there: see [dashboard.Dashboard.SourcePointer].
 	source, oldSource string
+	// outside is set for places that are not in the dashboard object: [Replay] makes the object only.
+	outside bool
 	// spot is where a new member stands among its siblings, if After does not tell.
 	spot *dashboard.Node
 }
@@ -155,6 +157,7 @@ const (
 	Transformation Kind = "transformation"
 	Repeat         Kind = "repeat"
 	LibraryPanel   Kind = "library-panel"
+	Condition      Kind = "condition"
 	Option         Kind = "option"
 
 	AlertAdded      Kind = "alert-added"

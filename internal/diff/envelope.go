@@ -51,9 +51,9 @@ func (c *comparer) otherForm(res *Result, event emit) {
 		new bool
 	}{{c.old, false}, {c.new, true}} {
 		for n := range outside(side.d) {
-			ch := Change{Path: n.Pointer(), After: n}
+			ch := Change{Path: n.Pointer(), After: n, outside: true}
 			if !side.new {
-				ch = Change{OldPath: n.Pointer(), Before: n}
+				ch = Change{OldPath: n.Pointer(), Before: n, outside: true}
 			}
 			res.Ignored = append(res.Ignored, Ignored{Change: ch, File: c.new.File(), Reason: "the file has another form now"})
 		}
@@ -105,7 +105,7 @@ func (c *comparer) envelopes(before, after *dashboard.Node, res *Result, event e
 		order = append(order, p)
 	}
 	tell := func(path string, o, n *dashboard.Node) {
-		ch := Change{Path: path, OldPath: path, Before: o, After: n}
+		ch := Change{Path: path, OldPath: path, Before: o, After: n, outside: true}
 		at, d := n, c.new
 		if n == nil {
 			at, d = o, c.old
@@ -163,13 +163,13 @@ func (c *comparer) notation(res *Result) {
 	for _, n := range after {
 		p := n.Pointer()
 		if o := was[p]; o == nil || !dashboard.Equal(o, n) {
-			res.Ignored = append(res.Ignored, Ignored{Change: Change{Path: p, OldPath: p, Before: was[p], After: n}, File: c.new.File(), Reason: why})
+			res.Ignored = append(res.Ignored, Ignored{Change: Change{Path: p, OldPath: p, Before: was[p], After: n, outside: true}, File: c.new.File(), Reason: why})
 		}
 		delete(was, p)
 	}
 	for _, n := range before {
 		if p := n.Pointer(); was[p] != nil {
-			res.Ignored = append(res.Ignored, Ignored{Change: Change{OldPath: p, Before: n}, File: c.new.File(), Reason: why})
+			res.Ignored = append(res.Ignored, Ignored{Change: Change{OldPath: p, Before: n, outside: true}, File: c.new.File(), Reason: why})
 		}
 	}
 }

@@ -214,6 +214,10 @@ func panelKind(ch *change) Kind {
 		return LinkKind
 	case "libraryPanel":
 		return LibraryPanel
+	case "__conditionalRendering":
+		return Condition
+	case "__variables":
+		return VariableKind
 	case "collapsed", "collapse":
 		if row {
 			if ch.After.Bool() {
@@ -345,7 +349,7 @@ func (c *comparer) panelName(pair *panelPair) string {
 	p := pair.any()
 	noun := "panel"
 	if p.IsRow() {
-		noun = "row"
+		noun = rowNoun(p)
 	}
 	if p.Title == "" {
 		if p.HasGrid {
@@ -369,7 +373,7 @@ func (c *comparer) panelName(pair *panelPair) string {
 	name := noun + " " + quote(p.Title)
 	switch {
 	case twins > 1 && inRow == 1 && p.Row != nil:
-		name += " in row " + quote(p.Row.Name())
+		name += " in " + rowNoun(p.Row) + " " + quote(p.Row.Name())
 	case twins > 1 && p.HasGrid:
 		name += fmt.Sprintf(" at %d,%d", p.Grid.X, p.Grid.Y)
 	}
@@ -377,6 +381,14 @@ func (c *comparer) panelName(pair *panelPair) string {
 }
 
 func quote(s string) string { return `"` + clip(strings.Join(strings.Fields(s), " "), 80) + `"` }
+
+// rowNoun is what a row is called.
+func rowNoun(p *dashboard.Panel) string {
+	if p.Tab {
+		return "tab"
+	}
+	return "row"
+}
 
 // values sets Before and After: of one leaf its values, of several what they are together.
 func (c *comparer) values(e *Event, g *group) {
@@ -506,6 +518,8 @@ func (c *comparer) what(g *group, e *Event) string {
 			}
 		}
 		return leaves("transformation", g.changes, false)
+	case Condition:
+		return dashboard.ConditionText(first.Before) + " → " + dashboard.ConditionText(first.After)
 	case Datasource:
 		return "datasource " + refText(first.Before) + " → " + refText(first.After)
 	case Legend:
@@ -665,6 +679,9 @@ func leafName(ch *change) string {
 	}
 	if len(path) > 1 && (path[0] == "custom" || path[0] == "options") {
 		path = path[1:]
+	}
+	if len(path) > 0 && strings.HasPrefix(path[0], "__") && path[0] != "__inputs" { // what a view adds
+		path = append([]string{strings.TrimPrefix(path[0], "__")}, path[1:]...)
 	}
 	return strings.Join(path, ".")
 }

@@ -41,6 +41,9 @@ func (c *comparer) ignorable(ch *change) string {
 			return why.Reason
 		}
 	}
+	if e.kind == targetEntity && len(ch.rel) == 0 && e.panel.any().IsRow() {
+		return "a row shows no data"
+	}
 	if e.kind == panelEntity && len(ch.rel) == 0 || e.kind == targetEntity && len(ch.rel) == 0 || e.kind == variableEntity && len(ch.rel) == 0 {
 		return ""
 	}
@@ -52,6 +55,10 @@ func (c *comparer) ignorable(ch *change) string {
 				return ""
 			}
 			return "Grafana gives panels their ids and renumbers them"
+		case ch.path() == "datasource" && e.panel.old != nil && e.panel.new != nil && len(e.panel.old.Targets)+len(e.panel.new.Targets) == 0:
+			return "no query asks it"
+		case ch.path() == "gridPos.y" && c.sameInFoldedRow(e.panel):
+			return "the place in a folded row counts from its first panel"
 		case e.panel.any().IsRow() && (last == "datasource" || last == "targets" || last == "height" || last == "options" || last == "fieldConfig"):
 			return "a row shows no data"
 		case last == "$$hashKey" || last == "scopedVars" || last == "repeatIteration" || last == "repeatPanelId" || last == "repeatedByRow" || last == "isNew" || last == "seriesOverrides" && o.Len() == 0 && n.Len() == 0:
@@ -59,6 +66,8 @@ func (c *comparer) ignorable(ch *change) string {
 		}
 	case targetEntity:
 		switch {
+		case e.panel.any().IsRow():
+			return "a row shows no data"
 		case last == "expr":
 			if o.Is(dashboard.String) && n.Is(dashboard.String) && c.promQL(e) && c.queries.compare(o.Text(), n.Text(), c.defined).same {
 				return "the same query, written differently"
@@ -221,6 +230,29 @@ func (c *comparer) samePanelID(o, n *dashboard.Node) bool {
 		}
 	}
 	return false
+}
+
+// sameInFoldedRow reports whether a panel of a folded row kept its distance to the row's first panel: Grafana does not keep the places up to date while a row
+// is folded.
+func (c *comparer) sameInFoldedRow(pair *panelPair) bool {
+	if pair.old == nil || pair.new == nil || !pair.old.Nested || !pair.new.Nested {
+		return false
+	}
+	return pair.old.Grid.Y-c.firstLine(pair.old.Row) == pair.new.Grid.Y-c.firstLine(pair.new.Row)
+}
+
+func (c *comparer) firstLine(row *dashboard.Panel) int {
+	if c.first == nil {
+		c.first = map[*dashboard.Panel]int{}
+		for _, d := range []*dashboard.Dashboard{c.old, c.new} {
+			for _, p := range d.Panels {
+				if y, ok := c.first[p.Row]; p.Nested && (!ok || p.Grid.Y < y) {
+					c.first[p.Row] = p.Grid.Y
+				}
+			}
+		}
+	}
+	return c.first[row]
 }
 
 // losesReference reports whether another panel's query still asks for the panel by the id that it had: then it shows something else now, or nothing.

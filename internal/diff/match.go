@@ -398,6 +398,8 @@ func (c *comparer) matchPanels() {
 		return p.Title + "\x00" + p.Type
 	}
 	step(withID(title), false)
+	c.rowsByPanels(left, right, pair)
+	shrink()
 	c.weigh(left, right, pair)
 	shrink()
 	for _, p := range right {
@@ -407,6 +409,35 @@ func (c *comparer) matchPanels() {
 	for _, p := range left {
 		op := &panelPair{old: p}
 		c.pairs, c.byOld[p.Node] = append(c.pairs, op), op
+	}
+}
+
+// rowsByPanels pairs rows and tabs that hold the same panels: their titles alone changed.
+func (c *comparer) rowsByPanels(left, right []*dashboard.Panel, pair func(o, n *dashboard.Panel)) {
+	type both struct{ o, n *dashboard.Panel }
+	shared := map[both]int{}
+	was, is := map[*dashboard.Panel]int{}, map[*dashboard.Panel]int{}
+	for _, p := range c.old.Panels {
+		if p.Row != nil && !p.IsRow() {
+			was[p.Row]++
+		}
+	}
+	for _, p := range c.new.Panels {
+		if p.Row == nil || p.IsRow() {
+			continue
+		}
+		is[p.Row]++
+		if known := c.byNew[p.Node]; known != nil && known.old.Row != nil {
+			shared[both{known.old.Row, p.Row}]++
+		}
+	}
+	for _, n := range right {
+		for _, o := range left {
+			if n.IsRow() && o.IsRow() && c.byNew[n.Node] == nil && c.byOld[o.Node] == nil && shared[both{o, n}] > 0 && o.Tab == n.Tab &&
+				2*shared[both{o, n}] > max(was[o], is[n]) {
+				pair(o, n)
+			}
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ func Replay(old *dashboard.Node, changes []Change) (*dashboard.Node, error) {
 	for i := range changes {
 		ch := &changes[i]
 		switch {
+		case ch.outside:
 		case ch.Before == nil && ch.After == nil && ch.Order == nil:
 			return nil, fmt.Errorf("replay: the change at %q says nothing", ch.Path)
 		case ch.OldPath == "" && ch.Path == "":

@@ -75,6 +75,8 @@ type comparer struct {
 	byOld   map[*dashboard.Node]*panelPair
 	byNew   map[*dashboard.Node]*panelPair
 	defined func(string) bool
+	// first is the line of the grid on which the panels of a folded row begin.
+	first map[*dashboard.Panel]int
 }
 
 func newComparer(q *queries, before, after *dashboard.Dashboard) *comparer {
@@ -245,7 +247,7 @@ func (c *comparer) whole(e *entity, rel []string) bool {
 		return false
 	}
 	switch last := rel[len(rel)-1]; last {
-	case "datasource", "current", "__requires", "__elements", "libraryPanel", "nowDelay", "refresh_intervals", "time_options":
+	case "datasource", "current", "__conditionalRendering", "__requires", "__elements", "libraryPanel", "nowDelay", "refresh_intervals", "time_options":
 		return true
 	case "options":
 		return e.kind == variableEntity

@@ -192,7 +192,7 @@ func (r *Result) sarif(w io.Writer) error {
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
 		"version": "2.1.0",
 		"runs": []any{map[string]any{
-			"tool":       map[string]any{"driver": map[string]any{"name": "lookout", "rules": rules}},
+			"tool":        map[string]any{"driver": map[string]any{"name": "lookout", "rules": rules}},
 			"columnKind":  "unicodeCodePoints",
 			"results":     results,
 			"invocations": []any{map[string]any{"executionSuccessful": true, "toolExecutionNotifications": notes}},

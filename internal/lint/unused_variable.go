@@ -17,6 +17,9 @@ var unusedVariable = &Rule{
 		used := map[string]bool{}
 		for _, panel := range p.Dashboard.Panels {
 			used[strings.TrimPrefix(panel.Repeat, "$")] = true
+			for _, item := range panel.Condition.Path("spec", "items").Items() {
+				used[item.Path("spec", "variable").Text()] = true
+			}
 		}
 		// The text between the variables is searched as it is in the file: JSON escapes none of the characters a name has. Within a variable its own name does not count.
 		src, at := p.Dashboard.Doc.Source, 0
