@@ -40,7 +40,7 @@ up: ## Bring the environment up and show service URLs (ENV=local; NAME=… for a
 test: ## Everything: lint, rule tests, Terraform tests, Go tests, the end-to-end story
 	@$(TOOLCHAIN) init
 	@$(TOOLCHAIN) test-deps
-	@$(MAKE) --no-print-directory lint fuzz
+	@$(MAKE) --no-print-directory licences lint fuzz
 	@# The end-to-end tests first, since they take longest, and one package more than there are processors, since they also wait.
 	go test -count=1 -timeout=40m -p=$$(($$(nproc) + 1)) $(GOTESTFLAGS) ./test/... ./...
 
@@ -101,6 +101,10 @@ lint: ## Formatting, static checks, tests of the recording rules
 	go run ./cmd/lookout fmt --check dashboards
 	go run ./cmd/lookout lint dashboards alerts
 	.cache/bin/promtool test rules modules/prometheus/rules/*_test.yaml
+
+.PHONY: licences
+licences: ## Check the licence of every module that is built, against a list of what is allowed
+	@$(TOOLCHAIN) licences
 
 .PHONY: review
 review: ## What a change means for dashboards and alerts, in words and pictures (BASE=main)

@@ -46,6 +46,7 @@ type cli struct {
 	NewEnv   struct{} `cmd:"" help:"Write a new environment."`
 	Down     struct{} `cmd:"" help:"Remove an environment."`
 	Status   struct{} `cmd:"" help:"Say where everything is."`
+	Licences struct{} `cmd:"" help:"Check the licences of every module that is built, and write the notices."`
 	Origins  struct{} `cmd:"" name:"origin" help:"Show where images and providers come from."`
 	Password struct{} `cmd:"" help:"Print the local Grafana's password."`
 }
@@ -104,6 +105,8 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 		return env.Check(ctx)
 	case "test-deps":
 		return env.TestDeps(ctx)
+	case "licences":
+		return env.Licences(ctx)
 	case "origin":
 		return env.Origins(ctx)
 	case "apply":

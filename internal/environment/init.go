@@ -89,6 +89,17 @@ func (e *Environment) TestDeps(ctx context.Context) error {
 	return nil
 }
 
+// Licences checks under which licences the modules are that anything here is linked from.
+func (e *Environment) Licences(ctx context.Context) error {
+	s, err := e.newSetup()
+	if err != nil {
+		return err
+	}
+	return s.cache.Licences(ctx, e.Repo, func(target, notices string) {
+		e.Progress.Step("Licences", target+": allowed; notices: "+notices)
+	})
+}
+
 // Origins prints where images and providers come from. With ORIGIN it chooses anew, which `make up` then goes by.
 func (e *Environment) Origins(ctx context.Context) error {
 	s, err := e.newSetup()

@@ -291,7 +291,7 @@ func (s *setup) images(ctx context.Context) error {
 		defer mu.Unlock()
 		images.Set(role, image)
 	}
-	b := &toolchain.ImageBuilder{Root: s.e.Repo}
+	b := &toolchain.ImageBuilder{Root: s.e.Repo, Cache: s.cache}
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return s.servers(ctx, b, set) })
 	if c := s.origins.Image("grafana"); c.Image != "" {

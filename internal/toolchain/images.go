@@ -96,7 +96,8 @@ type contextFile struct {
 // ImageBuilder builds images out of finished programs. An image's tag is the hash of its content, so
 // the same content is never built twice and a new one never hides behind an old name.
 type ImageBuilder struct {
-	Root string // the repository
+	Root  string // the repository
+	Cache *Cache
 
 	probe     func() (string, error)
 	probeOnce sync.Once
@@ -110,6 +111,11 @@ func (b *ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string
 	}
 	delete(files, ".complete")
 	files["data"] = contextFile{mode: fs.ModeDir | 0o755}
+	notices, err := b.Cache.Notices(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	files["root/licenses/THIRD_PARTY_NOTICES"] = contextFile{from: notices, mode: 0o644}
 	return b.build(ctx, "lookout/"+p.Name, p.Version, filepath.Join(b.Root, "tools", p.Dir, "Dockerfile"), files)
 }
 
@@ -121,6 +127,11 @@ func (b *ImageBuilder) FromProgram(ctx context.Context, p Program, version strin
 		return "", err
 	}
 	files := buildContext{filepath.Base(p.Package): {from: program, mode: 0o755}, "data": {mode: fs.ModeDir | 0o755}}
+	notices, err := b.Cache.OwnNotices(ctx, b.Root, p.Role, false, "./"+p.Package)
+	if err != nil {
+		return "", err
+	}
+	files["root/licenses/THIRD_PARTY_NOTICES"] = contextFile{from: notices, mode: 0o644}
 	return b.build(ctx, "lookout/"+p.Role, version, filepath.Join(b.Root, p.Package, "Dockerfile"), files)
 }
 
@@ -170,6 +181,12 @@ func (b *ImageBuilder) build(ctx context.Context, repository, version, dockerfil
 		return "", err
 	}
 	files["probe"] = contextFile{from: probe, mode: 0o755}
+	notices, err := b.Cache.OwnNotices(ctx, b.Root, "probe", false, "./cmd/probe")
+	if err != nil {
+		return "", err
+	}
+	files["root/licenses/THIRD_PARTY_NOTICES.probe"] = contextFile{from: notices, mode: 0o644}
+	files["root/licenses/LICENSE"] = contextFile{from: filepath.Join(b.Root, "LICENSE"), mode: 0o644}
 	// The engine mounts a tmpfs with the mode that the folder below it has. Where there is none it makes one for root
 	// alone, so that from the second start on nobody else could write there.
 	files["root/tmp"] = contextFile{mode: fs.ModeDir | fs.ModeSticky | 0o777}
