@@ -75,7 +75,7 @@ module "alerts" {
 module "prometheus" {
   source = "../../modules/prometheus"
 
-  alertmanagers       = [for server in module.alertmanager : server.server.address]
+  alertmanagers       = module.alertmanager[*].address
   environment         = local.environment
   evaluation_interval = var.scrape_interval
   external_labels     = { env = var.environment.label }
