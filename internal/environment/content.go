@@ -98,6 +98,17 @@ func (e *Environment) contentReady(ctx context.Context) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
+	s, err := e.readState(ctx, "platform")
+	if err != nil {
+		return false, err
+	}
+	if id := s.identity(); id.Alerting != "" {
+		// One engine evaluates the rules, and the platform says which.
+		if err := e.writeVars("content", "alerting", 0o644, map[string]string{"alerting": id.Alerting}); err != nil {
+			return false, err
+		}
+		e.alerting = id.Alerting
+	}
 	if e.Name == Local {
 		var written contentSecrets
 		if err := e.readVars("content", "secrets", &written); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -158,6 +169,10 @@ func (e *Environment) login(ctx context.Context, a contentSecrets) error {
 // over. Anything else that is there already is not this state's, and creating it a second time would fail half-way, or
 // worse: a second contact point of one name sends every notification twice.
 func (e *Environment) checkContent(ctx context.Context, plan Plan) (replan bool, err error) {
+	if planned, ok := plan.Variables["alerting"].Value.(string); ok && e.alerting != "" && planned != e.alerting {
+		return false, fmt.Errorf("alerting is %q in %s but %q in %s, so alerts would come twice or not at all: set it to the same in both\nnothing was changed",
+			planned, e.rootName("content"), e.alerting, e.rootName("platform"))
+	}
 	a, ok, err := e.access(ctx)
 	if err != nil || !ok || a.Auth == "" {
 		return false, err

@@ -41,6 +41,8 @@ type Environment struct {
 	terraform toolchain.Terraform
 	// interrupted says that the last apply of this environment did not come to its end.
 	interrupted bool
+	// alerting is the engine that evaluates alert rules, as the platform has it; "" until that is known.
+	alerting string
 }
 
 // Open checks that the environment exists. The error names those that do.

@@ -80,7 +80,8 @@ func New(repo, name string) (dir string, err error) {
 
 var number = regexp.MustCompile(`\b[0-9]{4,5}\b`)
 
-// templateFiles are the files of an environment that belong to the repository, by their path within it.
+// templateFiles are the files of an environment that belong to the repository, by their path within it, without
+// moved.tf, which is about stacks that exist.
 func templateFiles(root string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -91,7 +92,7 @@ func templateFiles(root string) (map[string][]byte, error) {
 		switch {
 		case entry.IsDir() && (name == ".terraform" || name == "secrets"):
 			return fs.SkipDir
-		case entry.IsDir(), name == "backend.hcl", name == ".terraform.lock.hcl", strings.HasSuffix(name, ".auto.tfvars.json"), strings.Contains(name, ".tfstate"):
+		case entry.IsDir(), name == "backend.hcl", name == ".terraform.lock.hcl", name == "moved.tf", strings.HasSuffix(name, ".auto.tfvars.json"), strings.Contains(name, ".tfstate"):
 			return nil
 		}
 		rel, err := filepath.Rel(root, path)

@@ -119,6 +119,10 @@ func (e *Environment) initRoot(ctx context.Context, root string) error {
 // A Plan is the part of `terraform show -json` that the checks before an apply look at.
 type Plan struct {
 	ResourceChanges []ResourceChange `json:"resource_changes"`
+	// Variables are the root's, without ephemeral ones.
+	Variables map[string]struct {
+		Value any `json:"value"`
+	} `json:"variables"`
 }
 
 // ResourceChange is one planned change.

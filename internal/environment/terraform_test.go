@@ -138,6 +138,15 @@ func TestContentIsLeftOutWithoutAGrafanaAndAppliedToAGivenOne(t *testing.T) {
 	var written contentSecrets
 	require.NoError(t, e.readVars("content", "secrets", &written))
 	require.Equal(t, contentSecrets{URL: url, Auth: "bob:right"}, written)
+
+	// One engine in both roots: the platform says which.
+	var vars struct{ Alerting string }
+	require.NoError(t, e.readVars("content", "alerting", &vars))
+	require.Equal(t, "grafana", vars.Alerting)
+	var plan Plan
+	require.NoError(t, json.Unmarshal([]byte(`{"variables": {"alerting": {"value": "prometheus"}}}`), &plan))
+	_, err := e.checkContent(t.Context(), plan)
+	require.ErrorContains(t, err, `alerting is "prometheus" in envs/local/content but "grafana" in envs/local/platform`)
 }
 
 func TestWhatGrafanaHasAlreadyIsTakenOverOrRefused(t *testing.T) {
@@ -264,6 +273,7 @@ func TestANewEnvironmentIsACopyWithNamesAndPortsOfItsOwn(t *testing.T) {
 		"envs/prod/platform/variables.tf":                  "ports { prometheus = 9092, relay = 8072 }",
 		"envs/staging/platform/variables.tf":               "name = \"lookout-staging\"\nports { prometheus = 9091, relay = 8071 }\nsize = 10000\n",
 		"envs/staging/platform/terraform.tf":               `key = "lookout/staging/platform.tfstate"`,
+		"envs/staging/platform/moved.tf":                   "moved {}",
 		"envs/staging/platform/backend.hcl":                "bucket = \"secret\"",
 		"envs/staging/platform/backend.hcl.example":        "bucket = \"example\"",
 		"envs/staging/platform/images.auto.tfvars.json":    "{}",

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"lookout/internal/environment"
 	"lookout/test/internal/checkout"
 	"lookout/test/internal/providers"
 )
@@ -31,6 +32,10 @@ func TestModules(t *testing.T) {
 		}
 	}
 	if err := c.Copy(tree, folders...); err != nil {
+		t.Fatal(err)
+	}
+	// An environment as `make new-env` writes it is as good as any other.
+	if _, err := environment.New(tree, "qa"); err != nil {
 		t.Fatal(err)
 	}
 	r := runner{checkout: c, tree: tree, slots: make(chan struct{}, atOnce), plugins: t.TempDir(), providers: providers.Start(t, c, tree, "envs/local/platform", "envs/local/content")}
