@@ -18,16 +18,55 @@ import (
 	"lookout/app/relay/internal/delivery"
 	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
-	"lookout/app/relay/internal/web"
+	"lookout/app/relay/internal/spool"
 )
 
 type checkCmd struct {
 	Config string `arg:"" help:"Configuration file." default:"/etc/relay/relay.yaml"`
+	Spool  string `help:"Spool of a relay that is not running: warn of what waits there for targets that the configuration lacks."`
+	URL    string `name:"url" help:"Address of a running relay, to warn of the same."`
 }
 
-func (cmd *checkCmd) Run(s *streams) error {
+// without warns of what will be left without a target.
+func (cmd *checkCmd) without(ctx context.Context, s *streams, c *config.Config) error {
+	waiting := map[string]int64{}
+	switch {
+	case cmd.Spool != "":
+		if _, err := os.Stat(cmd.Spool); err != nil {
+			return fmt.Errorf("--spool: %w", err)
+		}
+		store, err := spool.Open(cmd.Spool, spool.Options{Clock: spool.SystemClock()})
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		if waiting, err = delivery.Waiting(store); err != nil {
+			return err
+		}
+	case cmd.URL != "":
+		var status delivery.Status
+		if err := (&deadCmd{URL: cmd.URL}).call(ctx, http.MethodGet, "/api/status", &status); err != nil {
+			return err
+		}
+		for _, t := range status.Targets {
+			waiting[t.Name] = t.Queue + int64(t.Outbox)
+		}
+		maps.Copy(waiting, status.Without)
+	}
+	for _, name := range slices.Sorted(maps.Keys(waiting)) {
+		if waiting[name] > 0 && c.Targets[name] == nil {
+			fmt.Fprintf(s.err, "warning: %d notifications and messages wait for target %q, which this configuration does not have: they will become dead letters\n", waiting[name], name)
+		}
+	}
+	return nil
+}
+
+func (cmd *checkCmd) Run(ctx context.Context, s *streams) error {
 	c, err := config.Load(cmd.Config)
 	if err != nil {
+		return err
+	}
+	if err := cmd.without(ctx, s, c); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.out, "%s: %d targets, %d robots, %d e-mails, %d webhooks, %d heartbeats, %d secrets: ok\n",
@@ -151,11 +190,11 @@ func (cmd *deadCmd) call(ctx context.Context, method, path string, into any) err
 	return json.Unmarshal(body, into)
 }
 
-func (cmd *deadCmd) all(ctx context.Context) ([]web.DeadLetter, error) {
-	var out []web.DeadLetter
+func (cmd *deadCmd) all(ctx context.Context) ([]delivery.DeadSummary, error) {
+	var out []delivery.DeadSummary
 	for after := uint64(0); ; {
 		var answer struct {
-			Dead []web.DeadLetter
+			Dead []delivery.DeadSummary
 			Next uint64
 		}
 		if err := cmd.call(ctx, http.MethodGet, fmt.Sprintf("/api/dead?after=%d", after), &answer); err != nil {

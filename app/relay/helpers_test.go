@@ -183,6 +183,35 @@ func (p *process) rss() (now, peak float64) {
 	return now, peak
 }
 
+// anonymous samples the relay's own memory until stop is called, which returns the most there was, in MiB. What is
+// left out are pages of the spool's file, which the kernel takes back whenever it needs them.
+func (p *process) anonymous() (stop func() float64) {
+	done, most := make(chan struct{}), make(chan float64)
+	status := fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid)
+	go func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		peak := 0.0
+		for {
+			if raw, err := os.ReadFile(status); err == nil {
+				for line := range strings.Lines(string(raw)) {
+					var kib float64
+					if _, err := fmt.Sscanf(line, "RssAnon: %f kB", &kib); err == nil {
+						peak = max(peak, kib/1024)
+					}
+				}
+			}
+			select {
+			case <-tick.C:
+			case <-done:
+				most <- peak
+				return
+			}
+		}
+	}()
+	return func() float64 { close(done); return <-most }
+}
+
 // cpu is the processor time that the relay has used so far, its own and the kernel's for it.
 func (p *process) cpu() time.Duration {
 	p.t.Helper()

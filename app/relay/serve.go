@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -18,7 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
 
 	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/delivery"
@@ -31,6 +32,8 @@ type serveCmd struct {
 	Config     string `help:"Configuration file." default:"/etc/relay/relay.yaml"`
 	Spool      string `help:"File that holds what is not delivered yet. Keep it on a disk that survives the process." default:"/var/lib/relay/spool.db"`
 	Listen     string `help:"Address to take notifications on." default:":8070"`
+	Health     string `help:"A further address for health checks and metrics alone, such as :8071." name:"health-listen"`
+	WebConfig  string `help:"Prometheus' web configuration file: TLS and users." name:"web.config.file" type:"existingfile"`
 	ReserveMib int64  `help:"MiB of the spool's disk that are left free; below, notifications are answered 507." default:"64"`
 	MaxBody    int64  `help:"Largest notification in bytes." default:"4194304"`
 	LogFormat  string `help:"text or json." enum:"text,json" default:"text"`
@@ -46,9 +49,9 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 	log := program.Logger(s.err, "info", cmd.LogFormat)
 	// What lives in the relay's memory is small, so the garbage collector may wait until there is much
 	// more garbage than that (measured: 25 % more accepts a second), but not beyond what keeps the whole
-	// process below 50 MiB.
+	// process below 64 MiB.
 	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
-		debug.SetMemoryLimit(28 << 20)
+		debug.SetMemoryLimit(44 << 20)
 		debug.SetGCPercent(400)
 	}
 	cfg, err := config.Load(cmd.Config)
@@ -94,19 +97,37 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 	}
 	metrics.ReloadOK.Set(1)
 	metrics.ReloadTime.SetToCurrentTime()
-	handler, err := web.New(web.Options{
-		Engine: engine, Log: log, MaxBody: cmd.MaxBody,
-		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry, EnableOpenMetrics: true}),
-	})
+	exposition := promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry, EnableOpenMetrics: true})
+	handler, err := web.New(web.Options{Engine: engine, Log: log, MaxBody: cmd.MaxBody, Metrics: exposition})
 	if err != nil {
 		return err
+	}
+	if cmd.Health != "" {
+		// Whatever senders do to the other listener, this one answers.
+		healthListener, err := net.Listen("tcp", cmd.Health)
+		if err != nil {
+			return fmt.Errorf("listen on %s: %w", cmd.Health, err)
+		}
+		health := &http.Server{Handler: handler.Health(exposition), ReadTimeout: 5 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute}
+		go health.Serve(web.NewCrowd(healthListener, 64))
+		defer health.Close()
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second,
 		WriteTimeout: 40 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 	}
-	// Bounds what a crowd of senders costs in memory; the others wait their turn in the kernel's queue.
-	limited := netutil.LimitListener(listener, maxConnections)
+	// Bounds what a crowd of senders costs in memory; idle ones make room, the others wait in the kernel's queue.
+	crowd := web.NewCrowd(listener, maxConnections)
+	server.ConnState = crowd.ConnState
+	var serveOn func(net.Listener) error
+	if cmd.WebConfig != "" {
+		if err := toolkit.Validate(cmd.WebConfig); err != nil {
+			return fmt.Errorf("--web.config.file %s: %w", cmd.WebConfig, err)
+		}
+		no := false
+		flags := &toolkit.FlagConfig{WebListenAddresses: &[]string{cmd.Listen}, WebSystemdSocket: &no, WebConfigFile: &cmd.WebConfig}
+		serveOn = func(l net.Listener) error { return toolkit.Serve(l, server, flags, log) }
+	}
 	// Deliveries go on until no request is left that could bring more.
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
@@ -122,7 +143,7 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 	go cmd.reload(delivering, log, engine, cfg)
 	var stopBy time.Time
 	err = program.Service{
-		Server: server, Listener: limited, Log: log, Grace: shutdownGrace, Failed: failed,
+		Server: server, Listener: crowd, ServeOn: serveOn, Log: log, Grace: shutdownGrace, Failed: failed,
 		Attributes: []any{"spool", cmd.Spool, "config", cfg.Digest, "targets", len(cfg.Targets)},
 		Stopping: func() {
 			handler.Stopping.Store(true)

@@ -276,7 +276,11 @@ func TestWhatIsNotTaken(t *testing.T) {
 		{"POST", "/v1/robots/nobody", string(webhook("firing")), 404, `no such target \"nobody\"`},
 		{"POST", "/v1/notify", string(webhook("firing")), 404, "no routes"},
 		{"POST", "/v1/heartbeats/none", string(webhook("firing")), 404, "no heartbeat"},
-		{"GET", "/v1/robots/ops", "", 405, ""},
+		{"GET", "/v1/robots/ops", "", 405, "notifications are posted"},
+		{"POST", "/v1/robot/ops", string(webhook("firing")), 404, "the targets are ops"},
+		{"POST", "/dingtalk/nobody/send", string(webhook("firing")), 404, `no such target \"nobody\"`},
+		{"POST", "/v1/robots/ops/", string(webhook("firing", "instance", "slash")), 202, "accepted"},
+		{"POST", "/dingtalk/ops/send", string(webhook("firing", "instance", "peer")), 202, "accepted"},
 		{"POST", "/api/dead/7/resend", "", 404, "no dead letter 7"},
 		{"DELETE", "/api/dead/x", "", 404, "invalid syntax"},
 		{"GET", "/-/healthy", "", 200, "ok"},
@@ -293,7 +297,7 @@ func TestWhatIsNotTaken(t *testing.T) {
 		}
 	}
 	metrics := p.get("/metrics")
-	for _, want := range []string{`{reason="malformed"} 2`, `{reason="too_large"} 1`, `{reason="no_target"} 3`} {
+	for _, want := range []string{`{reason="malformed"} 2`, `{reason="too_large"} 1`, `{reason="no_target"} 4`, `{reason="no_address"} 1`, `{reason="wrong_method"} 1`} {
 		if !strings.Contains(metrics, "relay_notifications_rejected_total"+want) {
 			t.Errorf("the metrics don't say %s", want)
 		}

@@ -102,6 +102,8 @@ type Service struct {
 	Server *http.Server
 	// Listener is where it serves. Serve closes it.
 	Listener net.Listener
+	// ServeOn, if not nil, takes the place of Server.Serve: for TLS.
+	ServeOn func(net.Listener) error
 	// Log gets a line with the actual address, to which Attributes are added, and one each when stopping begins and
 	// ends.
 	Log        *slog.Logger
@@ -122,7 +124,11 @@ func (s Service) Serve(ctx context.Context) error {
 		s.Server.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.Server.Serve(s.Listener) }()
+	serve := s.Server.Serve
+	if s.ServeOn != nil {
+		serve = s.ServeOn
+	}
+	go func() { served <- serve(s.Listener) }()
 	s.Log.Info("listening", append([]any{"address", s.Listener.Addr().String()}, s.Attributes...)...)
 
 	var failed error

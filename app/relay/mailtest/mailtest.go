@@ -62,6 +62,16 @@ func (s *Server) Address() string { return s.listener.Addr().String() }
 // CA is the certificate by which clients know the server, as PEM.
 func (s *Server) CA() []byte { return bytes.Clone(s.ca) }
 
+// KeyPair is the server's certificate and its key, as PEM, for another server of a test.
+func (s *Server) KeyPair() (cert, key []byte) {
+	der, err := x509.MarshalPKCS8PrivateKey(s.conf.Certificates[0].PrivateKey)
+	if err != nil {
+		// The key is of a kind that can always be written.
+		panic(err)
+	}
+	return s.CA(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
 // Mails are the mails that were taken, headers and all.
 func (s *Server) Mails() []string {
 	s.mu.Lock()

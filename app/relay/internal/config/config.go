@@ -39,6 +39,10 @@ type Config struct {
 	Keyword string `yaml:"keyword"`
 	// BearerTokenFile protects everything but health, readiness and metrics.
 	BearerTokenFile string `yaml:"bearer_token_file"`
+	// AdminTokenFile protects the page and the dead letters, which the senders' token does not open.
+	AdminTokenFile string `yaml:"admin_token_file"`
+	// Hosts are names with a dot that browsers know the relay by.
+	Hosts []string `yaml:"hosts"`
 	// DuplicateWindow is read at start only.
 	DuplicateWindow Duration              `yaml:"duplicate_window"`
 	Retry           Retry                 `yaml:"retry"`
@@ -54,6 +58,7 @@ type Config struct {
 	// What Load derives.
 	Zone        *time.Location     `yaml:"-"`
 	BearerToken string             `yaml:"-"`
+	AdminToken  string             `yaml:"-"`
 	Texts       *message.Templates `yaml:"-"`
 	// Files are all files that were read; Digest is their fingerprint.
 	Files  []string `yaml:"-"`
@@ -361,6 +366,13 @@ func (l *loader) check() {
 		c.Zone = time.UTC
 	}
 	c.BearerToken = l.secret("bearer_token_file", c.BearerTokenFile)
+	c.AdminToken = l.secret("admin_token_file", c.AdminTokenFile)
+	if c.AdminToken != "" && c.AdminToken == c.BearerToken {
+		l.fail("admin_token_file: it holds the senders' token: an operator's is another one")
+	}
+	for i, h := range c.Hosts {
+		c.Hosts[i] = strings.ToLower(h)
+	}
 	folder := ""
 	if c.Templates != "" {
 		folder = l.path(c.Templates)

@@ -217,7 +217,7 @@ func TestAnAnswerThatNeverChanges(t *testing.T) {
 				if n := len(rec.got()); n < r.least || n > r.most {
 					t.Errorf("%d tries, want %d to %d", n, r.least, r.most)
 				}
-				dead, err := g.engine.Dead(0, 10_000)
+				dead, _, err := g.engine.Dead(0, 10_000)
 				if err != nil || len(dead) != 1 {
 					t.Fatalf("%d dead letters, want 1 (%v)\n%s", len(dead), err, g.log)
 				}
@@ -240,7 +240,7 @@ func TestAnAnswerThatNeverChanges(t *testing.T) {
 				if last.uuid == old || !strings.Contains(last.text, "Disk") || !strings.Contains(last.text, "re-sent") {
 					t.Errorf("re-sent as %q with the same msgUuid: %v", last.text, last.uuid == old)
 				}
-				if dead, _ := g.engine.Dead(0, 10_000); len(dead) != 0 {
+				if dead, _, _ := g.engine.Dead(0, 10_000); len(dead) != 0 {
 					t.Errorf("%d dead letters are left", len(dead))
 				}
 			})

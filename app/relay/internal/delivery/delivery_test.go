@@ -324,7 +324,7 @@ targets: {ops: {channels: [{robots: [a, b, c]}]}}
 		if count["token-a"] < 2 || count["token-c"] < 2 || count["token-b"] < 1 || count["token-a"]+count["token-c"] != 6 {
 			t.Errorf("the robots got %v", count)
 		}
-		if dead, _ := g.engine.Dead(0, 10_000); len(dead) != 0 {
+		if dead, _, _ := g.engine.Dead(0, 10_000); len(dead) != 0 {
 			t.Errorf("%d dead letters though two robots are well", len(dead))
 		}
 	})
@@ -647,10 +647,10 @@ func TestANewConfigurationTakesOverWhatWaits(t *testing.T) {
 		g.engine.Apply(g.load())
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		dead, err := g.engine.Dead(0, 10_000)
+		dead, _, err := g.engine.Dead(0, 10_000)
 		alerts := 0
 		for _, d := range dead {
-			alerts += d.Alerts()
+			alerts += d.Alerts
 		}
 		if err != nil || alerts != 5 {
 			t.Fatalf("%d alerts are dead letters, want 5 (%v)\n%s", alerts, err, g.log)

@@ -496,23 +496,42 @@ func (e *Engine) split(c *config.Config, target string, n notification.Notificat
 	return out
 }
 
-// Dead lists dead letters, oldest first: at most limit of those after a number.
-func (e *Engine) Dead(after uint64, limit int) ([]DeadLetter, error) {
-	var out []DeadLetter
-	err := e.store.View(func(tx *spool.Tx) error {
-		return tx.EachFrom(collectionDead, after+1, func(_ uint64, raw []byte) error {
+// DeadSummary is a dead letter without what it tells.
+type DeadSummary struct {
+	ID       uint64    `json:"id"`
+	Target   string    `json:"target"`
+	Title    string    `json:"title"`
+	Alerts   int       `json:"alerts"`
+	Accepted time.Time `json:"accepted"`
+	Died     time.Time `json:"died"`
+	Reason   string    `json:"reason"`
+	Failures []Failure `json:"failures,omitempty"`
+}
+
+// maxDeadBytes bounds what is read for one list of dead letters.
+const maxDeadBytes = 16 << 20
+
+// Dead lists dead letters, oldest first: at most limit of those after a number. next is set where there may be
+// more.
+func (e *Engine) Dead(after uint64, limit int) (out []DeadSummary, next uint64, err error) {
+	err = e.store.View(func(tx *spool.Tx) error {
+		size := 0
+		return tx.EachFrom(collectionDead, after+1, func(id uint64, raw []byte) error {
+			if len(out) >= limit || size > maxDeadBytes {
+				next = out[len(out)-1].ID
+				return spool.Stop
+			}
+			size += len(raw)
 			var d DeadLetter
 			// One that is damaged is put aside at the next start.
 			if json.Unmarshal(raw, &d) == nil {
-				out = append(out, d)
-			}
-			if len(out) >= limit {
-				return spool.Stop
+				out = append(out, DeadSummary{ID: id, Target: d.Target, Title: d.Title(), Alerts: d.alerts(), Accepted: d.Wall, Died: d.Died, Reason: d.Reason, Failures: d.Failures})
 			}
 			return nil
 		})
 	})
-	return out, err
+	e.store.Trim()
+	return out, next, err
 }
 
 // Resend puts a dead letter back on the first channel of its target, or of another one.

@@ -78,7 +78,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 }
 
 // rejectReasons are the values of the label reason of Rejected.
-var rejectReasons = []string{"cut_off", "full", "malformed", "no_target", "stopping", "store", "too_large", "unauthorised"}
+var rejectReasons = []string{"bad_alert", "busy", "cut_off", "forbidden", "full", "malformed", "no_address", "no_target",
+	"stopping", "store", "too_large", "unauthorised", "wrong_host", "wrong_method"}
 
 // begin makes the series that alert rules watch start at 0: Prometheus sees no increase in a counter
 // that appears with a 1, so the first refusal of a robot would go unnoticed.
@@ -246,4 +247,20 @@ func (e *Engine) Status() (Status, error) {
 		return nil
 	})
 	return s, err
+}
+
+// Waiting counts by target what lies in a spool that no relay has open.
+func Waiting(store *spool.Store) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := store.View(func(tx *spool.Tx) error {
+		for _, queue := range tx.Targets() {
+			out[targetOf(queue)] += tx.Depth(queue)
+		}
+		for _, outbox := range tx.Collections(collectionOutbox + "/") {
+			target, _, _ := laneOf(outbox)
+			out[target] += tx.Count(outbox)
+		}
+		return nil
+	})
+	return out, err
 }

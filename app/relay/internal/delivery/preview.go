@@ -37,6 +37,3 @@ func Preview(c *config.Config, target, kind string, n notification.Notification,
 	}
 	return c.Texts.Digest(parts[0], ctx)
 }
-
-// Alerts is how many alerts the message tells.
-func (m *Message) Alerts() int { return m.alerts() }

@@ -92,7 +92,7 @@ func TestOneBadRecordCostsOnlyItself(t *testing.T) {
 				t.Errorf("%v of %s were counted, want %v", got, kind, want)
 			}
 		}
-		if dead, err := g.engine.Dead(0, 10); err != nil || len(dead) != 0 {
+		if dead, _, err := g.engine.Dead(0, 10); err != nil || len(dead) != 0 {
 			t.Errorf("%d dead letters, %v", len(dead), err)
 		}
 	})
@@ -360,7 +360,7 @@ func TestDeadLettersAreOfferedOnceTheirChannelWorks(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		synctest.Wait()
-		if dead, _ := g.engine.Dead(0, 100); len(dead) != 8 {
+		if dead, _, _ := g.engine.Dead(0, 100); len(dead) != 8 {
 			t.Fatalf("%d dead letters, want 8", len(dead))
 		}
 		rec.reply(func(p posted, n int) (*http.Response, error) {
@@ -386,8 +386,8 @@ func TestDeadLettersAreOfferedOnceTheirChannelWorks(t *testing.T) {
 				}
 			}
 		}
-		dead, _ := g.engine.Dead(0, 100)
-		if offered != 1 || len(dead) != 1 || dead[0].Alerts() != 8 {
+		dead, _, _ := g.engine.Dead(0, 100)
+		if offered != 1 || len(dead) != 1 || dead[0].Alerts != 8 {
 			t.Errorf("offered %d times, %d dead letters are left", offered, len(dead))
 		}
 	})

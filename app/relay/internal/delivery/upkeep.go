@@ -18,7 +18,7 @@ import (
 
 const (
 	// portion and portionBytes bound what is moved in one transaction.
-	portion      = 500
+	portion      = 1000
 	portionBytes = 1 << 20
 	// offerFor is how old a dead letter may be that is sent once more by itself.
 	offerFor = 24 * time.Hour
@@ -132,6 +132,9 @@ func (e *Engine) settleIn(ctx context.Context, c *config.Config) {
 	for {
 		n, more, err := e.settlePortion(ctx, c, size)
 		buried += n
+		if more {
+			e.store.Trim()
+		}
 		if ctx.Err() != nil {
 			return
 		}

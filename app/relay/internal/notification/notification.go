@@ -19,6 +19,7 @@ import (
 	"maps"
 	"math"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,12 +80,62 @@ type Alert struct {
 // don't have, and a field that the relay doesn't need must not cost an alert.
 type wire struct {
 	Notification
-	Alerts []wireAlert `json:"alerts"`
+	Alerts wireAlerts `json:"alerts"`
 	// Grafana sends a number, some gateways a string.
 	TruncatedAlerts json.RawMessage `json:"truncatedAlerts"`
 	// Of Grafana's alerting before version 9.
 	EvalMatches json.RawMessage `json:"evalMatches"`
 	RuleName    string          `json:"ruleName"`
+}
+
+// wireAlerts is the list of alerts. They are read one by one, so that a large body costs no more than what is
+// kept of it.
+type wireAlerts struct {
+	list  []halfRead
+	count int
+}
+
+// halfRead is an alert before it is known what the whole notification says.
+type halfRead struct {
+	Alert
+	mistake string
+}
+
+// UnmarshalJSON reads the list.
+func (w *wireAlerts) UnmarshalJSON(raw []byte) error {
+	if string(raw) == "null" {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
+		kind := "value"
+		if t == json.Delim('{') {
+			kind = "object"
+		}
+		return &json.UnmarshalTypeError{Value: kind, Type: reflect.TypeFor[[]Alert](), Field: "alerts"}
+	}
+	for dec.More() {
+		w.count++
+		var a wireAlert
+		// A field of another type is left out; what is not an object has no labels.
+		err := dec.Decode(&a)
+		var kind *json.UnmarshalTypeError
+		if err != nil && !errors.As(err, &kind) {
+			return err
+		}
+		if w.count > maxAlerts {
+			continue
+		}
+		out := halfRead{Alert: a.Alert}
+		out.Labels, out.Annotations = texts(a.Labels), texts(a.Annotations)
+		if len(out.Labels) == 0 {
+			out.mistake = "has no labels"
+		}
+		out.StartsAt, out.EndsAt = instant(a.StartsAt), instant(a.EndsAt)
+		out.Values = numbers(a.Values)
+		w.list = append(w.list, out)
+	}
+	return nil
 }
 
 type wireAlert struct {
@@ -112,7 +163,7 @@ func Parse(body []byte) (Notification, error) {
 	case errors.As(err, &kind) && kind.Value == "array" && kind.Field == "":
 		return Notification{}, errors.New("the body is a list, as Prometheus sends it to an Alertmanager: " +
 			"point Prometheus at an Alertmanager, and that Alertmanager's webhook_config at the relay")
-	case errors.As(err, &kind) && kind.Field != "" && len(w.Alerts) > 0:
+	case errors.As(err, &kind) && kind.Field != "" && w.Alerts.count > 0:
 		// A field of another type is left out, and all others are there: it must not cost an alert.
 	case err != nil:
 		return Notification{}, describe(err)
@@ -120,21 +171,21 @@ func Parse(body []byte) (Notification, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return Notification{}, errors.New("the body holds more than one JSON value")
 	}
-	if len(w.Alerts) == 0 {
+	if w.Alerts.count == 0 {
 		if w.EvalMatches != nil || w.RuleName != "" {
 			return Notification{}, errors.New("this is the webhook of Grafana's alerting before version 9: " +
 				"the relay takes that of unified alerting (Grafana 9 and later) and of Alertmanager")
 		}
 		return Notification{}, errors.New(`"alerts" is missing or empty: this is not the webhook JSON of Alertmanager or Grafana`)
 	}
-	if len(w.Alerts) > maxAlerts {
-		return Notification{}, fmt.Errorf("%d alerts in one notification, at most %d are taken: group them by a label", len(w.Alerts), maxAlerts)
+	if w.Alerts.count > maxAlerts {
+		return Notification{}, fmt.Errorf("%d alerts in one notification, at most %d are taken: group them by a label", w.Alerts.count, maxAlerts)
 	}
 	n := w.Notification
 	_ = json.Unmarshal(w.TruncatedAlerts, &n.TruncatedAlerts)
 	n.TruncatedAlerts = max(n.TruncatedAlerts, 0)
-	n.Alerts = make([]Alert, 0, len(w.Alerts))
-	for i, a := range w.Alerts {
+	n.Alerts = make([]Alert, 0, len(w.Alerts.list))
+	for i, a := range w.Alerts.list {
 		out, mistake := a.read(n)
 		if mistake != "" {
 			if n.Unreadable++; n.Unreadable == 1 {
@@ -156,12 +207,11 @@ func Parse(body []byte) (Notification, error) {
 	return n, nil
 }
 
-// read turns what arrived into an alert, or says what is wrong with it.
-func (a wireAlert) read(n Notification) (out Alert, mistake string) {
+// read completes an alert by what the whole notification says, or says what is wrong with it.
+func (a halfRead) read(n Notification) (out Alert, mistake string) {
 	out = a.Alert
-	out.Labels, out.Annotations = texts(a.Labels), texts(a.Annotations)
-	if len(out.Labels) == 0 {
-		return out, "has no labels"
+	if a.mistake != "" {
+		return out, a.mistake
 	}
 	switch strings.ToLower(cmp.Or(out.Status, n.Status)) {
 	case Firing, "alerting":
@@ -171,8 +221,6 @@ func (a wireAlert) read(n Notification) (out Alert, mistake string) {
 	default:
 		return out, "has neither status firing nor resolved"
 	}
-	out.StartsAt, out.EndsAt = instant(a.StartsAt), instant(a.EndsAt)
-	out.Values = numbers(a.Values)
 	out.Origin = cmp.Or(out.Origin, n.ExternalURL)
 	if n.Version == "4" {
 		// Grafana says "1" and sends its own.

@@ -571,6 +571,13 @@ func (s *Store) Sweep(valid func(collection string, k, v []byte) error) (map[str
 		var bad []place
 		counts := map[string]int64{}
 		more := false
+		read := 0
+		touched := func(n int) {
+			if read += n; read > trimBytes {
+				read = 0
+				s.trim()
+			}
+		}
 		err := s.View(func(t *Tx) error {
 			note := func(path []string, k, v []byte) {
 				if len(bad) >= 256 {
@@ -587,6 +594,7 @@ func (s *Store) Sweep(valid func(collection string, k, v []byte) error) (map[str
 					if len(k) == 8 {
 						counts[collectionCount(name)]++
 					}
+					touched(len(v))
 					if v != nil && valid != nil && valid(name, k, v) != nil {
 						note([]string{name}, k, v)
 					}
@@ -600,6 +608,7 @@ func (s *Store) Sweep(valid func(collection string, k, v []byte) error) (map[str
 				counts[string(name)] += 0
 				return queues.Bucket(name).ForEach(func(k, v []byte) error {
 					counts[string(name)]++
+					touched(len(v))
 					if len(k) != 8 || len(v) < 17 {
 						note([]string{string(bucketQueue), string(name)}, k, v)
 					}

@@ -238,8 +238,14 @@ func (s *Store) View(fn func(*Tx) error) error {
 	return s.db.View(func(tx *bbolt.Tx) error { return fn(&Tx{tx: tx, s: s}) })
 }
 
-// trimEvery is after how many transactions the mapping is trimmed.
-const trimEvery = 64
+// trimEvery is after how many transactions the mapping is trimmed, trimBytes after how many bytes at the latest.
+const (
+	trimEvery = 64
+	trimBytes = 4 << 20
+)
+
+// Trim is for after much was read at once.
+func (s *Store) Trim() { s.trim() }
 
 // trim takes the pages of the file out of the process's memory. They stay in the kernel's cache, from
 // which they come back in microseconds when needed; without this every page that was ever looked at
@@ -265,9 +271,11 @@ func (s *Store) commitLoop() {
 	defer close(s.done)
 	var began time.Time
 	shared := false
+	written := 0
 	for n := 1; ; n++ {
-		if n%trimEvery == 0 {
+		if n%trimEvery == 0 || written > trimBytes {
 			s.trim()
+			written = 0
 		}
 		select {
 		case o := <-s.ops:
@@ -287,6 +295,9 @@ func (s *Store) commitLoop() {
 				}
 			}
 			shared = len(batch) > 1
+			for _, o := range batch {
+				written += o.size
+			}
 			s.commit(batch)
 		case <-s.closing:
 			return

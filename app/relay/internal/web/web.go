@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"embed"
@@ -12,16 +13,21 @@ import (
 	"html/template"
 	"io"
 	"log/slog"
+	"maps"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
 
+	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/delivery"
 	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
@@ -30,9 +36,6 @@ import (
 
 //go:embed page.html
 var pages embed.FS
-
-// maxAtOnce bounds how many notifications are read at the same time, and so their memory.
-const maxAtOnce = 128
 
 // Options of New.
 type Options struct {
@@ -48,9 +51,11 @@ type Server struct {
 	e       *delivery.Engine
 	log     *slog.Logger
 	maxBody int64
-	slots   chan struct{}
-	page    *template.Template
-	mux     http.Handler
+	// intake and parsing bound the memory that bodies take.
+	intake, parsing *budget
+	refused         refusals
+	page            *template.Template
+	mux             http.Handler
 	// Stopping makes /-/ready say no while requests under way are still answered.
 	Stopping atomic.Bool
 }
@@ -61,27 +66,89 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{e: o.Engine, log: o.Log, maxBody: o.MaxBody, slots: make(chan struct{}, maxAtOnce), page: page}
+	s := &Server{e: o.Engine, log: o.Log, maxBody: o.MaxBody, intake: newBudget(max(intakeBytes, 2*o.MaxBody)), parsing: newBudget(max(parsingBytes, o.MaxBody+1)), page: page}
 	open := http.NewServeMux()
-	open.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	open.HandleFunc("GET /-/ready", s.ready)
-	open.Handle("GET /metrics", o.Metrics)
+	health := s.healthMux(o.Metrics)
+	for _, path := range []string{"GET /-/healthy", "GET /-/ready", "GET /metrics"} {
+		open.Handle(path, health)
+	}
+	// What senders may do, and what only operators may.
 	guarded := http.NewServeMux()
-	guarded.HandleFunc("POST /v1/robots/{robot}", func(w http.ResponseWriter, r *http.Request) { s.accept(w, r, r.PathValue("robot")) })
-	guarded.HandleFunc("POST /v1/notify", func(w http.ResponseWriter, r *http.Request) { s.accept(w, r, "") })
-	guarded.HandleFunc("POST /v1/heartbeats/{name}", s.heartbeat)
-	guarded.HandleFunc("GET /api/status", s.status)
-	guarded.HandleFunc("GET /api/dead", s.deadList)
-	guarded.HandleFunc("POST /api/dead/{id}/resend", s.deadResend)
-	guarded.HandleFunc("DELETE /api/dead/{id}", s.deadDrop)
-	guarded.HandleFunc("GET /{$}", s.render)
-	guarded.HandleFunc("POST /{$}", s.render)
-	guarded.HandleFunc("GET /render", s.render)
-	guarded.HandleFunc("POST /render", s.render)
-	// A page elsewhere must not be able to re-send dead letters through somebody's browser.
-	open.Handle("/", s.authorised(http.NewCrossOriginProtection().Handler(guarded)))
+	sender := func(pattern string, fn func(w http.ResponseWriter, r *http.Request)) {
+		guarded.Handle(pattern, s.authorised(fn, func(c *config.Config) (string, bool) { return c.BearerToken, true }))
+	}
+	operator := func(pattern string, fn func(w http.ResponseWriter, r *http.Request)) {
+		guarded.Handle(pattern, s.authorised(fn, func(c *config.Config) (string, bool) {
+			return cmp.Or(c.AdminToken, c.BearerToken), c.AdminToken != "" || c.BearerToken == ""
+		}))
+	}
+	robot := func(w http.ResponseWriter, r *http.Request) { s.accept(w, r, r.PathValue("robot")) }
+	sender("POST /v1/robots/{robot}", robot)
+	sender("POST /v1/robots/{robot}/{$}", robot)
+	// The address of prometheus-webhook-dingtalk, so that changing over is one host name.
+	sender("POST /dingtalk/{robot}/send", robot)
+	sender("POST /v1/notify", func(w http.ResponseWriter, r *http.Request) { s.accept(w, r, "") })
+	sender("POST /v1/heartbeats/{name}", s.heartbeat)
+	operator("GET /api/status", s.status)
+	operator("GET /api/dead", s.deadList)
+	operator("POST /api/dead/{id}/resend", s.deadResend)
+	operator("DELETE /api/dead/{id}", s.deadDrop)
+	operator("GET /{$}", s.render)
+	operator("POST /{$}", s.render)
+	operator("GET /render", s.render)
+	operator("POST /render", s.render)
+	guarded.HandleFunc("/", s.nowhere)
+	// A page elsewhere must not be able to re-send dead letters through someone's browser.
+	open.Handle("/", s.hosts(http.NewCrossOriginProtection().Handler(guarded)))
 	s.mux = open
 	return s, nil
+}
+
+// healthMux answers what has to be answered at all times.
+func (s *Server) healthMux(metrics http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /-/ready", s.ready)
+	mux.Handle("GET /metrics", metrics)
+	return mux
+}
+
+// Health is the handler for a listener that health checks and Prometheus have for themselves.
+func (s *Server) Health(metrics http.Handler) http.Handler { return s.healthMux(metrics) }
+
+// nowhere answers addresses that don't exist and methods that are not for them. A sender that is pointed there loses
+// alerts, so it is logged and counted.
+func (s *Server) nowhere(w http.ResponseWriter, r *http.Request) {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	known := len(parts) == 3 && parts[0] == "v1" && (parts[1] == "robots" || parts[1] == "heartbeats") ||
+		len(parts) == 2 && parts[0] == "v1" && parts[1] == "notify" || len(parts) == 3 && parts[0] == "dingtalk" && parts[2] == "send"
+	if known && r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		s.reject(w, r, http.StatusMethodNotAllowed, "wrong_method", fmt.Errorf("%s is not for %s: notifications are posted", r.Method, r.URL.Path))
+		return
+	}
+	s.reject(w, r, http.StatusNotFound, "no_address", fmt.Errorf("there is no %s: notifications go to /v1/robots/<target>, /v1/notify or /v1/heartbeats/<name>; the targets are %s",
+		message.Clip(100, r.URL.Path), strings.Join(slices.Sorted(maps.Keys(s.e.Config().Targets)), ", ")))
+}
+
+// hosts refuses browsers that came here by a name that is not the relay's: a page whose own name was made to point
+// here could otherwise read and do what its visitor may. Senders are no browsers and may use any name.
+func (s *Server) hosts(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := r.Header
+		browser := h.Get("Origin") != "" || h.Get("Sec-Fetch-Site") != "" || strings.HasPrefix(h.Get("User-Agent"), "Mozilla/")
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		host = strings.ToLower(strings.Trim(host, "[]"))
+		_, notAddress := netip.ParseAddr(host)
+		if browser && notAddress != nil && strings.Contains(host, ".") && !slices.Contains(s.e.Config().Hosts, host) {
+			s.reject(w, r, http.StatusMisdirectedRequest, "wrong_host", fmt.Errorf("the relay is not known as %q: add it to hosts in its configuration", message.Clip(100, host)))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -92,13 +159,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// authorised asks for the bearer token if one is configured. Browsers, which can't send one, may
-// give it as the password of any user.
-func (s *Server) authorised(next http.Handler) http.Handler {
+// authorised asks for a bearer token if one is configured. Browsers, which can't send one, may
+// give it as the password of any user. Where the token is not enough, because it is the senders', only the
+// machine itself may ask.
+func (s *Server) authorised(next http.HandlerFunc, wanted func(*config.Config) (token string, enough bool)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		want := s.e.Config().BearerToken
+		want, enough := wanted(s.e.Config())
 		if want == "" {
-			next.ServeHTTP(w, r)
+			next(w, r)
 			return
 		}
 		scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -106,49 +174,96 @@ func (s *Server) authorised(next http.Handler) http.Handler {
 			_, got, _ = r.BasicAuth()
 		}
 		if subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
-			s.e.Metrics.Rejected.WithLabelValues("unauthorised").Inc()
 			w.Header().Set("WWW-Authenticate", `Basic realm="relay"`)
-			s.fail(w, r, http.StatusUnauthorized, errors.New("the bearer token is missing or wrong"))
+			s.reject(w, r, http.StatusUnauthorized, "unauthorised", errors.New("the bearer token is missing or wrong"))
 			return
 		}
-		next.ServeHTTP(w, r)
+		if from, err := netip.ParseAddrPort(r.RemoteAddr); !enough && (err != nil || !from.Addr().Unmap().IsLoopback()) {
+			s.reject(w, r, http.StatusForbidden, "forbidden", errors.New("the senders' token does not open this: set admin_token_file, or ask from the relay's own machine"))
+			return
+		}
+		next(w, r)
 	})
 }
 
+// refusals keeps the log from being filled by whoever likes to: of what anyone can cause only the first is
+// logged, and then how many there were in each minute.
+type refusals struct {
+	mu    sync.Mutex
+	since time.Time
+	count int
+}
+
+// note returns whether to log now, and how many were not logged before.
+func (r *refusals) note(now time.Time) (bool, int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.since) < time.Minute {
+		r.count++
+		return false, 0
+	}
+	n := r.count
+	r.since, r.count = now, 0
+	return true, n
+}
+
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, status int, err error) {
-	s.log.Warn("not taken", "path", r.URL.Path, "status", status, "error", s.e.Config().Redact(err.Error()))
-	s.json(w, status, map[string]string{"error": s.e.Config().Redact(err.Error())})
+	words := s.e.Config().Redact(err.Error())
+	log := s.log.With("path", s.e.Config().Redact(message.Clip(200, r.URL.Path)), "status", status, "error", words)
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusMisdirectedRequest:
+		if now, more := s.refused.note(time.Now()); now {
+			log.Warn("rejected", "not_logged_before", more)
+		}
+	default:
+		log.Warn("rejected")
+	}
+	s.json(w, status, map[string]string{"error": words})
 }
 
 func (s *Server) json(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	// The client may be gone; there is nobody to tell.
+	// The client may be gone.
 	_ = json.NewEncoder(w).Encode(v)
 }
 
 func (s *Server) accept(w http.ResponseWriter, r *http.Request, target string) {
 	began := time.Now()
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	case <-r.Context().Done():
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxBody))
+	body, release, err := s.read(w, r, s.maxBody)
+	defer func() { release() }()
 	if err != nil {
 		var tooBig *http.MaxBytesError
-		if errors.As(err, &tooBig) {
+		switch {
+		case errors.As(err, &tooBig):
 			s.reject(w, r, http.StatusRequestEntityTooLarge, "too_large", fmt.Errorf("the body has more than %d bytes: group alerts, or raise --max-body", s.maxBody))
-			return
+		case errors.Is(err, errBusy):
+			w.Header().Set("Retry-After", "1")
+			s.reject(w, r, http.StatusServiceUnavailable, "busy", err)
+		case r.Header.Get("Content-Encoding") != "":
+			s.reject(w, r, http.StatusBadRequest, "malformed", err)
+		default:
+			// An Alertmanager tries again what is answered 5xx.
+			s.reject(w, r, http.StatusServiceUnavailable, "cut_off", errors.New("the body did not arrive whole"))
 		}
-		s.reject(w, r, http.StatusBadRequest, "cut_off", errors.New("the body did not arrive whole"))
 		return
 	}
+	// A large body is read alone, small ones beside each other.
+	if !s.parsing.take(int64(len(body)), 10*time.Second) {
+		w.Header().Set("Retry-After", "1")
+		s.reject(w, r, http.StatusServiceUnavailable, "busy", errBusy)
+		return
+	}
+	parsing := int64(len(body))
+	defer func() { s.parsing.give(parsing) }()
 	n, err := notification.Parse(body)
 	if err != nil {
 		s.reject(w, r, http.StatusBadRequest, "malformed", err)
 		return
+	}
+	if n.Unreadable > 0 {
+		s.e.Metrics.Rejected.WithLabelValues("bad_alert").Add(float64(n.Unreadable))
+		s.log.Warn("alerts of a notification were left out, the others are taken", "path", r.URL.Path, "alerts", n.Unreadable, "first", s.e.Config().Redact(n.Mistake))
 	}
 	accepted, err := s.e.Accept(context.WithoutCancel(r.Context()), target, body, n)
 	switch {
@@ -221,18 +336,6 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	s.json(w, http.StatusOK, st)
 }
 
-// DeadLetter is a dead letter in a list.
-type DeadLetter struct {
-	ID       uint64             `json:"id"`
-	Target   string             `json:"target"`
-	Title    string             `json:"title"`
-	Alerts   int                `json:"alerts"`
-	Accepted time.Time          `json:"accepted"`
-	Died     time.Time          `json:"died"`
-	Reason   string             `json:"reason"`
-	Failures []delivery.Failure `json:"failures,omitempty"`
-}
-
 // deadPage is how many dead letters one answer lists at most.
 const deadPage = 200
 
@@ -244,19 +347,15 @@ func (s *Server) deadList(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	dead, err := s.e.Dead(after, deadPage)
+	dead, next, err := s.e.Dead(after, deadPage)
 	if err != nil {
 		s.fail(w, r, http.StatusInternalServerError, err)
 		return
 	}
-	out := []DeadLetter{}
-	for _, d := range dead {
-		out = append(out, DeadLetter{ID: d.ID, Target: d.Target, Title: d.Title(), Alerts: d.Alerts(), Accepted: d.Wall, Died: d.Died, Reason: d.Reason, Failures: d.Failures})
-	}
-	answer := map[string]any{"dead": out}
-	if len(out) == deadPage {
+	answer := map[string]any{"dead": append([]delivery.DeadSummary{}, dead...)}
+	if next != 0 {
 		// There may be more: ask again with after=next.
-		answer["next"] = out[len(out)-1].ID
+		answer["next"] = next
 	}
 	s.json(w, http.StatusOK, answer)
 }

@@ -1,0 +1,101 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// idleGrace is how long a connection may say nothing before it has to make room for one that wants to.
+const idleGrace = 300 * time.Millisecond
+
+// Crowd bounds how many connections there are at a time. Where all are taken, the one that has been idle for
+// the longest is closed; while none is, further ones wait in the kernel's queue.
+type Crowd struct {
+	net.Listener
+	max int
+
+	mu    sync.Mutex
+	conns map[net.Conn]*visitor
+	freed chan struct{}
+}
+
+type visitor struct {
+	idle  bool
+	since time.Time
+}
+
+// NewCrowd bounds the connections of a listener. Its ConnState has to be that of the server.
+func NewCrowd(l net.Listener, most int) *Crowd {
+	return &Crowd{Listener: l, max: most, conns: map[net.Conn]*visitor{}, freed: make(chan struct{}, 1)}
+}
+
+// Accept waits for a connection and for a place for it.
+func (c *Crowd) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		c.mu.Lock()
+		if len(c.conns) < c.max {
+			in := &guest{Conn: conn, crowd: c}
+			c.conns[in] = &visitor{idle: true, since: time.Now()}
+			c.mu.Unlock()
+			return in, nil
+		}
+		var oldest net.Conn
+		var since time.Time
+		for k, v := range c.conns {
+			if v.idle && (oldest == nil || v.since.Before(since)) {
+				oldest, since = k, v.since
+			}
+		}
+		c.mu.Unlock()
+		if oldest != nil && time.Since(since) >= idleGrace {
+			oldest.Close()
+			continue
+		}
+		select {
+		case <-c.freed:
+		case <-time.After(idleGrace / 6):
+		}
+	}
+}
+
+// ConnState is told by the server what connections do.
+func (c *Crowd) ConnState(conn net.Conn, state http.ConnState) {
+	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		// TLS over what was accepted.
+		conn = over.NetConn()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := c.conns[conn]
+	if v == nil {
+		return
+	}
+	idle := state == http.StateIdle || state == http.StateNew
+	if idle != v.idle {
+		v.idle, v.since = idle, time.Now()
+	}
+}
+
+// guest is a connection that gives its place back.
+type guest struct {
+	net.Conn
+	crowd *Crowd
+}
+
+// Close closes the connection and makes room.
+func (g *guest) Close() error {
+	g.crowd.mu.Lock()
+	delete(g.crowd.conns, g)
+	g.crowd.mu.Unlock()
+	select {
+	case g.crowd.freed <- struct{}{}:
+	default:
+	}
+	return g.Conn.Close()
+}
