@@ -4,7 +4,10 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // idleGrace is how long a connection may say nothing before it has to make room for one that wants to.
@@ -48,12 +51,12 @@ func (c *Crowd) Accept() (net.Conn, error) {
 		var oldest net.Conn
 		var since time.Time
 		for k, v := range c.conns {
-			if v.idle && (oldest == nil || v.since.Before(since)) {
+			if v.idle && time.Since(v.since) >= idleGrace && (oldest == nil || v.since.Before(since)) && !k.(*guest).pending() {
 				oldest, since = k, v.since
 			}
 		}
 		c.mu.Unlock()
-		if oldest != nil && time.Since(since) >= idleGrace {
+		if oldest != nil {
 			oldest.Close()
 			continue
 		}
@@ -86,6 +89,24 @@ func (c *Crowd) ConnState(conn net.Conn, state http.ConnState) {
 type guest struct {
 	net.Conn
 	crowd *Crowd
+}
+
+// pending tells whether something has come that the server has not read yet.
+func (g *guest) pending() bool {
+	conn, ok := g.Conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	n := 0
+	// Control, since the server's own Read holds the lock for reading.
+	_ = raw.Control(func(fd uintptr) {
+		n, _, _ = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	})
+	return n > 0
 }
 
 // Close closes the connection and makes room.
