@@ -14,6 +14,7 @@ import (
 	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
+	"lookout/internal/rules"
 	"lookout/internal/source"
 )
 
@@ -103,22 +104,25 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	// Rules come first: what they record, dashboards may use.
-	var rules, boards []source.File
+	var ruleFiles, boards []source.File
 	for _, f := range files {
 		if f.Name == source.StdinName || source.JSON(f.Name, nil) {
 			boards = append(boards, f)
 		} else {
-			rules = append(rules, f)
+			ruleFiles = append(ruleFiles, f)
 		}
 	}
 	var waiting []checked
 	var recorded []string
-	skipped, err := visit(ctx, rules, visitor{broken: linter.Unreadable, rules: func(file string, data []byte, rules []*queries.Rule) {
+	skipped, err := visit(ctx, ruleFiles, visitor{broken: linter.Unreadable, rules: func(f *rules.File) {
 		if c.Lint {
-			lintRules(linter, file, data, rules)
+			linter.RuleFile(f)
 		}
 		var qs []*queries.Query
-		for _, r := range rules {
+		for _, r := range f.Rules() {
+			if r.Expr == "" || r.Group.Language != "" {
+				continue
+			}
 			if r.Record != "" {
 				recorded = append(recorded, r.Record)
 			} else {

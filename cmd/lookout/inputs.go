@@ -7,16 +7,13 @@ import (
 	"io"
 	"os"
 	"path"
-	"regexp"
-	"strconv"
-	"strings"
 
 	"github.com/mattn/go-isatty"
 
 	"lookout/internal/catalog"
 	"lookout/internal/dashboard"
 	"lookout/internal/lint"
-	"lookout/internal/queries"
+	"lookout/internal/rules"
 	"lookout/internal/source"
 )
 
@@ -28,7 +25,7 @@ func (a *app) sources(paths []string) ([]source.File, error) {
 // visitor is given what the files hold, one at a time so that only one is in memory.
 type visitor struct {
 	dashboard func(*dashboard.Dashboard)
-	rules     func(file string, data []byte, rules []*queries.Rule)
+	rules     func(*rules.File)
 	// keep means that dashboards are held on to after dashboard returns; otherwise the next one is read into their memory.
 	keep bool
 	// broken is given what must be readable and is not: the rule of the finding, the place, and what is wrong.
@@ -59,6 +56,13 @@ func visit(ctx context.Context, files []source.File, v visitor) (skipped []sourc
 		if source.JSON(f.Name, data) {
 			d, err := load(f.Name, data)
 			at, msg, _ := dashboard.Problem(err)
+			if errors.Is(err, dashboard.ErrNotDashboard) {
+				// JSON is YAML, and so are rule files in it.
+				if r := rules.Read(f.Name, data); r.Holds() {
+					v.rules(r)
+					continue
+				}
+			}
 			switch {
 			case err == nil:
 				v.dashboard(d)
@@ -71,19 +75,19 @@ func visit(ctx context.Context, files []source.File, v visitor) (skipped []sourc
 			}
 			continue
 		}
-		// Unit tests of rules have groups too, but no rules in them.
-		rules, ok, err := queries.ReadRules(f.Name, data)
-		switch {
-		case err != nil && f.Must:
-			at, msg := yamlProblem(f.Name, err)
-			v.broken(lint.YAMLSyntaxID, at, msg)
-		case err != nil:
-			_, msg := yamlProblem(f.Name, err)
-			skipped = append(skipped, source.Skip{File: f.Name, Reason: msg})
-		case !ok:
-			skipped = append(skipped, source.Skip{File: f.Name, Reason: "no alert rules in it"})
+		switch r := rules.Read(f.Name, data); {
+		case r.Holds():
+			v.rules(r)
+		case len(r.Problems) > 0 && f.Must:
+			for _, p := range r.Problems {
+				v.broken(string(p.Kind), p.Position, p.Message)
+			}
+		case len(r.Problems) > 0:
+			skipped = append(skipped, source.Skip{File: f.Name, Reason: r.Problems[0].Message})
+		case f.Must && r.Form != rules.Tests:
+			v.broken(lint.UnreadableID, dashboard.Position{File: f.Name, Line: 1, Column: 1}, notLookedAt(r.Form))
 		default:
-			v.rules(f.Name, data, rules)
+			skipped = append(skipped, source.Skip{File: f.Name, Reason: notLookedAt(r.Form)})
 		}
 	}
 	return skipped, nil
@@ -94,17 +98,15 @@ func isLock(name string, data []byte) bool {
 	return path.Base(name) == catalog.LockName && catalog.IsLock(data)
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+)`)
-
-// yamlProblem takes the place out of an error of the YAML reader, which writes it as "line 3:".
-func yamlProblem(file string, err error) (dashboard.Position, string) {
-	msg := strings.TrimPrefix(strings.TrimPrefix(err.Error(), file+": "), "yaml: ")
-	at := dashboard.Position{File: file, Line: 1, Column: 1}
-	if m := yamlLine.FindStringSubmatch(msg); m != nil {
-		at.Line, _ = strconv.Atoi(m[1])
-		msg = strings.TrimPrefix(msg, m[0]+": ")
+// notLookedAt says why YAML was passed over.
+func notLookedAt(form rules.Form) string {
+	switch form {
+	case rules.Tests, rules.Grafana:
+		return string(form) + " are not looked at"
+	case rules.Empty:
+		return "there is nothing in it"
 	}
-	return at, msg
+	return "no alert rules in it"
 }
 
 // loadConfig reads the configuration: the named file, or .lookout.yaml in the working directory if it is there.

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
-	"lookout/internal/alerts"
 	"lookout/internal/dashboard"
 	"lookout/internal/lint"
 	"lookout/internal/promql"
-	"lookout/internal/queries"
 	"lookout/internal/source"
 )
 
@@ -78,7 +75,7 @@ func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *
 	skipped, err := visit(ctx, files, visitor{
 		dashboard: func(d *dashboard.Dashboard) { l.Dashboard(d, nil) },
 		broken:    l.Unreadable,
-		rules:     func(file string, data []byte, rules []*queries.Rule) { lintRules(l, file, data, rules) },
+		rules:     l.RuleFile,
 	})
 	if err != nil {
 		return lint.Result{}, err
@@ -86,40 +83,6 @@ func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *
 	result := l.Result()
 	result.Skipped = skipped
 	return result, nil
-}
-
-// lintRules judges the expressions of a rule file, and by internal/alerts all else if the file is in Lookout's own form.
-func lintRules(l *lint.Linter, file string, data []byte, rules []*queries.Rule) {
-	var qs []*queries.Query
-	count := 0
-	for _, r := range rules {
-		if r.Alert != "" {
-			count++
-		}
-		qs = append(qs, queries.ForAlert(r.Name(), r.Expr, l.Parser, r.Position))
-	}
-	l.Alerts(file, count, qs)
-	if !bytes.Contains(data, []byte("threshold:")) {
-		return
-	}
-	_, err := alerts.Load(file, data)
-	var problems alerts.Problems
-	errors.As(err, &problems)
-	for _, p := range problems {
-		if refused(qs, p.Line) {
-			continue // promql-syntax has said so already, and where
-		}
-		l.Add(lint.Finding{Rule: "alert-rule", Severity: lint.Error, File: file, Line: max(p.Line, 1), Message: p.Message})
-	}
-}
-
-func refused(qs []*queries.Query, line int) bool {
-	for _, q := range qs {
-		if q.Err != nil && q.Position(0).Line == line {
-			return true
-		}
-	}
-	return false
 }
 
 // dropOld leaves only the findings that the revision did not have. A finding is the same if rule, file, dashboard, panel and message are; lines move with every

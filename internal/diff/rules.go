@@ -2,90 +2,34 @@ package diff
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/prometheus/common/model"
-	"go.yaml.in/yaml/v3"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/rules"
 )
 
 // ErrNotRules is returned for YAML that is no file of alert rules.
 var ErrNotRules = errors.New("not a file of alert rules (no groups)")
 
-// ParseRules reads a file of alert rules in Prometheus' form, or Lookout's with a threshold apart, into the tree that is compared.
+// ParseRules reads a file of alert rules, of any form that internal/rules knows, into the tree that is compared.
 func ParseRules(file string, data []byte) (*dashboard.Dashboard, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	f := rules.Read(file, data)
+	for _, p := range f.Problems {
+		// Whatever else is wrong with it, a file that can't be read to its end has no whole tree.
+		if p.Kind == rules.KindYAML {
+			return nil, p
+		}
 	}
-	if len(doc.Content) == 0 {
+	if !f.Holds() {
+		if len(f.Problems) > 0 {
+			return nil, f.Problems[0]
+		}
 		return nil, ErrNotRules
 	}
-	root, err := fromYAML(doc.Content[0], 0)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if !root.Get("groups").Is(dashboard.Array) {
-		return nil, ErrNotRules
-	}
+	root := f.Tree()
 	return &dashboard.Dashboard{Doc: &dashboard.Document{File: file, Root: root}, Root: root}, nil
-}
-
-func fromYAML(n *yaml.Node, depth int) (*dashboard.Node, error) {
-	if depth > 100 {
-		return nil, errors.New("nested deeper than 100 levels")
-	}
-	switch n.Kind {
-	case yaml.AliasNode:
-		return fromYAML(n.Alias, depth+1)
-	case yaml.SequenceNode:
-		out := dashboard.NewArray()
-		for _, c := range n.Content {
-			item, err := fromYAML(c, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			out.Append(item)
-		}
-		return out, nil
-	case yaml.MappingNode:
-		out := dashboard.NewObject()
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			v, err := fromYAML(n.Content[i+1], depth+1)
-			if err != nil {
-				return nil, err
-			}
-			if n.Content[i].Tag == "!!merge" {
-				for _, m := range v.Children() {
-					if !out.Has(m.Key()) {
-						out.Set(m.Key(), m.Clone())
-					}
-				}
-				continue
-			}
-			out.Set(n.Content[i].Value, v)
-		}
-		return out, nil
-	}
-	switch n.Tag {
-	case "!!null":
-		return dashboard.NewNull(), nil
-	case "!!bool":
-		var b bool
-		if err := n.Decode(&b); err != nil {
-			return nil, err
-		}
-		return dashboard.NewBool(b), nil
-	case "!!int", "!!float":
-		var f float64
-		if err := n.Decode(&f); err != nil {
-			return nil, err
-		}
-		return dashboard.NewNumber(f), nil
-	}
-	return dashboard.NewString(n.Value), nil
 }
 
 // Rules tells what changed from one version of an alert file to the other. Either may be nil.

@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"lookout/internal/alerts"
+	"lookout/internal/lint"
+	"lookout/internal/promql"
+	"lookout/internal/rules"
 )
 
 // checkFiles refuses what a person may have got wrong in files that Terraform can only name, not point
@@ -52,13 +54,35 @@ func checkFiles(repo string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if _, err := alerts.LoadDir(os.DirFS(repo), "alerts"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		problems = append(problems, err.Error())
+	keyword, err := keyword(repo)
+	if err != nil {
+		return err
+	}
+	_, wrong, err := rules.CheckRepository(os.DirFS(repo), promql.NewParser(), keyword)
+	switch wrong = wrong.Serious(); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case len(wrong) > 0:
+		problems = append(problems, wrong.Error())
 	}
 	if len(problems) > 0 {
 		return errors.New(strings.Join(problems, "\n") + "\nnothing was changed")
 	}
 	return nil
+}
+
+// keyword is what the robots' security settings ask for, as .lookout.yaml has it.
+func keyword(repo string) (string, error) {
+	const name = ".lookout.yaml"
+	data, err := os.ReadFile(filepath.Join(repo, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return lint.DefaultConfig().Keyword, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	cfg, err := lint.ParseConfig(name, data)
+	return cfg.Keyword, err
 }
 
 // Check refuses what can be seen to be wrong before Terraform is asked.

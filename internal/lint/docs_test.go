@@ -13,7 +13,7 @@ import (
 
 	"lookout/internal/dashboard"
 	"lookout/internal/promql"
-	"lookout/internal/queries"
+	"lookout/internal/rules"
 )
 
 const docs = "../../docs/lint"
@@ -34,7 +34,7 @@ func wrap(kind, code string) []string {
 		return panel(`{"type": "stat", "title": "A", "datasource": {"type": "prometheus", "uid": "${datasource}"}, "targets": [{"refId": "A", "expr": ` + dashboard.NewString(code).Compact() + `}]}`)
 	case "json panel":
 		return panel(code)
-	case "json files":
+	case "json files", "yaml files":
 		return strings.Split(code, "\n---\n")
 	}
 	return []string{code}
@@ -45,9 +45,14 @@ func findings(t *testing.T, rule, kind, code string) []Finding {
 	t.Helper()
 	l := New(DefaultConfig(), promql.NewParser())
 	for i, src := range wrap(kind, code) {
-		if kind == "yaml" {
-			if _, _, err := queries.ReadRules("example.yaml", []byte(src)); err != nil {
-				l.Unreadable(YAMLSyntaxID, dashboard.Position{File: "example.yaml", Line: 1}, err.Error())
+		if kind == "yaml" || kind == "yaml files" {
+			f := rules.Read(fmt.Sprintf("example-%d.yaml", i), []byte(src))
+			if f.Holds() {
+				l.RuleFile(f)
+				continue
+			}
+			for _, p := range f.Problems {
+				l.Unreadable(string(p.Kind), p.Position, p.Message)
 			}
 			continue
 		}

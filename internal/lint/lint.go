@@ -10,6 +10,7 @@ import (
 	"lookout/internal/dashboard"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
+	"lookout/internal/rules"
 	"lookout/internal/source"
 )
 
@@ -79,6 +80,8 @@ type Rule struct {
 	Dashboard func(*Pass)
 	// Query is called for each query of a dashboard and each alert expression. It may be in another language than PromQL or wrong: then Tree is nil.
 	Query func(*Pass, *queries.Query)
+	// RuleFile is called once for each file of alert and recording rules.
+	RuleFile func(*Pass)
 	// Finish is called once at the end, for what only shows across files.
 	Finish func(*Linter)
 }
@@ -87,12 +90,16 @@ type Rule struct {
 type Pass struct {
 	// Dashboard is nil when alert rules are looked at.
 	Dashboard *dashboard.Dashboard
-	Queries   []*queries.Query
-	Config    Config
+	// Rules is nil when a dashboard is looked at.
+	Rules   *rules.File
+	Queries []*queries.Query
+	Config  Config
 
 	linter *Linter
 	rule   *Rule
 	file   string
+	// queryOf finds the parsed expression of a rule, nil if there is none.
+	queryOf func(*rules.Rule) *queries.Query
 }
 
 // Panel reports a finding about a panel at a node (the panel's own if nil).
@@ -111,7 +118,7 @@ func (p *Pass) Node(at *dashboard.Node, format string, args ...any) {
 // Query reports a finding about a query, at a byte of its text.
 func (p *Pass) Query(q *queries.Query, offset int, format string, args ...any) {
 	if q.Source == nil {
-		p.add(q.Text, nil, q.Position(offset), q.Owner, fmt.Sprintf(format, args...))
+		p.add(q.Text+"\n"+q.Silences, nil, q.Position(offset), q.Owner, fmt.Sprintf(format, args...))
 		return
 	}
 	p.add(q.Text, q.Source.Node, q.Position(offset), q.Owner, fmt.Sprintf(format, args...))
@@ -140,6 +147,8 @@ type Linter struct {
 	ids    map[string]*Rule
 	result Result
 	uids   map[string][]uidUse
+	// files are the rule files, for what only shows across them.
+	files []*rules.File
 }
 
 // uidUse is where a uid stands. It must not hold on to the dashboard: that would keep all of them in memory.
@@ -181,13 +190,6 @@ func (l *Linter) Dashboard(d *dashboard.Dashboard, qs []*queries.Query) {
 		f := Finding{Rule: duplicateUIDID, Severity: Error, File: pos.File, Line: pos.Line, Column: pos.Column, Dashboard: strings.Clone(d.Name())}
 		l.uids[strings.Clone(d.UID)] = append(l.uids[d.UID], uidUse{f, Silenced(l.Config, f, d.UID, "", n)})
 	}
-}
-
-// Alerts looks at the expressions of alert rules of one file. alerts is how many rules that are.
-func (l *Linter) Alerts(file string, alerts int, qs []*queries.Query) {
-	l.result.Summary.Alerts += alerts
-	l.result.Summary.Expressions += len(qs)
-	l.pass(nil, file, qs)
 }
 
 func (l *Linter) pass(d *dashboard.Dashboard, file string, qs []*queries.Query) {

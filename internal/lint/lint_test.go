@@ -11,7 +11,7 @@ import (
 	"lookout/internal/dashboard"
 	"lookout/internal/dashboard/dashtest"
 	"lookout/internal/promql"
-	"lookout/internal/queries"
+	"lookout/internal/rules"
 )
 
 // judge runs queries through one rule: those of bad must be reported, those of good must not.
@@ -164,15 +164,8 @@ func TestQueriesOfAllPlacesAreJudged(t *testing.T) {
 }
 
 func TestAlertExpressionsAreJudged(t *testing.T) {
-	rules, ok, err := queries.ReadRules("r.yaml", []byte("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: rate(x_total[5m]) > sum(\n  - record: a:b\n    expr: |\n      up\n      + )\n"))
-	require.NoError(t, err)
-	require.True(t, ok)
 	l := New(DefaultConfig(), promql.NewParser())
-	var qs []*queries.Query
-	for _, r := range rules {
-		qs = append(qs, queries.ForAlert(r.Name(), r.Expr, l.Parser, r.Position))
-	}
-	l.Alerts("r.yaml", 1, qs)
+	l.RuleFile(rules.Read("r.yaml", []byte("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: rate(x_total[5m]) > sum(\n  - record: a:b\n    expr: |\n      up\n      + )\n")))
 	r := l.Result()
 	require.Equal(t, Summary{Alerts: 1, Expressions: 2}, r.Summary)
 	require.Len(t, r.Findings, 2)

@@ -5,6 +5,8 @@ func Rules() []*Rule {
 	return []*Rule{
 		// files
 		unreadable, jsonSyntax, yamlSyntax, jsonDuplicateKey, silenceReason, mixedSchema, layoutElement,
+		// rule files
+		ruleFile, alertRule, alertTemplate,
 		// queries
 		promqlSyntax, queryLanguage, counterWithoutRate, rateOnGauge, rateOverAggregate, rangeTooShort, rateInterval, regexpNeedless, vectorMatching,
 		impossibleSelector, histogramQuantileLe, experimentalFunction, variableNeedsRegexp, emptyQuery,

@@ -9,7 +9,7 @@ import (
 
 	"lookout/internal/dashboard"
 	"lookout/internal/promql"
-	"lookout/internal/queries"
+	"lookout/internal/rules"
 )
 
 // TestCorpus counts how much of a directory of real dashboards and rule files is refused. Give it one:
@@ -55,13 +55,13 @@ func TestCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rules, ok, err := queries.ReadRules(f, data)
-			if err != nil || !ok {
+			read := rules.Read(f, data)
+			if !read.Holds() {
 				other++
 				continue
 			}
 			ruleFiles++
-			for _, r := range rules {
+			for _, r := range read.Rules() {
 				seen(p.Parse(r.Expr, nil), r.Position)
 			}
 			continue

@@ -20,6 +20,8 @@ type Query struct {
 	Owner string
 	// Alert is set for alert and recording rules.
 	Alert string
+	// Silences are the comments around an alert rule in its file, where findings may be silenced.
+	Silences string
 	// Position finds a byte of Text in the file.
 	Position func(offset int) dashboard.Position
 

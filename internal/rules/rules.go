@@ -52,6 +52,8 @@ type Kind string
 const (
 	// KindFile: the file can't be read as what it is, or not by Prometheus.
 	KindFile Kind = "rule-file"
+	// KindYAML: the file is not YAML.
+	KindYAML Kind = "yaml-syntax"
 	// KindRule: something in it has no meaning.
 	KindRule Kind = "alert-rule"
 	// KindPromQL: the expression is refused.
@@ -183,9 +185,10 @@ type Rule struct {
 	// Panel is the panel that shows what the rule watches; nil for none.
 	Panel *Panel
 
-	src  *source
-	node *node
-	expr *node
+	src      *source
+	node     *node
+	expr     *node
+	comments *string
 }
 
 // Threshold is the comparison.
@@ -221,6 +224,15 @@ type Panel struct {
 	// Dashboard is the dashboard's uid.
 	Dashboard string
 	ID        int
+}
+
+// Comments are the lines of comments right above the rule and inside it.
+func (r *Rule) Comments() string {
+	if r.comments == nil {
+		text := r.src.comments(r.node)
+		r.comments = &text
+	}
+	return *r.comments
 }
 
 // Name is the alert's or the recorded series' name.

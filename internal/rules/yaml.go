@@ -39,6 +39,8 @@ type node struct {
 	entries []entry
 	// broken: something has been said about it already.
 	broken bool
+	// last is the last line it begins a value on.
+	last int
 	// size is how many values it holds once every alias is written out.
 	size int
 }
@@ -133,6 +135,20 @@ func (s *source) of(n *node) dashboard.Position {
 		return s.at(1, 1)
 	}
 	return s.at(n.line, n.column)
+}
+
+// comments gives the lines of comments right above a value and inside it.
+func (s *source) comments(n *node) string {
+	var out []string
+	for number := n.line - 1; number >= 1 && strings.HasPrefix(strings.TrimSpace(s.line(number)), "#"); number-- {
+		out = append(out, s.line(number))
+	}
+	for number := n.line; number <= n.last; number++ {
+		if _, comment, ok := strings.Cut(s.line(number), "#"); ok {
+			out = append(out, "#"+comment)
+		}
+	}
+	return strings.Join(out, "\n")
 }
 
 func (s *source) line(number int) string {
@@ -237,7 +253,7 @@ func (r *reader) node(y *yaml.Node) *node {
 	if n, ok := r.done[y]; ok {
 		return n
 	}
-	n := &node{tag: y.ShortTag(), text: y.Value, style: y.Style, line: y.Line, column: y.Column, size: 1}
+	n := &node{tag: y.ShortTag(), text: y.Value, style: y.Style, line: y.Line, column: y.Column, last: y.Line, size: 1}
 	if r.open[y] {
 		r.problems.add(Problem{Position: r.src.of(n), Kind: KindFile, Message: "the anchor holds an alias of itself"})
 		return n
@@ -261,6 +277,9 @@ func (r *reader) node(y *yaml.Node) *node {
 			item := r.node(c)
 			n.items = append(n.items, item)
 			n.size = min(n.size+item.size, maxSize+1)
+			if y.Content[len(n.items)-1].Kind != yaml.AliasNode {
+				n.last = max(n.last, item.last)
+			}
 		}
 	case yaml.MappingNode:
 		n.kind, n.text = mappingKind, ""
@@ -275,6 +294,10 @@ func (r *reader) mapping(n *node, y *yaml.Node) {
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key, value := r.node(y.Content[i]), r.node(y.Content[i+1])
 		n.size = min(n.size+value.size, maxSize+1)
+		n.last = max(n.last, key.last)
+		if y.Content[i+1].Kind != yaml.AliasNode {
+			n.last = max(n.last, value.last)
+		}
 		if y.Content[i].ShortTag() == "!!merge" {
 			if value.is(sequenceKind) {
 				merged = append(merged, value.items...)
@@ -317,7 +340,7 @@ var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?line (\d
 
 // syntax takes the line out of what the YAML library says, since it only has it as text, and adds what is most often the reason.
 func (s *source) syntax(err error) Problem {
-	p := Problem{Kind: KindFile, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
+	p := Problem{Kind: KindYAML, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
 	line := 0
 	if match := yamlLine.FindStringSubmatch(err.Error()); match != nil {
 		line, _ = strconv.Atoi(match[1])
@@ -331,7 +354,6 @@ func (s *source) syntax(err error) Problem {
 			break
 		}
 	}
-	p.Message = "not YAML: " + p.Message
 	p.Position = s.at(max(line, 1), 1+len(s.line(line))-len(strings.TrimLeft(s.line(line), " \t")))
 	return p
 }

@@ -1,4 +1,4 @@
-package alerts
+package rules
 
 import (
 	"encoding/json"
@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"lookout/internal/promql"
 )
 
 // keyword is what the robots' security setting asks for; the default of modules/dingtalk.
@@ -32,11 +34,11 @@ func root(t *testing.T) string {
 	}
 }
 
-func shipped(t *testing.T) []File {
+func shipped(t *testing.T) []*File {
 	t.Helper()
-	files, err := LoadDir(os.DirFS(root(t)), "alerts")
-	if err != nil {
-		t.Fatal(err)
+	files, problems, err := CheckRepository(os.DirFS(root(t)), promql.NewParser(), keyword)
+	if err != nil || len(problems) > 0 {
+		t.Fatal(err, problems)
 	}
 	if len(files) == 0 {
 		t.Fatal("there are no rule files in alerts/")
@@ -44,20 +46,7 @@ func shipped(t *testing.T) []File {
 	return files
 }
 
-func rules(t *testing.T) map[string]Rule {
-	t.Helper()
-	all := map[string]Rule{}
-	for _, file := range shipped(t) {
-		for _, group := range file.Groups {
-			for _, rule := range group.Rules {
-				all[rule.Alert] = rule
-			}
-		}
-	}
-	return all
-}
-
-func TestShippedRulesHaveKeywordRunbookAndPanel(t *testing.T) {
+func TestShippedRulesHaveRunbookAndPanel(t *testing.T) {
 	type panel struct {
 		ID          int     `json:"id"`
 		Panels      []panel `json:"panels"`
@@ -73,12 +62,14 @@ func TestShippedRulesHaveKeywordRunbookAndPanel(t *testing.T) {
 		} `json:"fieldConfig"`
 	}
 
-	for name, rule := range rules(t) {
+	var all []*Rule
+	for _, file := range shipped(t) {
+		all = append(all, file.Rules()...)
+	}
+	for _, rule := range all {
+		name := rule.Alert
 		t.Run(name, func(t *testing.T) {
-			if summary := rule.Annotations["summary"]; !strings.Contains(summary, keyword) {
-				t.Errorf("summary has no %s: %s", keyword, summary)
-			}
-			if _, err := os.Stat(filepath.Join(root(t), rule.Annotations["runbook_url"])); err != nil {
+			if _, err := os.Stat(filepath.Join(root(t), rule.Annotation("runbook_url"))); err != nil {
 				t.Errorf("runbook: %v", err)
 			}
 
@@ -108,15 +99,15 @@ func TestShippedRulesHaveKeywordRunbookAndPanel(t *testing.T) {
 					continue
 				}
 				// Below-thresholds are lower bounds; a red area from there upwards would be the wrong way round.
-				if rule.Threshold.Above == nil {
+				if rule.Threshold.Below {
 					return
 				}
 				for _, step := range p.FieldConfig.Defaults.Thresholds.Steps {
-					if step.Color == "red" && step.Value != nil && *step.Value == *rule.Threshold.Above {
+					if step.Color == "red" && step.Value != nil && *step.Value == rule.Threshold.Value {
 						return
 					}
 				}
-				t.Errorf("panel %d of %s has no red line at %v", p.ID, rule.Panel.Dashboard, *rule.Threshold.Above)
+				t.Errorf("panel %d of %s has no red line at %v", p.ID, rule.Panel.Dashboard, rule.Threshold.Value)
 				return
 			}
 			t.Errorf("%s has no panel %d", rule.Panel.Dashboard, rule.Panel.ID)
@@ -130,7 +121,7 @@ func TestRules(t *testing.T) {
 	dir := t.TempDir()
 	for _, file := range shipped(t) {
 		topic := strings.TrimSuffix(filepath.Base(file.Path), ".yaml")
-		data, err := file.Prometheus()
+		data, err := Export([]*File{file}, Target{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,9 +135,9 @@ func TestRules(t *testing.T) {
 		write(t, filepath.Join(dir, topic+".test.yaml"), tests)
 
 		t.Run(topic, func(t *testing.T) {
-			for name, rule := range rulesOf(file) {
-				if !strings.Contains(string(tests), "alertname: "+name+"\n") {
-					t.Errorf("no unit test of %s (line %d)", name, rule.Line())
+			for _, rule := range file.Rules() {
+				if !strings.Contains(string(tests), "alertname: "+rule.Alert+"\n") {
+					t.Errorf("%s: no unit test of %s", rule.Place(""), rule.Alert)
 				}
 			}
 			for _, args := range [][]string{{"check", "rules", topic + ".rules.yaml"}, {"test", "rules", topic + ".test.yaml"}} {
@@ -158,16 +149,6 @@ func TestRules(t *testing.T) {
 			}
 		})
 	}
-}
-
-func rulesOf(file File) map[string]Rule {
-	all := map[string]Rule{}
-	for _, group := range file.Groups {
-		for _, rule := range group.Rules {
-			all[rule.Alert] = rule
-		}
-	}
-	return all
 }
 
 func write(t *testing.T, name string, data []byte) {
