@@ -2,6 +2,10 @@ package stack_test
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,13 +76,37 @@ func TestServicesHaveTheirOwnNamesAndPorts(t *testing.T) {
 	require.False(t, known)
 }
 
-// Every service that is built from this repository has its program where the images are built from.
-func TestEveryServiceHasAModule(t *testing.T) {
+// localPort is a port in the variables of the environment local, containerPort the one that a module serves on.
+var (
+	localPort     = regexp.MustCompile(`(?m)^ +(\w+) += optional\(number, (\d+)\)$`)
+	containerPort = regexp.MustCompile(`(?m)^ +port += (\d+)$`)
+)
+
+// Terraform has names and ports by itself; this list must say the same.
+func TestTerraformHasTheSameServicesAndPorts(t *testing.T) {
+	data, err := os.ReadFile("../../envs/local/platform/variables.tf")
+	require.NoError(t, err)
+	_, ports, ok := strings.Cut(string(data), `variable "ports"`)
+	require.True(t, ok)
+	ports, _, _ = strings.Cut(ports, "\n}\n")
+	local := map[string]string{}
+	for _, m := range localPort.FindAllStringSubmatch(ports, -1) {
+		local[m[1]] = m[2]
+	}
+	require.Len(t, local, len(stack.Services))
 	for _, s := range stack.Services {
-		if s.Name == "alertmanager" || s.Name == "console" {
-			continue
+		require.Equal(t, strconv.Itoa(s.Port), local[s.Name], s.Name)
+		files, err := filepath.Glob("../../modules/" + s.Name + "/*.tf")
+		require.NoError(t, err)
+		require.NotEmpty(t, files, s.Name)
+		found := ""
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			require.NoError(t, err)
+			if m := containerPort.FindSubmatch(data); m != nil {
+				found = string(m[1])
+			}
 		}
-		_, err := os.Stat("../../modules/" + s.Name)
-		require.NoError(t, err, s.Name)
+		require.Equal(t, strconv.Itoa(s.ContainerPort), found, "the port that modules/%s serves on", s.Name)
 	}
 }
