@@ -89,7 +89,7 @@ type alertRow struct {
 
 // view asks the rules, the alerts and the silences, once for all readers.
 func (s *Server) view(ctx context.Context) *alertView {
-	limit, cancel := context.WithTimeout(ctx, askTimeout+200*time.Millisecond)
+	limit, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
 	v, _, err := s.alerts.Do(limit, "alerts", time.Second, func(ctx context.Context) (*alertView, int, error) {
 		limit, cancel := context.WithTimeout(ctx, askTimeout)
@@ -388,7 +388,7 @@ func (s *Server) panelAlerts(r *request, uid string) map[int64][]panelAlert {
 	if s.rules == nil {
 		return nil
 	}
-	v := s.view(r.Context())
+	v := s.view(r.wait)
 	out := map[int64][]panelAlert{}
 	for id, rules := range v.byPanel[uid] {
 		for _, rule := range rules {
@@ -492,7 +492,7 @@ func (s *Server) summary(r *request) *alertSummary {
 	if s.rules == nil && s.am == nil {
 		return nil
 	}
-	v := s.view(r.Context())
+	v := s.view(r.wait)
 	out := &alertSummary{}
 	if err := cmp.Or(v.RulesErr, v.AlertmanagerErr); err != nil {
 		out.Err = reason(err)
@@ -554,7 +554,7 @@ type stateView struct {
 func (s *Server) alertsPage(r *request) error {
 	q := r.URL.Query()
 	view := &alertsPageView{Query: strings.TrimSpace(q.Get("q")), State: q.Get("state"), None: s.rules == nil && s.am == nil}
-	v := s.view(r.Context())
+	v := s.view(r.wait)
 	view.Errors = s.alertErrors(r, v)
 	words := strings.Fields(strings.ToLower(view.Query))
 	match := func(text string) bool {
@@ -600,7 +600,7 @@ func (s *Server) alertErrors(r *request, v *alertView) []string {
 // noAnswer says why a server gave none.
 func (s *Server) noAnswer(r *request, address string, err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return r.t("%s has not answered for %s.", address, "2.5 s")
+		return r.t("%s has not answered for %s.", address, "2 s")
 	}
 	return reason(err)
 }
@@ -653,7 +653,7 @@ var historyRanges = []struct {
 func (s *Server) alertPage(r *request) error {
 	name := r.PathValue("name")
 	view := &historyView{Name: name}
-	v := s.view(r.Context())
+	v := s.view(r.wait)
 	if errs := s.alertErrors(r, v); len(errs) > 0 {
 		view.Err = errs[0]
 	}
@@ -704,7 +704,7 @@ func (s *Server) history(r *request, view *historyView, step time.Duration) {
 	if s.prom == nil {
 		return
 	}
-	limit, cancel := context.WithTimeout(r.Context(), askTimeout)
+	limit, cancel := context.WithTimeout(r.wait, askTimeout)
 	defer cancel()
 	value, _, _, err := s.prom.QueryRange(limit, fmt.Sprintf("ALERTS{alertname=%q}", view.Name), v1.Range{Start: view.Start.Truncate(step), End: view.End, Step: step})
 	if err != nil {

@@ -38,7 +38,7 @@ func (s *Server) changesPage(r *request) error {
 	opts, _ := s.boardOptions(r, d)
 	opts.Width = 1200
 	key := fmt.Sprintf("%s@%s|%s|%d", file.UID, file.Version, opts.Theme, opts.Now.Unix())
-	view, _, err := s.changes.Do(r.Context(), key, 5*time.Second, func(ctx context.Context) (*changeView, int, error) {
+	view, _, err := s.changes.Do(r.wait, key, 5*time.Second, func(ctx context.Context) (*changeView, int, error) {
 		v := s.compare(ctx, file, opts)
 		return v, len(v.Before) + len(v.After) + 1024, nil
 	})

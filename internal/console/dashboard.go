@@ -28,6 +28,9 @@ type board struct {
 	unasked    error
 	start, end time.Time
 	lines      map[int64][]render.Line
+	sections   []render.BoardSection
+	// words are the text panels as HTML, by key.
+	words map[string]string
 }
 
 func escape(s string) string { return url.PathEscape(s) }
@@ -121,7 +124,7 @@ func (s *Server) board(r *request, uid string) (*board, boardFile, string, error
 	for _, n := range names {
 		fmt.Fprintf(&key, "|%s=%q", n, opts.Variables[n])
 	}
-	b, _, err := s.boards.Do(r.Context(), key.String(), 20*time.Second, func(ctx context.Context) (*board, int, error) {
+	b, _, err := s.boards.Do(r.wait, key.String(), 20*time.Second, func(ctx context.Context) (*board, int, error) {
 		limit, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 		b, unasked, err := render.NewBoard(limit, d, opts)
@@ -131,6 +134,17 @@ func (s *Server) board(r *request, uid string) (*board, boardFile, string, error
 		out := &board{Board: b, d: d, file: file, key: key.String(), unasked: unasked}
 		out.start, out.end = b.Range()
 		out.lines = s.lines(limit, uid)
+		out.sections, out.words = b.Sections(), map[string]string{}
+		for _, sec := range out.sections {
+			for _, p := range sec.Panels {
+				if p.Panel.Type != "text" {
+					continue
+				}
+				if pic, err := b.Draw(ctx, p.Key, render.DrawOptions{Width: 400, Height: 200}); err == nil {
+					out.words[p.Key] = pic.HTML
+				}
+			}
+		}
 		// What failed is asked again soon, and shown meanwhile.
 		return out, 64<<10 + 4<<10*len(d.Panels), unasked
 	})
@@ -216,6 +230,9 @@ func (s *Server) soloPage(r *request) error { return s.showDashboard(r, true) }
 
 func (s *Server) showDashboard(r *request, solo bool) error {
 	uid := r.PathValue("uid")
+	if s.rules != nil {
+		go s.view(r.wait) // it is needed further down, and waited for by then
+	}
 	b, file, notice, err := s.board(r, uid)
 	if err != nil {
 		return err
@@ -248,7 +265,7 @@ func (s *Server) boardNotices(r *request, b *board, file boardFile, text string)
 		out = append(out, notice{"warning", text})
 	}
 	if file.Err != nil {
-		out = append(out, notice{"error", r.t("%s cannot be read; what is shown is the last good content. %v", file.File, file.Err)})
+		out = append(out, notice{"error", r.t("The file cannot be read; what is shown is its last good content: %v", file.Err)})
 	}
 	switch {
 	case s.prom == nil:
@@ -262,7 +279,7 @@ func (s *Server) boardNotices(r *request, b *board, file boardFile, text string)
 // silent says that Prometheus does not answer.
 func (s *Server) silent(r *request, err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return r.t("Prometheus at %s has not answered for %s.", s.prom.Address(), "2.5 s")
+		return r.t("Prometheus at %s has not answered for %s.", s.prom.Address(), "2 s")
 	}
 	if prometheus.Unreachable(err) {
 		return r.t("Prometheus at %s cannot be reached: %v", s.prom.Address(), reason(err))
@@ -290,7 +307,7 @@ func panelKey(s string) string { return strings.TrimPrefix(s, "panel-") }
 func (v *dashboardView) sections(only string, alerts map[int64][]panelAlert) {
 	r := v.R
 	var css strings.Builder
-	for i, s := range v.Board.Sections() {
+	for i, s := range v.Board.sections {
 		sec := sectionView{BoardSection: s, ID: "row-" + strconv.Itoa(i), Open: !s.Collapsed}
 		if s.Row != nil {
 			opened := r.URL.Query().Get("rows")
@@ -312,11 +329,7 @@ func (v *dashboardView) sections(only string, alerts map[int64][]panelAlert) {
 					one.Links = append(one.Links, linkView{cmp.Or(l.Title, l.URL), u, ""})
 				}
 			}
-			if one.Static {
-				if pic, err := v.Board.Draw(r.Context(), p.Key, render.DrawOptions{Width: 400, Height: 200}); err == nil {
-					one.Text = pic.HTML
-				}
-			}
+			one.Text = v.Board.words[p.Key]
 			if only != "" {
 				v.Single = one
 				for _, a := range one.Alerts {

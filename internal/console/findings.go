@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -56,8 +57,12 @@ func (s *Server) check(ctx context.Context, file boardFile) ([]panelFinding, err
 	}
 	// A copy of its own: positions are found while it is read.
 	d, err := dashboard.Load(filepath.ToSlash(file.File), data)
-	if err != nil {
-		return nil, err
+	var syntax *dashboard.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return []panelFinding{{Rule: "json-syntax", Severity: string(lint.Error), Line: syntax.Line, Text: syntax.Msg}}, nil
+	case err != nil:
+		return []panelFinding{{Rule: "not-a-dashboard", Severity: string(lint.Error), Text: err.Error()}}, nil
 	}
 	p := promql.NewParser()
 	qs := queries.Of(d, p)

@@ -47,7 +47,7 @@ func (s *Server) fromGrafanaSilence(r *request) error {
 // grafanaRule shows the alert of a rule that a Grafana link names: by its name, or by the uid that Grafana gives it.
 func (s *Server) grafanaRule(r *request) error {
 	uid := r.PathValue("uid")
-	for _, g := range s.view(r.Context()).Groups {
+	for _, g := range s.view(r.wait).Groups {
 		for _, row := range g.Rules {
 			named := row.Name == uid || row.Annotations["__alert_rule_uid__"] == uid
 			for _, l := range row.Labels {
@@ -64,7 +64,7 @@ func (s *Server) grafanaRule(r *request) error {
 // graph is where Prometheus says that an alert comes from: /graph?g0.expr=…. It leads to the alert whose rule has that query.
 func (s *Server) graph(r *request) error {
 	expr := strings.TrimSpace(r.URL.Query().Get("g0.expr"))
-	for _, g := range s.view(r.Context()).Groups {
+	for _, g := range s.view(r.wait).Groups {
 		for _, row := range g.Rules {
 			if !row.Recording && expr != "" && row.Query == expr {
 				return r.redirect(r.link("/alerts/" + escape(row.Name)))

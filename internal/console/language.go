@@ -8,7 +8,7 @@ var chinese = map[string]string{
 	"%s cannot be read: %v":                   "无法读取 %s：%v",
 	"%s has not answered for %s.":             "%s 已 %s 没有应答。",
 	"%s to now":                               "%s 至今",
-	"%s cannot be read; what is shown is the last good content. %v": "无法读取 %s，现在显示的是上一次正确的内容。%v",
+	"The file cannot be read; what is shown is its last good content: %v": "无法读取文件，现在显示的是上一次正确的内容：%v",
 
 	"2 hours longer": "延长 2 小时", "2 hours": "2 小时", "About this panel": "面板说明", "Address": "地址", "Again": "再次静默", "Against HEAD": "与 HEAD 比较",
 	"A silence of more than a year is not one; change or remove the rule.": "静默不能超过一年：请修改或删除规则。",

@@ -109,7 +109,7 @@ func (s *Server) line(r *request, b *board, w wanted) []byte {
 	key := fmt.Sprintf("%s|%s|%d|%d|%q|%s", b.key, w.key, w.w, w.h, w.only, r.Lang)
 	// The links in a legend carry the reader's parameters.
 	key += "|" + r.URL.Query().Get("path") + "|" + linkQuery(r).Encode()
-	limit, cancel := context.WithTimeout(r.Context(), askTimeout)
+	limit, cancel := context.WithTimeout(r.wait, askTimeout)
 	defer cancel()
 	data, from, err := s.drawn.Do(limit, key, 10*time.Second, func(ctx context.Context) ([]byte, int, error) {
 		pic, err := b.Draw(ctx, w.key, render.DrawOptions{Width: w.w, Height: w.h, Only: w.only, Lines: b.linesOf(w.key)})
@@ -191,7 +191,7 @@ func (s *Server) values(r *request) error {
 		return problem(http.StatusNotFound, r.t("There is no such panel."))
 	}
 	w, _ := strconv.Atoi(r.URL.Query().Get("w"))
-	limit, cancel := context.WithTimeout(r.Context(), askTimeout)
+	limit, cancel := context.WithTimeout(r.wait, askTimeout)
 	defer cancel()
 	only := r.URL.Query()["show-"+key]
 	data, _, err := s.drawn.Do(limit, fmt.Sprintf("values|%s|%s|%d|%q", b.key, key, (w+199)/200, only), 5*time.Second, func(ctx context.Context) ([]byte, int, error) {
@@ -227,7 +227,7 @@ func (s *Server) picture(r *request) error {
 		want = wanted{key: key, w: 600, h: 300}
 	}
 	o := render.DrawOptions{Width: want.w, Height: want.h, Only: q["show-"+key], Lines: b.linesOf(key), Whole: true}
-	limit, cancel := context.WithTimeout(r.Context(), askTimeout)
+	limit, cancel := context.WithTimeout(r.wait, askTimeout)
 	defer cancel()
 	data, _, err := s.drawn.Do(limit, fmt.Sprintf("svg|%s|%s|%d|%d|%q", b.key, key, want.w, want.h, o.Only), 10*time.Second, func(ctx context.Context) ([]byte, int, error) {
 		pic, err := b.Draw(ctx, key, o)

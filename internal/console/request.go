@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -34,6 +35,8 @@ type request struct {
 	Nonce string
 	// Embed leaves the navigation away.
 	Embed bool
+	// wait ends when a page has waited long enough for other servers.
+	wait context.Context
 }
 
 // errorPage is an error with the page that a reader gets for it.
@@ -53,8 +56,23 @@ var matcher = language.NewMatcher([]language.Tag{language.English, language.Simp
 func (s *Server) handle(pattern string, h func(*request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		began := time.Now()
+		if pattern != "GET /events" {
+			// A few pages at a time are made quickly; a thousand at a time would all be late.
+			select {
+			case s.busy <- struct{}{}:
+				defer func() { <-s.busy }()
+			case <-hr.Context().Done():
+				return
+			case <-time.After(30 * time.Second):
+				w.Header().Set("Retry-After", "5")
+				http.Error(w, "too many readers at once; try again", http.StatusServiceUnavailable)
+				return
+			}
+		}
+		wait, cancel := context.WithTimeout(hr.Context(), pageTimeout)
+		defer cancel()
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-		r := &request{Request: hr, s: s, w: rec, now: s.now(), Lang: "en", Loc: s.cfg.Location}
+		r := &request{Request: hr, s: s, w: rec, wait: wait, now: s.now(), Lang: "en", Loc: s.cfg.Location}
 		if _, i := language.MatchStrings(matcher, hr.Header.Get("Accept-Language")); i == 1 {
 			r.Lang = "zh-CN"
 		}
@@ -87,6 +105,9 @@ func (s *Server) handle(pattern string, h func(*request) error) http.Handler {
 func (s *Server) fail(r *request, rec *recorder, err error) {
 	if r.Context().Err() != nil || rec.wrote {
 		return // the reader has left
+	}
+	if errors.Is(err, context.DeadlineExceeded) && s.prom != nil {
+		err = problem(http.StatusGatewayTimeout, s.silent(r, err))
 	}
 	page := &errorPage{http.StatusInternalServerError, err.Error()}
 	if !errors.As(err, &page) {

@@ -86,9 +86,10 @@ type Server struct {
 	metrics *metrics
 	secret  []byte
 	ready   atomic.Bool
+	busy    chan struct{}
 	// git says that the files are in a working tree: they are being edited, and can be compared with the last commit.
-	git bool
-	static  map[string]staticFile
+	git    bool
+	static map[string]staticFile
 }
 
 //go:embed static all:templates
@@ -132,6 +133,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("make a key for forms: %w", err)
 	}
 	s.git = inRepository(cfg.Paths)
+	s.busy = make(chan struct{}, pagesAtOnce)
 	s.hub = newHub()
 	s.boards = flight.New[*board](8<<20, s.now)
 	s.drawn = flight.New[[]byte](8<<20, s.now)
@@ -211,9 +213,13 @@ func (s *Server) clients() error {
 
 // A page says within 3 seconds that a server does not answer, so it waits a little less.
 const (
-	requestTimeout = 2500 * time.Millisecond
+	requestTimeout = 2 * time.Second
 	// askTimeout is how long a page waits for Prometheus before it says so; what was asked goes on.
-	askTimeout = 2500 * time.Millisecond
+	askTimeout = 2 * time.Second
+	// pageTimeout is how long a page waits for everything together.
+	pageTimeout = 2500 * time.Millisecond
+	// pagesAtOnce bounds how many pages are made at the same time.
+	pagesAtOnce = 48
 )
 
 // authTransport sends a header with every request.

@@ -35,11 +35,11 @@ const maxExpired = 30
 func (s *Server) silencesPage(r *request) error {
 	view := &silencesView{None: s.am == nil, Token: r.token(), Done: r.URL.Query().Get("done")}
 	if s.am != nil {
-		list, err := s.am.Silences(r.Context())
+		list, err := s.am.Silences(r.wait)
 		if err != nil {
 			view.Err = s.noAnswer(r, s.am.Address(), err)
 		}
-		alerts := s.view(r.Context()).Alerts
+		alerts := s.view(r.wait).Alerts
 		for _, x := range list {
 			line := silenceLine{Silence: x, Again: s.again(x)}
 			for _, a := range alerts {
@@ -162,7 +162,7 @@ func (s *Server) preview(r *request, view *silenceView) {
 		return
 	}
 	silence := alertmanager.Silence{Matchers: list}
-	for _, a := range s.view(r.Context()).Alerts {
+	for _, a := range s.view(r.wait).Alerts {
 		if silence.Matches(a.set) {
 			if len(view.Alerts) == 12 {
 				view.Others++

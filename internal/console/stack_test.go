@@ -143,7 +143,9 @@ func openMetrics(from, to time.Time) string {
 	}
 	wave := func(i int, period, phase float64) float64 { return math.Sin(2*math.Pi*float64(i)/period + phase) }
 	shift := func(inst string) float64 { return map[string]float64{"go1": 0, "go2": 1.3}[inst] }
-	gauge("go_goroutines", func(i, _ int, inst string) float64 { return math.Round(40 + 12*wave(i, 160, shift(inst)) + 3*wave(i, 17, 0)) })
+	gauge("go_goroutines", func(i, _ int, inst string) float64 {
+		return math.Round(40 + 12*wave(i, 160, shift(inst)) + 3*wave(i, 17, 0))
+	})
 	gauge("go_threads", func(i, n int, inst string) float64 {
 		if inst == "go1" && i > n-90 {
 			return math.Round(8 + min(float64(i-(n-90))/4, 6))

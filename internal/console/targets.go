@@ -46,7 +46,7 @@ func (s *Server) targetsPage(r *request) error {
 	view := &targetsView{None: s.prom == nil, Query: strings.TrimSpace(q.Get("q")), Down: q.Get("down") != ""}
 	if s.prom != nil {
 		view.Prom = s.prom.Address()
-		limit, cancel := context.WithTimeout(r.Context(), askTimeout)
+		limit, cancel := context.WithTimeout(r.wait, askTimeout)
 		defer cancel()
 		found, err := s.prom.Targets(limit)
 		if err != nil {
@@ -62,7 +62,7 @@ func (v *targetsView) add(active []v1.ActiveTarget) {
 	words := strings.Fields(strings.ToLower(v.Query))
 	pools := map[string]*poolView{}
 	for _, t := range active {
-		line := targetLine{ActiveTarget: t, Labels: labelsOf(t.Labels), Took: seconds(t.LastScrapeDuration), URL: redact(t.ScrapeURL), Instance: string(t.Labels["instance"]),
+		line := targetLine{ActiveTarget: t, Labels: labelsOf(t.Labels), Took: seconds(t.LastScrapeDuration).Round(100 * time.Microsecond), URL: redact(t.ScrapeURL), Instance: string(t.Labels["instance"]),
 			Up: t.Health == v1.HealthGood, Waiting: t.Health == v1.HealthUnknown}
 		text := strings.ToLower(t.ScrapePool + " " + t.ScrapeURL + " " + t.Labels.String())
 		if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) || v.Down && line.Up {

@@ -385,10 +385,10 @@
     const answer = await fetch(location.href).catch(() => null);
     if (!answer) return say("gone");
     if (answer.status === 404) return location.reload();
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = $("#board", page);
+    // The new style element has a nonce that this page's policy does not know, so it is only compared.
+    const text = await answer.text(), style = (text.match(/<style nonce="[^"]*">([^<]*)/) || [])[1] || "";
+    const page = new DOMParser().parseFromString(text.replace(/<style [^>]*>[^<]*<\/style>/, ""), "text/html"), fresh = $("#board", page);
     if (!fresh || board.hasAttribute("data-reload")) return location.reload();
-    // The new style element has a nonce that this page's policy does not know, so the places are set one by one.
-    const style = $("head style", page)?.textContent || "", wide = matchMedia("(min-width:761px)").matches;
     const old = new Map(panels.map((p) => [p.id, p]));
     const same = $$(".panel", fresh).length === $$(".panel").length && $$(".panel", fresh).every((p) => old.has(p.id) || p.hasAttribute("data-static"));
     if (!same || !!failing !== board.hasAttribute("data-failing") || style !== ($("head style")?.textContent || "") || $$("details.row", fresh).length !== $$("details.row").length) { sessionStorage.setItem("scroll", scrollY); return location.reload(); }
