@@ -63,7 +63,7 @@ func (s *Server) handle(pattern string, h func(*request) error) http.Handler {
 				defer func() { <-s.busy }()
 			case <-hr.Context().Done():
 				return
-			case <-time.After(30 * time.Second):
+			case <-time.After(time.Minute):
 				w.Header().Set("Retry-After", "5")
 				http.Error(w, "too many readers at once; try again", http.StatusServiceUnavailable)
 				return
