@@ -119,7 +119,7 @@ func parseDiagnostic(dir string, lines []string) diagnostic {
 					break
 				}
 			}
-		case strings.HasPrefix(p[0], "This was checked by the validation rule at "):
+		case strings.HasPrefix(p[0], "This was checked by the validation rule"):
 		default:
 			detail = append(detail, unwrap(p))
 		}

@@ -88,6 +88,8 @@ func TestWhatAProgramSaysIsWhatIsShown(t *testing.T) {
 		"a script's words": {"\nError: local-exec provisioner error\n\n  with terraform_data.b,\n  on ../../../stacks/platform/ports.tf line 11, in resource \"terraform_data\" \"b\":\n" +
 			"  11:   provisioner \"local-exec\" {\n\nError running command 'sh ./free_port.sh': exit status 1. Output: Port 9100 is in use.\n\n",
 			"Port 9100 is in use. (stacks/platform/ports.tf:11)"},
+		"a validation far away, whose line is broken too": {"\nError: Invalid value for variable\n\n  on main.tf line 13, in module \"platform\":\n  13:   alerting = var.alerting\n\n" +
+			"alerting is \"foo\".\n\nThis was checked by the validation rule at\n../../../stacks/platform/variables.tf:6,3-13.\n", "alerting is \"foo\". (envs/local/platform/main.tf:13)"},
 		"in a frame, after a warning": {"╷\n│ Warning: Unable to open CLI configuration file\n│\n│ It says so.\n╵\n╷\n│ Error: No such thing\n│ \n│ It is gone.\n╵\n",
 			"No such thing: It is gone."},
 		"no error of Terraform's": {"signal: killed\n", "signal: killed"},

@@ -273,6 +273,21 @@ func TestATakenNameIsRefusedInOneSentenceBeforeAnythingIsCreated(t *testing.T) {
 	require.ErrorContains(t, err, "127.0.0.1:"+strconv.Itoa(port)+", which "+name+"-relay wants, is in use")
 }
 
+func TestATimeZoneThatDoesNotExistIsRefusedBeforeAnythingIsCreated(t *testing.T) {
+	e, _ := newEnvironment(t)
+	container := func(zone string) Plan {
+		var c ResourceChange
+		c.Type, c.Change.Actions = "docker_container", []string{"create"}
+		c.Change.After = map[string]any{"name": testName(), "upload": []any{map[string]any{"file": "/lookout/config/alertmanager.yml",
+			"content": "time_intervals:\n  - name: night\n    time_intervals:\n      - location: " + zone + "\n        times: [{start_time: '22:00', end_time: '24:00'}]\n"}}}
+		return Plan{ResourceChanges: []ResourceChange{c, c}}
+	}
+	_, err := e.checkPlatform(t.Context(), container("Asia/Shangai"))
+	require.EqualError(t, err, "mute_intervals: night is meant in the time zone \"Asia/Shangai\", which does not exist: write an IANA name such as \"Asia/Shanghai\"\nnothing was changed")
+	_, err = e.checkPlatform(t.Context(), container("Asia/Shanghai"))
+	require.NoError(t, err)
+}
+
 func TestRepairRemovesWhatCarriesTheIdentityAndIsInNoState(t *testing.T) {
 	engine, name := newEngine(t), testName()
 	e, out := newEnvironment(t)

@@ -52,6 +52,12 @@ func (e *Environment) checkPlatform(ctx context.Context, plan Plan) (replan bool
 		}
 		if kind == docker.Container {
 			problems = append(problems, e.takenPorts(c, held, own)...)
+			for _, problem := range unknownZones(c) {
+				// The checker gets the same file as the server.
+				if !slices.Contains(problems, problem) {
+					problems = append(problems, problem)
+				}
+			}
 		}
 	}
 	if len(foreign) > 0 {
