@@ -55,6 +55,10 @@ func readRef(n *Node) Ref {
 		if r.Value == "" {
 			r.Value = n.Get("name").Text()
 		}
+		if n.Len() > 0 && !n.Has("uid") && !n.Has("type") && !n.Has("name") {
+			r.Kind = RefInvalid // {"0": "P", "1": "r", …}: a text that was spread into an object
+			return r
+		}
 	default:
 		r.Kind = RefInvalid
 		return r

@@ -17,12 +17,102 @@ var counterWithoutRate = &Rule{
 			return // what series there are, not what they say
 		}
 		for _, s := range q.Selectors() {
-			if !looksLikeCounter(s.Metric) || CounterUsedWell(s) {
+			if !looksLikeCounter(s.Metric) || CounterUsedWell(s) || readsAsSet(s) && !p.ratedElsewhere(s.Metric) {
 				continue
 			}
-			p.Query(q, q.Offset(s.PosRange.Start), "%s is a counter; show rate(%s[$__rate_interval]) or increase(…), since the sum itself starts anew with each restart", q.Restore(s.Metric), q.Restore(s.Metric))
+			window := "5m"
+			if q.Source != nil {
+				window = "$__rate_interval"
+			}
+			p.Query(q, q.Offset(s.PosRange.Start), "%s is a counter; show rate(%s[%s]) or increase(…), since it begins at 0 again when the process restarts",
+				q.Restore(s.Metric), q.Restore(s.Metric), window)
 		}
 	},
+}
+
+// setNouns are things that are there rather than happen, and amounts that have a size: x_nodes_total says how many nodes there are.
+var setNouns = words(`
+accounts agents alerts backends blocks brokers buckets cards certificates channels chunks clients clusters columns consumers containers controllers cores cpus cpu crds customers
+databases datasets deployments devices disks dists documents domains drives endpoints entries events_pending executors files fds filesystems folders gpus groups hosts images indexes
+indices inodes instances interfaces ips items jobs keys keyspaces leaders leases licenses limits machines masters members memory mem mounts namespaces networks nodes objects objectives
+offsets organizations osds partitions peers pending pgs pids pipelines pods policies pools ports processes processors producers projects proxies queues quotas records regions
+repositories replicas replicasets resources roles routers routes rows rules schemas seats secrets segments series servers services sessions shards sites size slaves slots snapshots sockets
+space stacks stages states statefulsets subscribers subscriptions swap switches tables tablets targets tenants tests threads tokens topics users versions vms volumes vus watchers
+workers workloads zones capacity heap storage bytes_available available active open idle in_use running ready alive healthy unhealthy up down online offline connected`)
+
+func words(text string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range strings.Fields(text) {
+		out[w] = true
+	}
+	return out
+}
+
+// readsAsSet reports whether a metric named like a counter is, by the noun in its name or by what is done with it, the size of a set: a gauge with a
+// misleading suffix, of which public exporters have many.
+func readsAsSet(s queries.Selector) bool {
+	stem, ok := strings.CutSuffix(s.Metric, "_total")
+	if !ok {
+		return false
+	}
+	for _, unit := range []string{"_bytes", "_mib", "_kb", "_mb", "_gb", "_count", "_number"} {
+		stem = strings.TrimSuffix(stem, unit)
+	}
+	if setNouns[stem[strings.LastIndexByte(stem, '_')+1:]] {
+		return true
+	}
+	for i, parent := range s.Parents {
+		switch n := parent.(type) {
+		case *parser.AggregateExpr:
+			// The highest or lowest of counters says nothing; of sets it does.
+			if n.Op == parser.MAX || n.Op == parser.MIN || n.Op == parser.AVG {
+				return true
+			}
+		case *parser.Call:
+			switch n.Func.Name {
+			case "max_over_time", "min_over_time":
+				return true
+			}
+		case *parser.BinaryExpr:
+			// used / x_total is a share of a whole, unless both are counters.
+			if n.Op == parser.DIV && i == len(s.Parents)-1 && within(n.RHS, s) && !namesCounter(n.LHS) {
+				return true
+			}
+			if n.Op == parser.SUB && within(n.LHS, s) && !namesCounter(n.RHS) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// namesCounter reports whether an expression has a metric that is named like a counter.
+func namesCounter(n parser.Expr) bool {
+	found := false
+	promql.Walk(n, func(c parser.Node) {
+		if vs, ok := c.(*parser.VectorSelector); ok && looksLikeCounter(vs.Name) {
+			found = true
+		}
+	})
+	return found
+}
+
+// ratedElsewhere reports whether another query of the dashboard takes the metric for a counter.
+func (p *Pass) ratedElsewhere(metric string) bool {
+	for _, q := range p.Queries {
+		if !strings.Contains(q.Text, metric) {
+			continue
+		}
+		for _, s := range q.Selectors() {
+			if call, ok := s.Parent().(*parser.Call); s.Metric == metric && ok && s.Range() != nil {
+				switch call.Func.Name {
+				case "rate", "irate", "increase":
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // looksLikeCounter goes by the naming rules of Prometheus; recording rules (level:metric:operation) are left alone.

@@ -9,7 +9,7 @@ func TestCounterWithoutRate(t *testing.T) {
 		`avg_over_time(x_total[5m])`,
 		`histogram_quantile(0.9, x_bucket)`,
 		`x_total > 5`,
-		`max(x_total) by (job)`,
+		
 		`delta(x_total[5m])`,
 	}, []string{
 		`rate(x_total[5m])`,
@@ -27,5 +27,9 @@ func TestCounterWithoutRate(t *testing.T) {
 		`sum(increase(x_total[1d:1h]))`,
 		`$metric`,
 		`x_totals`,
+		`max(x_total) by (job)`,
+		`ceph_osds_total`,
+		`node_memory_bytes_total`,
+		`used_bytes / disk_total`,
 	})
 }

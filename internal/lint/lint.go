@@ -100,6 +100,8 @@ type Pass struct {
 	file   string
 	// queryOf finds the parsed expression of a rule, nil if there is none.
 	queryOf func(*rules.Rule) *queries.Query
+	// last is the query that the rule has said something about.
+	last *queries.Query
 }
 
 // Panel reports a finding about a panel at a node (the panel's own if nil).
@@ -116,7 +118,13 @@ func (p *Pass) Node(at *dashboard.Node, format string, args ...any) {
 }
 
 // Query reports a finding about a query, at a byte of its text.
+//
+// One query has one finding of a rule: the remedy is the same for what else is wrong with it.
 func (p *Pass) Query(q *queries.Query, offset int, format string, args ...any) {
+	if p.last == q {
+		return
+	}
+	p.last = q
 	if q.Source == nil {
 		p.add(q.Text+"\n"+q.Silences, nil, q.Position(offset), q.Owner, fmt.Sprintf(format, args...))
 		return
@@ -195,7 +203,7 @@ func (l *Linter) Dashboard(d *dashboard.Dashboard, qs []*queries.Query) {
 func (l *Linter) pass(d *dashboard.Dashboard, file string, qs []*queries.Query) {
 	pass := &Pass{Dashboard: d, Queries: qs, Config: l.Config, linter: l, file: file}
 	for _, r := range l.rules {
-		pass.rule = r
+		pass.rule, pass.last = r, nil
 		if r.Dashboard != nil && d != nil {
 			r.Dashboard(pass)
 		}

@@ -35,6 +35,10 @@ var panelReference = &Rule{
 				}
 				expr := t.Node.Get("expression")
 				names := []string{}
+				switch t.Node.Get("type").Text() {
+				case "sql", "classic_conditions": // SQL names queries as tables, and tables of its own
+					continue
+				}
 				if t.Node.Get("type").Text() == "math" {
 					for _, m := range exprVariable.FindAllStringSubmatch(expr.Text(), -1) {
 						names = append(names, m[1])

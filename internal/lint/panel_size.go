@@ -6,7 +6,7 @@ var panelSize = &Rule{
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {
 			at := panel.Node.Get("gridPos")
-			if panel.OldRow || at == nil {
+			if panel.OldRow || panel.IsRow() || at == nil { // Grafana gives rows all columns
 				continue
 			}
 			switch g := panel.Grid; {

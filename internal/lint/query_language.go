@@ -43,10 +43,6 @@ func relaxed(p *Pass, q *queries.Query) (evidence string, ok bool) {
 				return "datasource variable " + v.Name, true
 			}
 		}
-		// Their own dashboards call the datasource a prometheus, but speak of it in titles, links and descriptions.
-		if strings.Contains(strings.ToLower(p.Dashboard.Doc.Source), "victoriametrics") {
-			return "the dashboard names VictoriaMetrics", true
-		}
 	}
 	return "", false
 }

@@ -30,8 +30,12 @@ var rangeTooShort = &Rule{
 			if rangeIsVariable(q, m) || m.Range >= 2*p.Config.ScrapeInterval {
 				continue
 			}
-			p.Query(q, q.Offset(s.PosRange.End), "[%s] is shorter than two scrapes of %s; %s() needs two samples, use [$__rate_interval] or at least [%s]",
-				model.Duration(m.Range), model.Duration(p.Config.ScrapeInterval), call.Func.Name, model.Duration(4*p.Config.ScrapeInterval))
+			use := "at least"
+			if q.Source != nil {
+				use = "[$__rate_interval] or at least"
+			}
+			p.Query(q, q.Offset(s.PosRange.End), "[%s] is shorter than two scrapes of %s; %s() needs two samples, use %s [%s]",
+				model.Duration(m.Range), model.Duration(p.Config.ScrapeInterval), call.Func.Name, use, model.Duration(4*p.Config.ScrapeInterval))
 		}
 	},
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/promql"
 )
 
 // SilenceKey is the member that silences rules for the object it stands in and all below: a dashboard, a panel, a target, a variable. It holds an object from
@@ -26,7 +27,7 @@ func silencedInFile(rule, query string, at *dashboard.Node) bool {
 		return false
 	}
 	if strings.Contains(query, "lookout:ignore") {
-		for _, m := range queryComment.FindAllStringSubmatch(query, -1) {
+		for _, m := range queryComment.FindAllStringSubmatch(promql.Comments(query), -1) {
 			if m[1] == rule && m[2] != "" {
 				return true
 			}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
@@ -41,7 +42,11 @@ var silenceReason = &Rule{
 		if !strings.Contains(q.Text, "lookout:ignore") {
 			return
 		}
+		comments := promql.Comments(q.Text)
 		for _, m := range queryComment.FindAllStringSubmatchIndex(q.Text, -1) {
+			if !strings.Contains(comments, q.Text[m[0]:m[3]]) {
+				continue // a string
+			}
 			rule := q.Text[m[2]:m[3]]
 			switch {
 			case !p.knows(rule):

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"strings"
 
 	"lookout/internal/dashboard"
@@ -20,6 +21,19 @@ var unusedVariable = &Rule{
 			for _, item := range panel.Condition.Path("spec", "items").Items() {
 				used[item.Path("spec", "variable").Text()] = true
 			}
+		}
+		for _, panel := range p.Dashboard.Panels {
+			if panel.LibraryNode != nil {
+				return // what a library panel uses is not in the file
+			}
+		}
+		// A link that hands on the variables makes each of them count where it leads.
+		links := p.Dashboard.Links
+		for _, panel := range p.Dashboard.Panels {
+			links = append(slices.Clip(links), panel.Links...)
+		}
+		if slices.ContainsFunc(links, func(l *dashboard.Link) bool { return l.Node.Get("includeVars").Bool() }) {
+			return
 		}
 		// The text between the variables is searched as it is in the file: JSON escapes none of the characters a name has. Within a variable its own name does not count.
 		src, at := p.Dashboard.Doc.Source, 0

@@ -14,6 +14,9 @@ var variableCycle = &Rule{
 	Dashboard: func(p *Pass) {
 		needs := map[string][]string{}
 		for _, v := range p.Dashboard.Variables {
+			if v.Type == "datasource" {
+				continue // its values are Grafana's datasources
+			}
 			for _, text := range []string{v.Query, v.Regex, v.Datasource.Value} {
 				for _, u := range promql.Variables(text) {
 					if p.Dashboard.Variable(u.Name) != nil {

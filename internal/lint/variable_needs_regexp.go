@@ -29,7 +29,7 @@ var variableNeedsRegexp = &Rule{
 					if !strings.Contains(written, q.Text[u.At:u.End]) || u.Format != "" {
 						continue
 					}
-					if v := p.Dashboard.Variable(u.Name); v != nil && several(v) {
+					if v := p.Dashboard.Variable(u.Name); v != nil && several(v) && !repeated(q.Source.Panel, u.Name) {
 						p.Query(q, u.At, "%s%s%q: %s can be several values at once (%s); write %s~", m.Name, m.Type, written, u.Name, why(v), m.Type)
 						break
 					}
@@ -37,6 +37,21 @@ var variableNeedsRegexp = &Rule{
 			}
 		}
 	},
+}
+
+// repeated reports whether a panel, or a row or tab that it stands in, is repeated for the variable: there it has one value at a time.
+func repeated(panel *dashboard.Panel, name string) bool {
+	for p := panel; p != nil; {
+		if strings.TrimPrefix(p.Repeat, "$") == name {
+			return true
+		}
+		if p.Outer != nil {
+			p = p.Outer
+		} else {
+			p = p.Row
+		}
+	}
+	return false
 }
 
 // several tells whether Grafana may put an alternation in for the variable. With an allValue "All" is what that says.

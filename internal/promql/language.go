@@ -26,8 +26,8 @@ func (l Language) String() string {
 }
 
 var (
-	// Outside of strings a | exists in no PromQL.
-	logFilter = regexp.MustCompile(`\|=|\|~|\|>|!>|\}\s*!=|\}\s*!~`)
+	// Outside of strings a | exists in no PromQL; } != "text" compares with a text, which PromQL can't.
+	logFilter = regexp.MustCompile(`\|=|\|~|\|>|!>|\}\s*!=\s*["` + "`" + `]|\}\s*!~\s*["` + "`" + `]`)
 	logStage  = regexp.MustCompile(`\|\s*(json|logfmt|unpack|unwrap|pattern|regexp|line_format|label_format|decolorize|drop|keep|[a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|>|<|=~|!~))`)
 	logFunc   = regexp.MustCompile(`\b(bytes_rate|bytes_over_time|rate_counter|first_over_time|approx_topk)\s*\(`)
 
@@ -118,6 +118,33 @@ func withoutStrings(text string) string {
 			b.WriteByte(c)
 		default:
 			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// Comments are the comments of a query, without what stands in strings.
+func Comments(text string) string {
+	if !strings.Contains(text, "#") {
+		return ""
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '"', '\'', '`':
+			for i++; i < len(text) && text[i] != c; i++ {
+				if text[i] == '\\' && c != '`' {
+					i++
+				}
+			}
+		case '#':
+			end := strings.IndexByte(text[i:], '\n')
+			if end < 0 {
+				end = len(text) - i
+			}
+			b.WriteString(text[i : i+end])
+			b.WriteByte('\n')
+			i += end - 1
 		}
 	}
 	return b.String()

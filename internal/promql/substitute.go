@@ -67,8 +67,8 @@ func (s *scanner) variable(at int, quoted bool) (size int) {
 		if name[0] >= '0' && name[0] <= '9' {
 			return 0
 		}
-		if s.defined != nil && !s.defined(name) && s.src[at] == '[' {
-			return 0 // a character class
+		if s.defined != nil && !s.defined(name) && (s.src[at] == '[' || at > 0 && s.src[at-1] == '\\') {
+			return 0 // a character class, or a $ that is meant as such
 		}
 	}
 	s.uses = append(s.uses, Use{Name: name, Format: format, At: at, End: at + size, Quoted: quoted, Builtin: builtin(name)})
