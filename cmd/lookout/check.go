@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type checkCmd struct {
 	Was         []string      `placeholder:"FILE" sep:"none" help:"What the exporter exposed before: tells what was dropped, and what that breaks."`
 	TargetLabel []string      `name:"target-label" placeholder:"NAME" help:"Labels that the scrape puts on besides job and instance, so that an exposition lacks them."`
 	Lint        bool          `help:"Judge by the rules of docs/lint, too: every file is read once for both."`
+	FailOn      string        `name:"fail-on" enum:"error,warning,info" default:"warning" help:"Minimum severity that makes the exit code 1: error, warning or info."`
 	Format      string        `enum:"text,json,markdown,sarif,github" default:"text" help:"text, json, markdown, sarif or github."`
 	Config      string        `placeholder:"FILE" help:"Configuration with silences; default .lookout.yaml, if there is one."`
 	Paths       []string      `arg:"" name:"path" help:"Dashboards and rule files, or directories that are walked for them."`
@@ -227,7 +229,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if len(result.Findings) > 0 {
+	if result.Has(lint.Severity(cmp.Or(c.FailOn, "warning"))) {
 		return errFindings
 	}
 	return nil

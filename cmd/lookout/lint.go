@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
+	lintdocs "lookout/docs/lint"
 	"lookout/internal/dashboard"
 	"lookout/internal/lint"
 	"lookout/internal/promql"
@@ -15,18 +17,34 @@ import (
 type lintCmd struct {
 	Format      string   `enum:"text,json,markdown,sarif,github" default:"text" help:"text, json, markdown, sarif or github."`
 	NewSince    string   `name:"new-since" placeholder:"REV" help:"Report only what is new since that commit, tag or branch."`
-	MinSeverity string   `name:"min-severity" enum:"error,warning,info" default:"info" help:"Leave out what is less bad: error, warning or info."`
+	MinSeverity string   `name:"min-severity" enum:"error,warning,info" default:"info" help:"Minimum severity to report: error, warning or info."`
 	Config      string   `placeholder:"FILE" help:"Configuration with silences; default .lookout.yaml, if there is one."`
+	FailOn      string   `name:"fail-on" enum:"error,warning,info" default:"warning" help:"Minimum severity that makes the exit code 1: error, warning or info."`
+	Fix         bool     `help:"Fix what has one right answer, in the files, and report the rest."`
 	Rules       bool     `help:"List the rules and exit."`
+	Explain     string   `placeholder:"RULE" help:"Explain a rule: why it exists, what fails and what passes."`
 	Paths       []string `arg:"" optional:"" name:"path" help:"Dashboards and rule files, or directories that are walked for them."`
 }
 
 func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	if c.Rules {
-		for _, r := range lint.Rules() {
+		cfg, err := loadConfig(c.Config)
+		if err != nil {
+			return err
+		}
+		rules := lint.New(cfg, promql.NewParser()).Rules()
+		for _, r := range rules {
 			fmt.Fprintf(a.stdout, "%-24s %-8s %s\n", r.ID, r.Severity, r.Summary)
 		}
 		return nil
+	}
+	if c.Explain != "" {
+		page, err := lintdocs.Page(c.Explain)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprint(a.stdout, page)
+		return err
 	}
 	if len(c.Paths) == 0 {
 		return errors.New("no paths given; name dashboards, rule files or directories, or - for stdin")
@@ -43,6 +61,11 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	result, err := lintAll(ctx, files, cfg, parser)
 	if err != nil {
 		return err
+	}
+	if c.Fix {
+		if result, err = c.fix(ctx, a, files, cfg, parser, result); err != nil {
+			return err
+		}
 	}
 	if c.NewSince != "" {
 		if err := c.dropOld(ctx, &result, files, cfg, parser); err != nil {
@@ -64,10 +87,50 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	} else {
 		a.note("%s", result.Line())
 	}
-	if len(result.Findings) > 0 {
+	if result.Has(lint.Severity(c.FailOn)) {
 		return errFindings
 	}
 	return nil
+}
+
+// mostFixes is how often a file is linted and fixed: an edit may make the next one possible.
+const mostFixes = 5
+
+// fix applies the edits of the findings and lints again.
+func (c *lintCmd) fix(ctx context.Context, a *app, files []source.File, cfg lint.Config, parser *promql.Parser, result lint.Result) (lint.Result, error) {
+	total := 0
+	for range mostFixes {
+		byFile := map[string][]lint.Finding{}
+		for _, f := range result.Findings {
+			if f.Fix != nil && f.File != source.StdinName {
+				byFile[f.File] = append(byFile[f.File], f)
+			}
+		}
+		if len(byFile) == 0 {
+			break
+		}
+		for file, findings := range byFile {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return result, err
+			}
+			text, bom := strings.CutPrefix(string(data), "\ufeff")
+			fixed, n := lint.Fix(text, findings)
+			if bom {
+				fixed = "\ufeff" + fixed
+			}
+			if err := replaceFile(file, []byte(fixed)); err != nil {
+				return result, err
+			}
+			total += n
+		}
+		var err error
+		if result, err = lintAll(ctx, files, cfg, parser); err != nil {
+			return result, err
+		}
+	}
+	a.note("%s fixed", count(total, "finding"))
+	return result, nil
 }
 
 func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *promql.Parser) (lint.Result, error) {

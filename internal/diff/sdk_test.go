@@ -50,7 +50,9 @@ func (b variableQueryBuilder) Build() (v2.DataQueryKind, error) {
 // The same dashboard, written twice with the builders of Grafana's own SDK: once as classic, once as V2. They write what Grafana's types say, not what we think.
 func TestThePairsOfTheSDKDifferInTheSchemaOnly(t *testing.T) {
 	const expr = `sum by (code) (rate(requests_total{job=~"$job"}[$__rate_interval]))`
-	text := func(s string) classic.StringOrArrayOfString { return classic.StringOrArrayOfString{String: cog.ToPtr(s)} }
+	text := func(s string) classic.StringOrArrayOfString {
+		return classic.StringOrArrayOfString{String: cog.ToPtr(s)}
+	}
 	text2 := func(s string) v2.StringOrArrayOfString { return v2.StringOrArrayOfString{String: cog.ToPtr(s)} }
 	ref := common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("prom")}
 
@@ -70,7 +72,9 @@ func TestThePairsOfTheSDKDifferInTheSchemaOnly(t *testing.T) {
 			GridPos(classic.GridPos{H: 8, W: 12, X: 12, Y: 1}).GraphMode(common.BigValueGraphModeNone).
 			WithTarget(prometheus.NewDataqueryBuilder().RefId("A").Datasource(ref).Expr("sum(up)").Instant()))
 
-	name := func(s string) *v2.Dashboardv2DataQueryKindDatasourceBuilder { return v2.NewDashboardv2DataQueryKindDatasourceBuilder().Name(s) }
+	name := func(s string) *v2.Dashboardv2DataQueryKindDatasourceBuilder {
+		return v2.NewDashboardv2DataQueryKindDatasourceBuilder().Name(s)
+	}
 	item := func(element string, x, y, w, h int64) *v2.GridItemBuilder {
 		return v2.NewGridItemBuilder().X(x).Y(y).Width(w).Height(h).Name(element)
 	}

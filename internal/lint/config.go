@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -19,6 +23,29 @@ type Config struct {
 	// Keyword has to stand in the summary of every alert: DingTalk drops messages without it. "" asks for none.
 	Keyword  string
 	Silences []*Silence
+	// Rules are the team's own.
+	Rules []*Custom
+	// Optional are metrics that need not be exposed where the check looks, with the reason: what only other hardware has, for one.
+	Optional []*Optional
+}
+
+// Optional names metrics that may be missing.
+type Optional struct {
+	// Metric is a name, or a pattern with * for any characters.
+	Metric string `yaml:"metric"`
+	Reason string `yaml:"reason"`
+
+	pattern *regexp.Regexp
+}
+
+// IsOptional returns why a metric may be missing.
+func (c *Config) IsOptional(metric string) (reason string, ok bool) {
+	for _, o := range c.Optional {
+		if o.pattern.MatchString(metric) {
+			return o.Reason, true
+		}
+	}
+	return "", false
 }
 
 // DefaultConfig is what holds without a file. The interval is Prometheus' own default, one minute, only where nothing says better: most setups
@@ -29,10 +56,13 @@ func DefaultConfig() Config { return Config{ScrapeInterval: 15 * time.Second, Ke
 func ParseConfig(name string, data []byte) (Config, error) {
 	cfg := DefaultConfig()
 	var raw struct {
-		ScrapeInterval string     `yaml:"scrape-interval"`
-		Datasources    []string   `yaml:"datasources"`
-		Keyword        *string    `yaml:"keyword"`
-		Silence        []*Silence `yaml:"silence"`
+		ScrapeInterval string      `yaml:"scrape-interval"`
+		Datasources    []string    `yaml:"datasources"`
+		Keyword        *string     `yaml:"keyword"`
+		Silence        []*Silence  `yaml:"silence"`
+		Rules          []*Custom   `yaml:"rules"`
+		RulesFile      string      `yaml:"rules-file"`
+		Optional       []*Optional `yaml:"optional"`
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
@@ -49,9 +79,31 @@ func ParseConfig(name string, data []byte) (Config, error) {
 	if raw.Keyword != nil {
 		cfg.Keyword = *raw.Keyword
 	}
+	if raw.RulesFile != "" {
+		more, err := os.ReadFile(filepath.Join(filepath.Dir(name), raw.RulesFile))
+		if err != nil {
+			return cfg, fmt.Errorf("%s: rules-file: %w", name, err)
+		}
+		var own []*Custom
+		dec := yaml.NewDecoder(bytes.NewReader(more))
+		dec.KnownFields(true)
+		if err := dec.Decode(&own); err != nil && !errors.Is(err, io.EOF) {
+			return cfg, fmt.Errorf("%s: %w", raw.RulesFile, err)
+		}
+		raw.Rules = append(raw.Rules, own...)
+	}
 	ids := map[string]*Rule{}
 	for _, r := range Rules() {
 		ids[r.ID] = r
+	}
+	for _, c := range raw.Rules {
+		if c == nil {
+			continue
+		}
+		if err := c.compile(ids); err != nil {
+			return cfg, fmt.Errorf("%s: %w", name, err)
+		}
+		ids[c.ID] = c.rule()
 	}
 	for _, s := range raw.Silence {
 		if s == nil {
@@ -61,6 +113,13 @@ func ParseConfig(name string, data []byte) (Config, error) {
 			return cfg, fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	for _, o := range raw.Optional {
+		if o == nil || o.Metric == "" || strings.TrimSpace(o.Reason) == "" {
+			return cfg, fmt.Errorf("%s: an optional metric needs a name (metric) and a reason", name)
+		}
+		o.pattern = regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(o.Metric), `\*`, ".*") + "$")
+	}
+	cfg.Rules, cfg.Optional = raw.Rules, raw.Optional
 	cfg.Datasources, cfg.Silences = raw.Datasources, raw.Silence
 	return cfg, nil
 }

@@ -9,7 +9,7 @@ func TestCounterWithoutRate(t *testing.T) {
 		`avg_over_time(x_total[5m])`,
 		`histogram_quantile(0.9, x_bucket)`,
 		`x_total > 5`,
-		
+
 		`delta(x_total[5m])`,
 	}, []string{
 		`rate(x_total[5m])`,

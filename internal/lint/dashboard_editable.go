@@ -1,10 +1,13 @@
 package lint
 
+import "lookout/internal/dashboard"
+
 var dashboardEditable = &Rule{
 	ID: "dashboard-editable", Severity: Info,
 	Summary: "Edits in Grafana are overwritten by the next apply; editable: false says so before somebody loses work.",
 	Dashboard: func(p *Pass) {
 		if e := p.Dashboard.Root.Get("editable"); e.Bool() {
+			p.replaces(e, dashboard.NewBool(false))
 			p.Node(e, "editable is true, but what is edited in Grafana is overwritten from this file; set it to false")
 		}
 	},

@@ -40,6 +40,38 @@ type Finding struct {
 	Panel     string   `json:"panel"`
 	Message   string   `json:"message"`
 	Column    int      `json:"-"`
+	// Fix is set where there is one right answer: see [Fix].
+	Fix *Edit `json:"-"`
+}
+
+// Edit replaces bytes of a file.
+type Edit struct {
+	Start, End int
+	Text       string
+}
+
+// Fix applies the edits of findings to a file's text. Of edits that overlap only the first is applied; lint again for the others. It returns how many were.
+func Fix(src string, findings []Finding) (fixed string, applied int) {
+	var edits []*Edit
+	for _, f := range findings {
+		if f.Fix != nil {
+			edits = append(edits, f.Fix)
+		}
+	}
+	slices.SortStableFunc(edits, func(a, b *Edit) int { return cmp.Compare(a.Start, b.Start) })
+	var b strings.Builder
+	at := 0
+	for _, e := range edits {
+		if e.Start < at || e.End < e.Start || e.End > len(src) {
+			continue
+		}
+		b.WriteString(src[at:e.Start])
+		b.WriteString(e.Text)
+		at = e.End
+		applied++
+	}
+	b.WriteString(src[at:])
+	return b.String(), applied
 }
 
 // Summary says how much was looked at.
@@ -60,6 +92,11 @@ type Result struct {
 	Skipped []source.Skip `json:"passed_over,omitempty"`
 	// Languages counts expressions that are not PromQL.
 	Languages map[promql.Language]int `json:"-"`
+}
+
+// Has reports whether there is a finding as bad as the severity or worse.
+func (r *Result) Has(least Severity) bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity.AtLeast(least) })
 }
 
 // Sort orders findings by place.
@@ -100,6 +137,10 @@ type Pass struct {
 	file   string
 	// queryOf finds the parsed expression of a rule, nil if there is none.
 	queryOf func(*rules.Rule) *queries.Query
+	// shown is what rules of a team's own see of the dashboard.
+	shown map[string]any
+	// fix is what mends the next finding.
+	fix *Edit
 	// last is the query that the rule has said something about.
 	last *queries.Query
 }
@@ -138,7 +179,9 @@ func (p *Pass) report(at *dashboard.Node, pos dashboard.Position, panel, format 
 
 func (p *Pass) add(query string, at *dashboard.Node, pos dashboard.Position, panel, msg string) {
 	// Texts of a dashboard are parts of its source; a copy lets go of the rest.
-	f := Finding{Rule: p.rule.ID, Severity: p.rule.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: strings.Clone(panel), Message: msg}
+	fix := p.fix
+	p.fix = nil
+	f := Finding{Fix: fix, Rule: p.rule.ID, Severity: p.rule.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: strings.Clone(panel), Message: msg}
 	uid := ""
 	if p.Dashboard != nil {
 		f.Dashboard, uid = strings.Clone(p.Dashboard.Name()), p.Dashboard.UID
@@ -169,11 +212,35 @@ type uidUse struct {
 func New(cfg Config, p *promql.Parser) *Linter {
 	l := &Linter{Config: cfg, Parser: p, rules: Rules(), ids: map[string]*Rule{}, uids: map[string][]uidUse{}}
 	l.result.Languages = map[promql.Language]int{}
+	for _, c := range cfg.Rules {
+		l.rules = append(l.rules, c.rule())
+	}
 	for _, r := range l.rules {
 		l.ids[r.ID] = r
 	}
 	return l
 }
+
+// replaces makes the next finding one that can be fixed: the text of a string, or another value, is replaced by a new one.
+func (p *Pass) replaces(n *dashboard.Node, with *dashboard.Node) {
+	start, end := n.Range()
+	if end > start && n.Raw() != "" {
+		p.fix = &Edit{start, end, with.Compact()}
+	}
+}
+
+// rewrites is replaces for a part of a query, from a byte of its text to another.
+func (p *Pass) rewrites(q *queries.Query, from, to int, text string) {
+	if q.Source == nil || from < 0 || to < from || to > len(q.Text) {
+		return
+	}
+	whole := q.Source.Node.Text()
+	at := q.Source.Offset
+	p.replaces(q.Source.Node, dashboard.NewString(whole[:at+from]+text+whole[at+to:]))
+}
+
+// Rules are the rules that it looks for: Lookout's and the team's own.
+func (l *Linter) Rules() []*Rule { return l.rules }
 
 // Dashboard looks at one dashboard. qs are its queries if they have been parsed already, else nil.
 func (l *Linter) Dashboard(d *dashboard.Dashboard, qs []*queries.Query) {

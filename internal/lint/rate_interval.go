@@ -33,6 +33,10 @@ var rateInterval = &Rule{
 				if minimum := minInterval(q); minimum >= 2*p.Config.ScrapeInterval {
 					continue // it is never shorter than that
 				}
+				from := q.Offset(s.PosRange.End)
+				if i := strings.Index(q.Text[from:], "$__interval"); i >= 0 && rangeText(q, m) == "$__interval" {
+					p.rewrites(q, from+i, from+i+len("$__interval"), "$__rate_interval")
+				}
 				p.Query(q, q.Offset(s.PosRange.End), "%s(…[$__interval]) has gaps when zoomed in; use $__rate_interval, which is never shorter than four scrapes", call.Func.Name)
 			}
 		}

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"regexp"
 	"regexp/syntax"
 	"strings"
 
@@ -34,6 +35,10 @@ var regexpNeedless = &Rule{
 				case strings.HasPrefix(m.Value, "^") || strings.HasSuffix(m.Value, "$") && !strings.HasSuffix(m.Value, `\$`):
 					p.Query(q, at, "%s%s%q: Prometheus anchors regular expressions on both sides itself; leave ^ and $ out", m.Name, m.Type, m.Value)
 				case isLiteral(m.Value):
+					written := q.Text[at:q.Offset(s.PosRange.End)]
+					if loc := regexp.MustCompile(regexp.QuoteMeta(m.Name) + `\s*(` + regexp.QuoteMeta(m.Type.String()) + `)\s*["'` + "`]" + regexp.QuoteMeta(m.Value) + `["'` + "`]").FindStringSubmatchIndex(written); loc != nil {
+						p.rewrites(q, at+loc[2], at+loc[3], plain)
+					}
 					p.Query(q, at, "%s%s%q is no pattern; write %s%s%q", m.Name, m.Type, m.Value, m.Name, plain, m.Value)
 				}
 			}

@@ -30,6 +30,9 @@ var variableNeedsRegexp = &Rule{
 						continue
 					}
 					if v := p.Dashboard.Variable(u.Name); v != nil && several(v) && !repeated(q.Source.Panel, u.Name) {
+						if i := operatorBefore(q.Text, u.At, m.Type.String()); i >= 0 {
+							p.rewrites(q, i, i+len(m.Type.String()), strings.TrimSuffix(m.Type.String(), "=")+map[bool]string{true: "=~", false: "~"}[m.Type == labels.MatchEqual])
+						}
 						p.Query(q, u.At, "%s%s%q: %s can be several values at once (%s); write %s~", m.Name, m.Type, written, u.Name, why(v), m.Type)
 						break
 					}
@@ -37,6 +40,19 @@ var variableNeedsRegexp = &Rule{
 			}
 		}
 	},
+}
+
+// operatorBefore finds the operator of the matcher whose quoted value a byte stands in; -1 if it is not there.
+func operatorBefore(text string, at int, operator string) int {
+	quote := strings.LastIndexAny(text[:at], "\"'`")
+	if quote < 0 {
+		return -1
+	}
+	before := strings.TrimRight(text[:quote], " \t\r\n")
+	if !strings.HasSuffix(before, operator) {
+		return -1
+	}
+	return len(before) - len(operator)
 }
 
 // repeated reports whether a panel, or a row or tab that it stands in, is repeated for the variable: there it has one value at a time.
