@@ -12,6 +12,6 @@ terraform {
 # Address and credentials: GRAFANA_URL and GRAFANA_AUTH.
 provider "grafana" {
   retries            = 5
-  retry_status_codes = ["409", "429", "5xx"]
+  retry_status_codes = ["409", "429", "502", "503", "504"]
   retry_wait         = 1
 }

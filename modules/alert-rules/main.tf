@@ -19,6 +19,9 @@ locals {
 resource "grafana_folder" "alerts" {
   uid   = var.folder.uid
   title = var.folder.title
+
+  # Deleting a folder deletes what is in it, whoever made it. Before 10.2 the provider would take every dashboard for one in it.
+  prevent_destroy_if_not_empty = local.grafana >= 10002000
 }
 
 resource "grafana_rule_group" "group" {

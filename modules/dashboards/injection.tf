@@ -13,12 +13,12 @@ locals {
   decoded = {
     for uid, dashboard in local.found.dashboards : uid => merge(dashboard, {
       content = jsondecode(replace(file("${local.directory}/${dashboard.file}"), local.chosen, local.environment))
-    }) if dashboard.form != "classic" || contains(keys(var.thresholds), uid)
+    }) if dashboard.form != "classic" || contains(keys(local.found.thresholds), uid)
   }
 
   # Thresholds by panel id; lists are used instead of conditionals since both sides of one would need a common type.
   lines = {
-    for uid, panels in var.thresholds : uid => {
+    for uid, panels in local.found.thresholds : uid => {
       for id, value in panels : id => { mode = "absolute", steps = [{ color = "green", value = null }, { color = "red", value = value }] }
     } if contains(keys(local.decoded), uid)
   }

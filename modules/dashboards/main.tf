@@ -9,6 +9,7 @@ module "files" {
   min_refresh_interval = var.min_refresh_interval
   other_folders        = var.other_folders
   schema_v2            = var.schema_v2
+  thresholds           = var.thresholds
 }
 
 locals {

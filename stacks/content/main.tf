@@ -10,6 +10,9 @@
 locals {
   grafana_alerting = var.alerting == "grafana"
 
+  # Here, since dashboards may have neither its title nor its uid.
+  alerts_folder = { title = "Alerts", uid = "lookout-alerts" }
+
   # Without a relay no one waits for it, and it would reach people.
   paused = var.delivery.mode == "native" ? { Watchdog = { paused = true } } : {}
 }
@@ -31,8 +34,8 @@ module "datasource" {
   url             = var.prometheus.url
   scrape_interval = var.prometheus.scrape_interval
 
-  # A finding in the rule files is the whole message: with nothing else planned, no plan stands before it.
-  depends_on = [module.alerts]
+  # A finding in the rule files or the dashboards is the whole message: with nothing else planned, no plan stands before it.
+  depends_on = [module.alerts, module.dashboards.dashboards]
 }
 
 module "dashboards" {
@@ -41,6 +44,9 @@ module "dashboards" {
   path       = "${var.repository}/dashboards"
   datasource = module.datasource.prometheus
   thresholds = module.alerts.alerts.panel_thresholds
+
+  grafana_version = var.grafana_version
+  other_folders   = { (local.alerts_folder.uid) = local.alerts_folder.title }
 }
 
 module "alert_rules" {
@@ -49,7 +55,10 @@ module "alert_rules" {
 
   alerts          = module.alerts.alerts
   datasource      = module.datasource.prometheus
+  folder          = local.alerts_folder
   grafana_version = var.grafana_version
+
+  depends_on = [module.datasource]
 }
 
 module "dingtalk" {

@@ -15,9 +15,9 @@ provider "grafana" {
   auth = var.grafana_auth
 
   # Contact points, templates and the policy are one document in Grafana; writes that meet are answered with 409, which
-  # the provider doesn't repeat unless told to.
+  # the provider doesn't repeat unless told to. A 500 is Grafana's way to refuse, and does not pass by itself.
   retries            = 5
-  retry_status_codes = ["409", "429", "5xx"]
+  retry_status_codes = ["409", "429", "502", "503", "504"]
   retry_wait         = 1
 
   # A checksum in place of each dashboard keeps the state of hundreds quick to plan, but provider 4.25 then replaces an

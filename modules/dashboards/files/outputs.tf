@@ -1,9 +1,9 @@
 output "files" {
-  description = "What is in the directory: `directory` (and as messages name it: `shown`), `dashboards` by uid (file, folder, form, title), `folders` by directory name (title, uid)."
+  description = "What is in the directory: `directory`, `dashboards` by uid (file, folder, form, title), `folders` by directory name (title, uid), and the `thresholds` that were given."
   value = {
-    directory = local.directory
-    shown     = local.shown
-    folders   = local.folders
+    directory  = local.directory
+    folders    = local.folders
+    thresholds = var.thresholds
     dashboards = {
       for uid, files in local.uids : uid => {
         file   = files[0]

@@ -54,3 +54,10 @@ variable "schema_v2" {
   default     = false
   nullable    = false
 }
+
+variable "thresholds" {
+  description = "Red lines by dashboard uid and panel id. They only pass through: where the rules that they come from are wrong, no dashboard is planned."
+  type        = map(map(number))
+  default     = {}
+  nullable    = false
+}
