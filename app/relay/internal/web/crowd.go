@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,6 +28,8 @@ type Crowd struct {
 type visitor struct {
 	idle  bool
 	since time.Time
+	// looked is when it was first seen to be idle for long, and nothing pending.
+	looked time.Time
 }
 
 // NewCrowd bounds the connections of a listener. Its ConnState has to be that of the server.
@@ -51,7 +54,15 @@ func (c *Crowd) Accept() (net.Conn, error) {
 		var oldest net.Conn
 		var since time.Time
 		for k, v := range c.conns {
-			if v.idle && time.Since(v.since) >= idleGrace && (oldest == nil || v.since.Before(since)) && !k.(*guest).pending() {
+			if !v.idle || time.Since(v.since) < idleGrace || k.(*guest).pending() {
+				v.looked = time.Time{}
+				continue
+			}
+			if v.looked.IsZero() {
+				// Something may have been read from it just now, and the reader not have come to say so.
+				v.looked = time.Now()
+			}
+			if time.Since(v.looked) >= idleGrace && (oldest == nil || v.since.Before(since)) {
 				oldest, since = k, v.since
 			}
 		}
@@ -73,14 +84,18 @@ func (c *Crowd) ConnState(conn net.Conn, state http.ConnState) {
 		// TLS over what was accepted.
 		conn = over.NetConn()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	v := c.conns[conn]
-	if v == nil {
+	g, ok := conn.(*guest)
+	if !ok || state == http.StateNew {
 		return
 	}
-	idle := state == http.StateIdle || state == http.StateNew
-	if idle != v.idle {
+	g.talks.Store(state != http.StateIdle)
+	c.set(g, state == http.StateIdle)
+}
+
+func (c *Crowd) set(g *guest, idle bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v := c.conns[g]; v != nil && idle != v.idle {
 		v.idle, v.since = idle, time.Now()
 	}
 }
@@ -89,6 +104,16 @@ func (c *Crowd) ConnState(conn net.Conn, state http.ConnState) {
 type guest struct {
 	net.Conn
 	crowd *Crowd
+	talks atomic.Bool
+}
+
+// Read reads, and what has said something is not idle: the server itself notices only once a whole header has come.
+func (g *guest) Read(b []byte) (int, error) {
+	n, err := g.Conn.Read(b)
+	if n > 0 && !g.talks.Swap(true) {
+		g.crowd.set(g, false)
+	}
+	return n, err
 }
 
 // pending tells whether something has come that the server has not read yet.
