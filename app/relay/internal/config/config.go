@@ -172,8 +172,11 @@ type Target struct {
 	Channels []Channel         `yaml:"channels"`
 	Mentions []message.Mention `yaml:"mentions"`
 	Digest   Digest            `yaml:"digest"`
+	// Templates is a folder of templates for this target, over the built-in ones; the configuration's by default.
+	Templates string `yaml:"templates"`
 
-	Name string `yaml:"-"`
+	Name  string             `yaml:"-"`
+	Texts *message.Templates `yaml:"-"`
 }
 
 // Digest says when and how notifications are merged.
@@ -337,6 +340,24 @@ func (l *loader) secret(who, file string) string {
 	return s
 }
 
+// templates reads a folder of templates over the built-in ones; "" for those alone.
+func (l *loader) templates(who, folder string) *message.Templates {
+	if folder != "" {
+		folder = l.path(folder)
+		files, _ := filepath.Glob(filepath.Join(folder, "*.tmpl"))
+		for _, f := range files {
+			if raw, err := os.ReadFile(f); err == nil {
+				l.files[f] = raw
+			}
+		}
+	}
+	t, err := message.Load(folder, l.c.Zone)
+	if err != nil {
+		l.fail("%s: %w", who, err)
+	}
+	return t
+}
+
 var nameRE = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 func (l *loader) names(kind string, names []string) {
@@ -373,19 +394,7 @@ func (l *loader) check() {
 	for i, h := range c.Hosts {
 		c.Hosts[i] = strings.ToLower(h)
 	}
-	folder := ""
-	if c.Templates != "" {
-		folder = l.path(c.Templates)
-		files, _ := filepath.Glob(filepath.Join(folder, "*.tmpl"))
-		for _, f := range files {
-			if raw, err := os.ReadFile(f); err == nil {
-				l.files[f] = raw
-			}
-		}
-	}
-	if c.Texts, err = message.Load(folder, c.Zone); err != nil {
-		l.fail("templates: %w", err)
-	}
+	c.Texts = l.templates("templates", c.Templates)
 	l.names("robot", slices.Sorted(maps.Keys(c.Robots)))
 	for _, name := range slices.Sorted(maps.Keys(c.Robots)) {
 		l.robot(name)
@@ -592,6 +601,9 @@ func (l *loader) target(name string) {
 		return
 	}
 	t.Name = name
+	if t.Templates != "" {
+		t.Texts = l.templates(who+".templates", t.Templates)
+	}
 	for i := range t.Channels {
 		ch := &t.Channels[i]
 		set := 0
@@ -671,6 +683,14 @@ func (l *loader) heartbeat(name string) {
 	if *h.Channel < 0 || *h.Channel >= len(t.Channels) {
 		l.fail("%s: channel %d does not exist, target %s has %d (from 0)", who, *h.Channel, h.Target, len(t.Channels))
 	}
+}
+
+// TextsOf are the templates of a target's messages.
+func (c *Config) TextsOf(t *Target) *message.Templates {
+	if t != nil && t.Texts != nil {
+		return t.Texts
+	}
+	return c.Texts
 }
 
 // Redact replaces every secret in s, however it got there: other sides like to repeat in their

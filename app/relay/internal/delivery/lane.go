@@ -362,7 +362,7 @@ func (l *lane) merge(ctx context.Context, b *box) (bool, error) {
 // pack makes the messages of a digest as this channel takes them.
 func (l *lane) pack(base Message, d message.Digest) []*Message {
 	c := l.e.context(l.cfg, l.target, l.channel, &base)
-	parts, err := l.cfg.Texts.Pack(d, c, l.target.Digest.MaxMessages)
+	parts, err := l.texts().Pack(d, c, l.target.Digest.MaxMessages)
 	l.templateError(err)
 	var out []*Message
 	for i := range parts {
@@ -384,7 +384,7 @@ func (l *lane) prepare(m *Message) []*Message {
 	}
 	c := l.e.context(l.cfg, l.target, l.channel, m)
 	if m.Detail != nil {
-		content, fits, err := l.cfg.Texts.Detail(*m.Detail, c)
+		content, fits, err := l.texts().Detail(*m.Detail, c)
 		l.templateError(err)
 		if fits {
 			m.Content = &content
@@ -393,15 +393,21 @@ func (l *lane) prepare(m *Message) []*Message {
 		d := message.Merge([]message.Item{{Notification: *m.Detail, Received: m.Wall}})
 		m.Digest, m.Detail = &d, nil
 	}
-	parts := l.pack(*m, *m.Digest)
-	if len(parts) > 1 {
-		return parts
+	content, fits, err := l.texts().Fits(*m.Digest, c)
+	if !fits {
+		if parts := l.pack(*m, *m.Digest); len(parts) > 1 {
+			return parts
+		}
+		// One line alone is too long.
+		content, err = l.texts().Digest(*m.Digest, c)
 	}
-	content, err := l.cfg.Texts.Digest(*m.Digest, c)
 	l.templateError(err)
 	m.Content = &content
 	return nil
 }
+
+// texts are the target's templates.
+func (l *lane) texts() *message.Templates { return l.cfg.TextsOf(l.target) }
 
 func (l *lane) templateError(err error) {
 	if err != nil {
@@ -462,7 +468,7 @@ func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) err
 	l.e.Metrics.Deliveries.WithLabelValues(l.target.Name, mem.id, string(answer.Outcome), answer.Code).Inc()
 
 	if answer.Outcome != robot.Delivered {
-		m.fail(Failure{At: l.e.store.Wall(), Channel: mem.id, Code: answer.Code, Reason: answer.Reason})
+		m.fail(Failure{At: l.e.store.Wall(), Channel: mem.id, Code: answer.Code, Reason: answer.Reason, Meaning: answer.Meaning})
 	}
 	// Whatever has to be written now must be written even when the relay is being stopped; until it is,
 	// nothing else of this lane happens, since the message would be sent once more.
@@ -541,7 +547,7 @@ func (l *lane) settle(ctx context.Context, b *box, m *Message, mem *member, a ro
 	if err := l.putMember(ctx, mem); err != nil {
 		return err
 	}
-	return l.escalate(ctx, b, m, "refused", fmt.Sprintf("%s 拒绝 refused: %s", mem.id, a.Reason))
+	return l.escalate(ctx, b, m, "refused", fmt.Sprintf("%s 拒绝 refused: %s", mem.id, a.Ours()))
 }
 
 func (l *lane) putMember(ctx context.Context, mem *member) error {
@@ -847,7 +853,7 @@ func (l *lane) formDetail(ctx context.Context, b *box, now time.Duration, q queu
 	at := since(q.received, q.received+l.channel.EscalateAfter.Std()-now, now)
 	m := &Message{Target: l.target.Name, Urgent: b.urgent, Received: q.received, Wall: q.wall, Since: at, Seq: q.seq, Detail: &q.n}
 	c := l.e.context(l.cfg, l.target, l.channel, m)
-	content, fits, err := l.cfg.Texts.Detail(q.n, c)
+	content, fits, err := l.texts().Detail(q.n, c)
 	l.templateError(err)
 	if !fits {
 		return l.putDigest(ctx, b, now, at, []queued{q})

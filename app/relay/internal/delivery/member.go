@@ -207,7 +207,7 @@ func webhookMember(c *config.Config, w *config.Webhook, tr http.RoundTripper) *m
 		id: "webhook:" + w.Name, kind: "webhook", block: time.Minute, timeout: w.Timeout.Std(),
 		stateKey: "webhook:" + w.Name, limiter: &limiter{backoff: newBackoff(c.Retry)},
 		send: func(ctx context.Context, o outgoing) robot.Answer {
-			body, err := c.Texts.Gateway(w.Template, o.content, o.message.notification(), o.ctx, o.id)
+			body, err := c.TextsOf(c.Targets[o.ctx.Target]).Gateway(w.Template, o.content, o.message.notification(), o.ctx, o.id)
 			if body == "" {
 				return robot.Answer{Outcome: robot.Refused, Code: robot.CodeConfig, Reason: fmt.Sprintf("template %q fails: %v", w.Template, err)}
 			}

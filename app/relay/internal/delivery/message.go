@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -104,6 +105,8 @@ type Failure struct {
 	Channel string    `json:"channel"`
 	Code    string    `json:"code"`
 	Reason  string    `json:"reason"`
+	// Meaning is the reason in our words alone, where there are others in it.
+	Meaning string `json:"meaning,omitempty"`
 }
 
 // maxFailures are kept of a message: the last ones.
@@ -177,7 +180,8 @@ func (m *Message) lastFailure() string {
 	if len(m.Failures) == 0 {
 		return "no attempt was possible"
 	}
-	return m.Failures[len(m.Failures)-1].Reason
+	last := m.Failures[len(m.Failures)-1]
+	return cmp.Or(last.Meaning, last.Reason)
 }
 
 // Title is one line for lists.

@@ -21,19 +21,20 @@ func Preview(c *config.Config, target, kind string, n notification.Notification,
 	if t == nil {
 		return robot.Content{}, fmt.Errorf("%w %q: name one of %v", ErrNoTarget, target, sortedKeys(c.Targets))
 	}
+	texts := c.TextsOf(t)
 	ctx := contextOf(c, t, t.Channels[0], &Message{}, now.Now)
 	if kind != "" {
 		ctx.Type = kind
 	}
 	if !digest {
-		content, fits, err := c.Texts.Detail(n, ctx)
+		content, fits, err := texts.Detail(n, ctx)
 		if fits {
 			return content, err
 		}
 	}
-	parts, err := c.Texts.Pack(message.Merge([]message.Item{{Notification: n, Received: now.Now}}), ctx, t.Digest.MaxMessages)
+	parts, err := texts.Pack(message.Merge([]message.Item{{Notification: n, Received: now.Now}}), ctx, t.Digest.MaxMessages)
 	if err != nil {
 		return robot.Content{}, err
 	}
-	return c.Texts.Digest(parts[0], ctx)
+	return texts.Digest(parts[0], ctx)
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +38,11 @@ type Group struct {
 	Firing   int    `json:"firing,omitempty"`
 	Resolved int    `json:"resolved,omitempty"`
 	Flapped  int    `json:"flapped,omitempty"`
+	Doubtful int    `json:"doubtful,omitempty"`
+	// Common is what all alerts of the group share, Threshold and Links likewise.
+	Common    string `json:"-"`
+	Threshold string `json:"-"`
+	Links     string `json:"-"`
 	// More is set where a group goes on from the message before.
 	More bool `json:"more,omitempty"`
 }
@@ -47,6 +54,8 @@ func (g *Group) add(state string, n int) {
 		g.Firing += n
 	case notification.Resolved:
 		g.Resolved += n
+	case Doubtful:
+		g.Doubtful += n
 	default:
 		g.Flapped += n
 	}
@@ -56,7 +65,11 @@ func (g *Group) add(state string, n int) {
 type Digest struct {
 	Entries []Entry `json:"entries,omitempty"`
 	// Counted are alerts that are counted by name rather than listed.
-	Counted   []Group   `json:"counted,omitempty"`
+	Counted []Group `json:"counted,omitempty"`
+	// Summary counts the alerts of all parts by rule: with it a storm begins.
+	Summary []Group `json:"summary,omitempty"`
+	// Kinds say for the groups of all parts what their alerts share and differ in.
+	Kinds     []Kind    `json:"kinds,omitempty"`
 	Truncated int       `json:"truncated,omitempty"`
 	From      time.Time `json:"from"`
 	To        time.Time `json:"to"`
@@ -74,7 +87,7 @@ func Merge(items []Item) Digest {
 		m.span(it.Received, it.Received)
 		m.d.Truncated += it.Notification.TruncatedAlerts
 		for _, a := range it.Notification.Alerts {
-			m.add(a.Status, a)
+			m.add(stateOf(a), a)
 		}
 	}
 	return m.done()
@@ -100,10 +113,19 @@ func Combine(digests []Digest) Digest {
 			c.Firing += g.Firing
 			c.Resolved += g.Resolved
 			c.Flapped += g.Flapped
+			c.Doubtful += g.Doubtful
 		}
 	}
 	m.d.Counted = boundGroups(m.d.Counted)
 	return m.done()
+}
+
+// stateOf is an alert's state in a digest.
+func stateOf(a notification.Alert) string {
+	if doubt(a) != "" {
+		return Doubtful
+	}
+	return a.Status
 }
 
 type merger struct {
@@ -130,11 +152,13 @@ func (m *merger) add(state string, a notification.Alert) {
 		return
 	}
 	e := &m.d.Entries[i]
-	over := e.State == notification.Resolved || e.State == Flapped
+	over := e.State == notification.Resolved || e.State == Flapped || e.State == Doubtful
 	switch {
 	case state == notification.Firing && over && !a.StartsAt.IsZero() && a.StartsAt.Before(e.Alert.EndsAt):
 		// It was on its way for longer than the news that it is over.
-		e.State = Flapped
+		if e.State == notification.Resolved {
+			e.State = Flapped
+		}
 		return
 	case state == notification.Resolved && (e.State == notification.Firing || e.State == Flapped):
 		if a.StartsAt.IsZero() {
@@ -153,7 +177,8 @@ func (m *merger) done() Digest {
 		return cmp.Or(
 			cmp.Compare(stateRank(a.State), stateRank(b.State)),
 			cmp.Compare(notification.Rank(a.Alert.Severity()), notification.Rank(b.Alert.Severity())),
-			cmp.Compare(a.Alert.Name(), b.Alert.Name()),
+			cmp.Compare(a.group().Name, b.group().Name),
+			cmp.Compare(a.cause(), b.cause()),
 			a.Alert.StartsAt.Compare(b.Alert.StartsAt),
 			cmp.Compare(where(a.Alert), where(b.Alert)),
 		)
@@ -166,10 +191,12 @@ func stateRank(state string) int {
 	switch state {
 	case notification.Firing:
 		return 0
-	case Flapped:
+	case Doubtful:
 		return 1
+	case Flapped:
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // digestView is what digest.title and digest.head see.
@@ -177,6 +204,8 @@ type digestView struct {
 	Status, Severity           string
 	Keyword, Target, Escalated string
 	Firing, Resolved, Flapped  int
+	Doubtful                   int
+	Summary                    []Group
 	Truncated, Part, Parts     int
 	From, To                   time.Time
 }
@@ -194,15 +223,19 @@ func (d Digest) view(c Context) digestView {
 		total.add(notification.Firing, g.Firing)
 		total.add(notification.Resolved, g.Resolved)
 		total.add(Flapped, g.Flapped)
+		total.add(Doubtful, g.Doubtful)
 		if r := notification.Rank(g.Severity); r < rank {
 			severity, rank = g.Severity, r
 		}
 	}
 	status := notification.Resolved
-	if total.Firing > 0 {
+	switch {
+	case total.Firing > 0:
 		status = notification.Firing
+	case total.Doubtful > 0:
+		status = Doubtful
 	}
-	return digestView{
+	return digestView{Doubtful: total.Doubtful, Summary: d.Summary,
 		Status: status, Severity: severity, Keyword: c.Keyword, Target: c.Target, Escalated: c.Escalated,
 		Firing: total.Firing, Resolved: total.Resolved, Flapped: total.Flapped, Truncated: d.Truncated,
 		Part: d.Part, Parts: d.Parts, From: d.From, To: d.To,
@@ -212,16 +245,135 @@ func (d Digest) view(c Context) digestView {
 type entryView struct {
 	alertView
 	State string
+	// Subject is what tells the alert from others of its group.
+	Subject string
+	// Others are further rules whose query fails for the same cause.
+	Others []string
 }
 
-func (e Entry) view(c Context) entryView { return entryView{viewOf(e.Alert, c), e.State} }
+// Kind is what the alerts of a group differ in, and what they share.
+type Kind struct {
+	Name     string   `json:"name"`
+	Severity string   `json:"severity"`
+	Status   string   `json:"status"`
+	Differ   []string `json:"differ,omitempty"`
+	Common   string   `json:"common,omitempty"`
+	// Threshold is set where it is the same for all.
+	Threshold string `json:"threshold,omitempty"`
+	Count     int    `json:"count"`
+}
+
+// kinds are those that Pack found in the whole digest, or those of the entries.
+func (d Digest) kinds(entries []Entry) map[Group]Kind {
+	list := d.Kinds
+	if len(list) == 0 {
+		list = kindsOf(entries)
+	}
+	out := map[Group]Kind{}
+	for _, k := range list {
+		out[Group{Name: k.Name, Severity: k.Severity, Status: k.Status}] = k
+	}
+	return out
+}
+
+// kindsOf finds them for every group, in the order of the entries.
+func kindsOf(entries []Entry) []Kind {
+	byGroup := map[Group][]Entry{}
+	var order []Group
+	for _, e := range entries {
+		g := e.group()
+		if byGroup[g] == nil {
+			order = append(order, g)
+		}
+		byGroup[g] = append(byGroup[g], e)
+	}
+	var out []Kind
+	for _, g := range order {
+		list := byGroup[g]
+		k := Kind{Name: g.Name, Severity: g.Severity, Status: g.Status, Count: len(list), Threshold: list[0].Alert.Annotations["threshold"]}
+		names := map[string]bool{}
+		for _, e := range list {
+			for name := range e.Alert.Labels {
+				names[name] = true
+			}
+			if e.Alert.Annotations["threshold"] != k.Threshold {
+				k.Threshold = ""
+			}
+		}
+		var common []string
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			if plumbing[name] || strings.HasPrefix(name, "__") {
+				continue
+			}
+			first := list[0].Alert.Labels[name]
+			if slices.ContainsFunc(list, func(e Entry) bool { return e.Alert.Labels[name] != first }) {
+				k.Differ = append(k.Differ, name)
+			} else if len(list) > 1 {
+				common = append(common, name+"="+first)
+			}
+		}
+		k.Common = Clip(300, strings.Join(common, " "))
+		out = append(out, k)
+	}
+	return out
+}
+
+// entryView is what digest.line sees.
+func (t *Templates) entryView(e Entry, c Context, of Kind) entryView {
+	v := entryView{alertView: t.viewOf(e.Alert, c), State: e.State, Subject: where(e.Alert)}
+	if of.Count > 1 && len(of.Differ) > 0 {
+		var s []string
+		if i := e.Alert.Labels["instance"]; i != "" && slices.Contains(of.Differ, "instance") {
+			s = append(s, i)
+		}
+		for _, name := range of.Differ {
+			if l := e.Alert.Labels[name]; name != "instance" && l != "" {
+				s = append(s, name+"="+l)
+			}
+		}
+		v.Subject = strings.Join(s, " ")
+	} else if i := e.Alert.Labels["instance"]; i != "" && others(e.Alert) != "" {
+		v.Subject = i + " " + others(e.Alert)
+	}
+	if of.Count > 1 && of.Threshold != "" {
+		v.Threshold = ""
+	}
+	return v
+}
 
 func (e Entry) group() Group {
 	status := e.State
 	if status == Flapped {
 		status = notification.Resolved
 	}
-	return Group{Name: e.Alert.Name(), Severity: e.Alert.Severity(), Status: status}
+	g := Group{Name: e.Alert.Name(), Severity: e.Alert.Severity(), Status: status}
+	if e.cause() != "" {
+		g.Name = "查询失败 Query failed"
+	}
+	return g
+}
+
+// cause is why a query fails, "" for an alert that is not about that.
+func (e Entry) cause() string {
+	if e.State != notification.Firing || e.Alert.Labels["alertname"] != "DatasourceError" {
+		return ""
+	}
+	return cmp.Or(e.Alert.Annotations["Error"], e.Alert.Annotations["error"], "?")
+}
+
+// summarise counts a digest's alerts by rule, at most ten lines.
+func summarise(d Digest) []Group {
+	groups := countGroups(d.Entries, d.Counted)
+	if d.Len() <= 10 || len(groups) < 2 {
+		return nil
+	}
+	slices.SortStableFunc(groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(min(1, b.Firing), min(1, a.Firing)), cmp.Compare(notification.Rank(a.Severity), notification.Rank(b.Severity)), cmp.Compare(b.Count, a.Count))
+	})
+	if len(groups) > 10 {
+		groups = append(groups[:9:9], sumGroups(groups[9:]))
+	}
+	return groups
 }
 
 // Len is how many alerts the digest tells.
@@ -248,8 +400,13 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 	maxParts = max(1, maxParts)
 	// What every part spends on itself, with numbers as long as they may get.
 	probe := d
-	probe.Part, probe.Parts = 999, 999
+	probe.Part, probe.Parts, probe.Summary = 999, 999, nil
 	frame, errs := t.assemble(probe, c, nil)
+	summary := summarise(d)
+	probe.Summary = summary
+	summed, err := t.assemble(probe, c, nil)
+	errs = errors.Join(errs, err)
+	begin := len(summed.Body(uuidRoom)) - len(frame.Body(uuidRoom))
 	// The slack is for one "continued".
 	overhead := len(frame.Body(uuidRoom)) + 48
 	budget := max(c.limit()-overhead, 256)
@@ -260,14 +417,15 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 		errs = errors.Join(errs, err)
 		counted += escapedLen(line) + 2
 	}
+	all := kindsOf(d.Entries)
+	d.Kinds = all
+	kinds := d.kinds(nil)
 	sizes := make([]int, len(d.Entries))
 	heads := make([]int, len(d.Entries))
 	for i, e := range d.Entries {
-		line, err := t.render("digest.line", e.view(c))
+		line, err := t.render("digest.line", t.entryView(e, c, kinds[e.group()]))
 		errs = errors.Join(errs, err)
-		g := e.group()
-		g.Count = 999
-		head, err := t.render("digest.group", g)
+		head, err := t.render("digest.group", heading(e, 999, kinds[e.group()], c))
 		errs = errors.Join(errs, err)
 		sizes[i], heads[i] = escapedLen(line)+len(`\n`), escapedLen(head)+len(`\n\n\n`)
 	}
@@ -291,18 +449,22 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 	}
 	blank := Digest{From: d.From, To: d.To}
 	for at := 0; at < len(d.Entries); {
-		end := fill(at, budget)
+		room := budget
+		if at == 0 {
+			room -= begin
+		}
+		end := fill(at, room)
 		if len(parts) == maxParts-1 && (end < len(d.Entries) || counted > 0) {
 			// The last allowed part: leave room for the counts of the rest.
 			rest := Merge(nil)
 			rest.Counted = countGroups(d.Entries[at:], d.Counted)
-			room := counted
+			used := counted
 			for _, g := range rest.Counted {
 				line, _ := t.render("digest.more", g)
-				room += escapedLen(line) + 2
+				used += escapedLen(line) + 2
 			}
 			if counted == 0 || end < len(d.Entries) {
-				end = fill(at, max(budget-room, 0))
+				end = fill(at, max(room-used, 0))
 			}
 			p := blank
 			p.Entries, p.Continued = d.Entries[at:end], continued(d.Entries, at)
@@ -320,12 +482,68 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 		p.Counted = d.Counted
 		parts = append(parts, p)
 	}
-	parts[0].Truncated = d.Truncated
+	parts[0].Truncated, parts[0].Summary = d.Truncated, summary
 	for i := range parts {
+		for _, k := range all {
+			if slices.ContainsFunc(parts[i].Entries, func(e Entry) bool { return e.group() == Group{Name: k.Name, Severity: k.Severity, Status: k.Status} }) {
+				parts[i].Kinds = append(parts[i].Kinds, k)
+			}
+		}
 		parts[i].Part, parts[i].Parts = i+1, len(parts)
 		parts[i].Counted = boundGroups(parts[i].Counted)
 	}
 	return parts, errs
+}
+
+// heading is a group's line: its name, how many there are, what they share, and one link of each kind.
+func heading(e Entry, count int, of Kind, c Context) Group {
+	g := e.group()
+	g.Count = count
+	if e.cause() != "" {
+		return g
+	}
+	a := e.Alert
+	panel, silence := panelURL(a), a.SilenceURL
+	if of.Count <= 1 {
+		panel = panelAt(a, c.Now)
+	} else {
+		g.Common, g.Threshold = of.Common, of.Threshold
+		silence = commonSilence(silence, of.Differ)
+	}
+	runbook := cmp.Or(a.Annotations["runbook_url"], a.Annotations["runbook"])
+	g.Links = links(panel, "", silence, runbook)
+	if runbook != "" && link("x", runbook) == "" {
+		// A path stands there even where it is no link.
+		path := "📖 手册 Runbook: " + markdown(Clip(200, runbook))
+		g.Links = strings.TrimPrefix(g.Links+" · "+path, " · ")
+	}
+	if e.State == notification.Resolved || e.State == Flapped {
+		// What is over needs no silence.
+		g.Links = links(panel, "", "", "")
+	}
+	return g
+}
+
+// commonSilence takes out of a silence form's matchers those that the alerts of a group differ in.
+func commonSilence(address string, differ []string) string {
+	u, err := url.Parse(address)
+	if err != nil || address == "" {
+		return ""
+	}
+	var kept []string
+	for part := range strings.SplitSeq(u.RawQuery, "&") {
+		name, v, _ := strings.Cut(part, "=")
+		if name == "matcher" {
+			v, _ = url.QueryUnescape(v)
+			label, _, _ := strings.Cut(v, "=")
+			if slices.Contains(differ, label) {
+				continue
+			}
+		}
+		kept = append(kept, part)
+	}
+	u.RawQuery = strings.Join(kept, "&")
+	return u.String()
 }
 
 func continued(entries []Entry, at int) bool {
@@ -339,15 +557,19 @@ func boundGroups(groups []Group) []Group {
 	if len(groups) <= maxGroups {
 		return groups
 	}
-	out := slices.Clone(groups[:maxGroups-1])
-	others := Group{Name: "其他 others", Severity: groups[maxGroups-1].Severity}
-	for _, g := range groups[maxGroups-1:] {
+	return append(slices.Clone(groups[:maxGroups-1]), sumGroups(groups[maxGroups-1:]))
+}
+
+func sumGroups(groups []Group) Group {
+	others := Group{Name: "其他 others", Severity: groups[0].Severity}
+	for _, g := range groups {
 		others.Count += g.Count
 		others.Firing += g.Firing
 		others.Resolved += g.Resolved
 		others.Flapped += g.Flapped
+		others.Doubtful += g.Doubtful
 	}
-	return append(out, others)
+	return others
 }
 
 func countGroups(entries []Entry, more []Group) []Group {
@@ -362,6 +584,12 @@ func countGroups(entries []Entry, more []Group) []Group {
 		out[i].add(e.State, 1)
 	}
 	return boundGroups(out)
+}
+
+// Fits renders one part and says whether it is short enough.
+func (t *Templates) Fits(d Digest, c Context) (robot.Content, bool, error) {
+	m, err := t.assemble(d, c, d.Entries)
+	return m, len(m.Body(uuidRoom)) <= c.limit(), err
 }
 
 // Digest renders one part as Pack made it. A part that is too long even so, because one of its
@@ -380,6 +608,7 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Conten
 	title, err := t.render("digest.title", v)
 	text, err2 := t.render("digest.head", v)
 	err = errors.Join(err, err2)
+	kinds := d.kinds(entries)
 	counts := map[Group]int{}
 	for _, e := range entries {
 		counts[e.group()]++
@@ -392,12 +621,26 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Conten
 	for i, e := range entries {
 		if g := e.group(); g != last {
 			last = g
-			g.Count, g.More = counts[g], i == 0 && d.Continued
+			g = heading(e, counts[g], kinds[g], c)
+			g.More = i == 0 && d.Continued
 			head, err2 := t.render("digest.group", g)
 			err = errors.Join(err, err2)
 			text += "\n\n" + head + "\n"
 		}
-		line, err2 := t.render("digest.line", e.view(c))
+		v := t.entryView(e, c, kinds[e.group()])
+		if cause := e.cause(); cause != "" {
+			if i > 0 && entries[i-1].cause() == cause && entries[i-1].group() == e.group() {
+				// Said with the first of them.
+				continue
+			}
+			for _, o := range entries[i+1:] {
+				if o.cause() != cause || o.group() != e.group() {
+					break
+				}
+				v.Others = append(v.Others, o.Alert.Name())
+			}
+		}
+		line, err2 := t.render("digest.line", v)
 		err = errors.Join(err, err2)
 		text += "\n" + line
 	}
@@ -408,6 +651,11 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Conten
 			err = errors.Join(err, err2)
 			text += "\n" + line
 		}
+	}
+	tail, err2 := t.render("digest.tail", v)
+	err = errors.Join(err, err2)
+	if tail != "" {
+		text += "\n\n" + tail
 	}
 	m := robot.Content{Type: c.Type, Title: title, Text: text}
 	for _, e := range d.Entries {

@@ -20,12 +20,13 @@ import (
 func functions(zone *time.Location) template.FuncMap {
 	return template.FuncMap{
 		"icon":       icon,
+		"plain":      Safe,
 		"severityZH": severityZH,
 		"title":      capital,
 		"upper":      strings.ToUpper,
 		"lower":      strings.ToLower,
 		"clip":       Clip,
-		"safe":       Safe,
+		"safe":       markdown,
 		"quote":      quote,
 		"json":       toJSON,
 		"link":       link,
@@ -42,8 +43,11 @@ func functions(zone *time.Location) template.FuncMap {
 
 // icon tells firing from resolved, and how bad, at a glance.
 func icon(status, severity string) string {
-	if status == notification.Resolved {
+	switch status {
+	case notification.Resolved:
 		return "✅"
+	case Doubtful:
+		return "⚠️"
 	}
 	switch notification.Rank(severity) {
 	case 0:
@@ -110,11 +114,33 @@ func Safe(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
+// special are the characters that DingTalk's markdown formats by.
+var special = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `_`, `\_`, "`", "\\`", `[`, `\[`, `]`, `\]`, `~`, `\~`)
+
+// markdown is Safe for a place where markdown is read: what would format is shown as it is written.
+func markdown(s string) string { return special.Replace(Safe(s)) }
+
+// lineStart is markdown for the beginning of a line, where more characters format: those of headings,
+// quotations and lists.
+func lineStart(s string) string {
+	s = markdown(s)
+	if s == "" {
+		return s
+	}
+	if strings.ContainsRune("#>-+=|", rune(s[0])) {
+		return `\` + s
+	}
+	if i := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }); i > 0 && i < 10 && (s[i] == '.' || s[i] == ')') && (i+1 == len(s) || s[i+1] == ' ') {
+		return s[:i] + `\` + s[i:]
+	}
+	return s
+}
+
 // quote sets a text of several lines as a markdown quotation.
 func quote(s string) string {
 	var out []string
 	for line := range strings.Lines(s) {
-		if line = Safe(line); line != "" {
+		if line = lineStart(line); line != "" {
 			out = append(out, "> "+line)
 		}
 	}
@@ -136,7 +162,7 @@ func link(name, address string) string {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !reachable(u.Hostname()) || len(address) > 2000 {
 		return ""
 	}
-	return "[" + Safe(name) + "](" + strings.NewReplacer("(", "%28", ")", "%29", " ", "%20").Replace(u.String()) + ")"
+	return "[" + markdown(name) + "](" + strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "*", "%2A", "`", "%60").Replace(u.String()) + ")"
 }
 
 // reachable tells a host that others may know from one that only containers do: Prometheus and

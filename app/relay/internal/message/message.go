@@ -10,9 +10,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -124,7 +128,7 @@ func (t *Templates) try() error {
 	for _, name := range slices.Sorted(maps.Keys(Samples(now))) {
 		n := Samples(now)[name]
 		c := Context{Keyword: "报警", Target: "sample", Now: now}
-		v := newDetail(n, c)
+		v := t.newDetail(n, c)
 		for _, tmpl := range []string{"title", "text", "plain"} {
 			if _, err := execute(t.set, tmpl, v); err != nil {
 				return err
@@ -141,7 +145,7 @@ func (t *Templates) try() error {
 			}
 		}
 		for _, e := range d.Entries {
-			if _, err := execute(t.set, "digest.line", e.view(c)); err != nil {
+			if _, err := execute(t.set, "digest.line", t.entryView(e, c, Kind{})); err != nil {
 				return err
 			}
 		}
@@ -223,7 +227,7 @@ const uuidRoom = "00000000-0000-0000-0000-000000000000"
 // one message, and then a digest is the way. err is a template's mistake; the content is usable
 // even so.
 func (t *Templates) Detail(n notification.Notification, c Context) (content robot.Content, fits bool, err error) {
-	v := newDetail(n, c)
+	v := t.newDetail(n, c)
 	title, err1 := t.render("title", v)
 	name := "text"
 	if c.Type == "text" || c.Type == "link" {
@@ -276,7 +280,7 @@ func (t *Templates) complete(m *robot.Content, c Context, alerts []notification.
 
 // Gateway renders the body for a generic webhook by the named template.
 func (t *Templates) Gateway(name string, m robot.Content, n notification.Notification, c Context, id string) (string, error) {
-	v := gatewayView{detail: newDetail(n, c), Title: m.Title, Text: m.Text, ID: id}
+	v := gatewayView{detail: t.newDetail(n, c), Title: m.Title, Text: m.Text, ID: id}
 	for _, a := range n.Alerts {
 		v.Names = append(v.Names, strings.TrimSpace(a.Name()+" "+where(a)))
 	}
@@ -297,11 +301,14 @@ type detail struct {
 	Status, Severity, Name, Where string
 	Keyword, Target, Escalated    string
 	Firing, Resolved, Truncated   int
-	Link                          string
-	Alerts                        []alertView
-	GroupLabels, CommonLabels     map[string]string
-	CommonAnnotations             map[string]string
-	ExternalURL                   string
+	Doubtful                      int
+	// Error is set where a query failed for all alerts, and for one cause.
+	Error                     string
+	Link                      string
+	Alerts                    []alertView
+	GroupLabels, CommonLabels map[string]string
+	CommonAnnotations         map[string]string
+	ExternalURL               string
 }
 
 // alertView is what the template alert sees: an alert and what is derived from it.
@@ -312,11 +319,19 @@ type alertView struct {
 	For                                time.Duration
 	Links                              string
 	NoData, QueryError                 bool
+	// Doubt says why an alert that is reported as resolved may not have recovered, "" for one that has.
+	Doubt string
+	// Cause is why a query failed.
+	Cause string
+	// Runbook is the path of a runbook that is not a link.
+	Runbook string
+	// Began and Ended are times, with a date where it is not today's.
+	Began, Ended string
 	// Index of Of alerts, from 0.
 	Index, Of int
 }
 
-func newDetail(n notification.Notification, c Context) detail {
+func (t *Templates) newDetail(n notification.Notification, c Context) detail {
 	d := detail{
 		Status: n.Status, Severity: n.Severity(), Keyword: c.Keyword, Target: c.Target, Escalated: c.Escalated,
 		Firing: n.Count(notification.Firing), Resolved: n.Count(notification.Resolved), Truncated: n.TruncatedAlerts,
@@ -328,7 +343,11 @@ func newDetail(n notification.Notification, c Context) detail {
 	})
 	names := map[string]bool{}
 	for i, a := range alerts {
-		v := viewOf(a, c)
+		v := t.viewOf(a, c)
+		if v.Doubt != "" {
+			d.Doubtful++
+			d.Resolved--
+		}
 		v.Index, v.Of = i, len(alerts)
 		d.Alerts = append(d.Alerts, v)
 		names[v.Name] = true
@@ -342,17 +361,32 @@ func newDetail(n notification.Notification, c Context) detail {
 			d.Where = d.Alerts[0].Where
 		}
 	}
+	if d.Firing == 0 && d.Doubtful > 0 {
+		d.Status = Doubtful
+	}
+	if len(d.Alerts) > 1 && !slices.ContainsFunc(d.Alerts, func(v alertView) bool {
+		return !v.QueryError || v.Status != notification.Firing || v.Cause != d.Alerts[0].Cause
+	}) {
+		d.Error = cmp.Or(d.Alerts[0].Cause, "?")
+	}
 	if len(names) > 1 {
 		d.Name = fmt.Sprintf("%s +%d", d.Name, len(names)-1)
 	}
 	return d
 }
 
-func viewOf(a notification.Alert, c Context) alertView {
+func (t *Templates) viewOf(a notification.Alert, c Context) alertView {
 	v := alertView{
 		Alert: a, Name: a.Name(), Severity: a.Severity(), Where: where(a), OtherLabels: others(a),
 		Value: value(a), Threshold: cmp.Or(a.Annotations["threshold"], a.Labels["threshold"]),
 		NoData: a.Labels["alertname"] == "DatasourceNoData", QueryError: a.Labels["alertname"] == "DatasourceError",
+		Doubt: doubt(a), Began: t.moment(a.StartsAt, c.Now), Ended: t.moment(a.EndsAt, c.Now),
+	}
+	if v.QueryError {
+		v.Cause = cmp.Or(a.Annotations["Error"], a.Annotations["error"])
+	}
+	if v.NoData || v.QueryError {
+		v.Value = ""
 	}
 	if !a.StartsAt.IsZero() {
 		end := c.Now
@@ -361,25 +395,124 @@ func viewOf(a notification.Alert, c Context) alertView {
 		}
 		v.For = max(0, end.Sub(a.StartsAt))
 	}
-	var links []string
-	for _, l := range [][2]string{
-		{"📈 面板 Panel", panelURL(a)},
-		{"📐 规则 Rule", a.GeneratorURL},
-		{"🔕 静默 Silence", a.SilenceURL},
-		{"📖 手册 Runbook", a.Annotations["runbook_url"]},
-	} {
+	runbook := cmp.Or(a.Annotations["runbook_url"], a.Annotations["runbook"])
+	if link("x", runbook) == "" {
+		v.Runbook = runbook
+	}
+	silence := a.SilenceURL
+	if a.Status == notification.Resolved && v.Doubt == "" {
+		// What is over needs no silence.
+		silence = ""
+	}
+	v.Links = links(panelAt(a, c.Now), a.GeneratorURL, silence, runbook)
+	return v
+}
+
+// links are those that can be opened, on one line.
+func links(panel, rule, silence, runbook string) string {
+	var out []string
+	for _, l := range [][2]string{{"📈 面板 Panel", panel}, {"📐 规则 Rule", rule}, {"🔕 静默 Silence", silence}, {"📖 手册 Runbook", runbook}} {
 		if s := link(l[0], l[1]); s != "" {
-			links = append(links, s)
+			out = append(out, s)
 		}
 	}
-	v.Links = strings.Join(links, " · ")
-	return v
+	return strings.Join(out, " · ")
+}
+
+// moment is a time of the day, with the date where that is not today.
+func (t *Templates) moment(at, now time.Time) string {
+	switch at, now := at.In(t.zone), now.In(t.zone); {
+	case at.IsZero():
+		return ""
+	case at.Format(time.DateOnly) == now.Format(time.DateOnly):
+		return at.Format(time.TimeOnly)
+	case at.Year() == now.Year():
+		return at.Format("01-02 15:04:05")
+	default:
+		return at.Format("2006-01-02 15:04:05")
+	}
+}
+
+// Doubtful is the state of an alert that is reported as resolved although nothing says that it has recovered.
+const Doubtful = "doubtful"
+
+// reasons of Grafana's for which an alert is over without having recovered
+// (https://grafana.com/docs/grafana/latest/alerting/fundamentals/alert-rule-evaluation/stale-alert-instances/).
+var reasons = map[string]string{
+	"MissingSeries": "数据序列已消失 its series is gone",
+	"NoData":        "没有数据 there is no data",
+	"Error":         "查询失败 the query fails",
+	"Paused":        "规则已暂停 its rule was paused",
+	"RuleDeleted":   "规则已删除 its rule was deleted",
+	"Updated":       "规则已修改 its rule was changed",
+}
+
+// doubt says why an alert that is reported as resolved may not have recovered.
+func doubt(a notification.Alert) string {
+	if a.Status != notification.Resolved || a.Labels["alertname"] == "DatasourceNoData" || a.Labels["alertname"] == "DatasourceError" {
+		return ""
+	}
+	if reason := a.Annotations["grafana_state_reason"]; reason != "" {
+		return cmp.Or(reasons[reason], reason)
+	}
+	// Only Grafana sends what is measured now; Prometheus' value is that of the last breach.
+	if v, ok := measured(a); ok && breaches(v, cmp.Or(a.Annotations["threshold"], a.Labels["threshold"])) {
+		return "数值仍越过阈值 the value is still beyond its threshold"
+	}
+	return ""
+}
+
+// breaches compares with a threshold that is written as "> 8"; with a unit it can't be compared.
+func breaches(v float64, threshold string) bool {
+	operator, number, _ := strings.Cut(strings.TrimSpace(threshold), " ")
+	limit, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return false
+	}
+	switch operator {
+	case ">":
+		return v > limit
+	case "<":
+		return v < limit
+	}
+	return false
 }
 
 // panelURL is the picture of what the alert is about: the rule's own annotations (Lookout's rules carry
 // them where they are evaluated by Prometheus), else what Grafana sends with the alert.
 func panelURL(a notification.Alert) string {
 	return firstURL(a.Annotations["panel_url"], a.PanelURL, a.Annotations["dashboard_url"], a.DashboardURL)
+}
+
+// panelAt is panelURL at the alert's job, instance and time. Grafana and Lookout's console read the same
+// parameters.
+func panelAt(a notification.Alert, now time.Time) string {
+	address := panelURL(a)
+	u, err := url.Parse(address)
+	if address == "" || err != nil {
+		return address
+	}
+	var more []string
+	add := func(name, v string) {
+		if v != "" && !u.Query().Has(name) {
+			more = append(more, name+"="+url.QueryEscape(v))
+		}
+	}
+	add("var-job", a.Labels["job"])
+	add("var-instance", a.Labels["instance"])
+	if !a.StartsAt.IsZero() {
+		add("from", strconv.FormatInt(a.StartsAt.Add(-time.Hour).UnixMilli(), 10))
+		to := now
+		if a.Status == notification.Resolved && !a.EndsAt.IsZero() {
+			to = a.EndsAt.Add(15 * time.Minute)
+		}
+		add("to", strconv.FormatInt(to.UnixMilli(), 10))
+	}
+	if len(more) > 0 && u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += strings.Join(more, "&")
+	return u.String()
 }
 
 // plumbing lists labels that say nothing to a person.
@@ -407,18 +540,46 @@ func others(a notification.Alert) string {
 	return strings.Join(s, " ")
 }
 
-// value is what was measured: as the rule's author wrote it, else the value of the reduced query
-// (B in Lookout's rules), else of the query.
+// value is what was measured: as the rule's author wrote it, else the number that Grafana sends. What is not
+// a number is not a value.
 func value(a notification.Alert) string {
-	if v := a.Annotations["value"]; v != "" {
+	if v := strings.TrimSpace(a.Annotations["value"]); v != "" && !strings.HasPrefix(v, "NaN") && !strings.Contains(v, "<no value>") {
 		return v
 	}
-	for _, ref := range []string{"B", "A"} {
-		if v, ok := a.Values[ref]; ok {
-			return Number(v)
-		}
+	if v, ok := measured(a); ok {
+		return Number(v)
 	}
 	return ""
+}
+
+// valueOf finds the entries of Grafana's valueString: [ var='B' labels={…} value=12.25 ], [ metric='…' … ].
+var valueOf = regexp.MustCompile(`(?:var|metric)='([^']*)'[^\]]*?value=([^ \]]+)`)
+
+// measured is the number that the rule compares with its threshold: B of Lookout's rules; of others the last query or
+// expression by name before the one that says whether it breaches, which is 0 or 1.
+func measured(a notification.Alert) (float64, bool) {
+	values := a.Values
+	if len(values) == 0 {
+		values = map[string]float64{}
+		for _, m := range valueOf.FindAllStringSubmatch(a.ValueString, -1) {
+			if v, err := strconv.ParseFloat(m[2], 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
+				values[m[1]] = v
+			}
+		}
+	}
+	if v, ok := values["B"]; ok {
+		return v, true
+	}
+	names := slices.Sorted(maps.Keys(values))
+	if n := len(names); n > 1 {
+		if v := values[names[n-1]]; v == 0 || v == 1 {
+			names = names[:n-1]
+		}
+	}
+	if len(names) == 0 {
+		return 0, false
+	}
+	return values[names[len(names)-1]], true
 }
 
 func firstURL(candidates ...string) string {

@@ -38,8 +38,9 @@ type Answer struct {
 	// Code is the errcode, or a name where there is none. It is one of a bounded set (CodeClasses)
 	// and so fit to be the label of a metric.
 	Code string
-	// Reason is one line for people, without secrets: the meaning and the other side's own words.
-	Reason string
+	// Reason is one line for people, without secrets: the meaning and the other side's own words. Meaning is the
+	// same in our words alone, where there are others in it.
+	Reason, Meaning string
 	// Wait is how long the other side wants to be left alone; 0 if it does not say.
 	Wait time.Duration
 	// Ambiguous is set when the message may have been shown although no success was reported: only
@@ -175,14 +176,14 @@ func Read(status int, retryAfter string, body []byte, redact func(string) string
 	case ok && n == 0:
 		return Answer{Outcome: Delivered, Code: "0", Reason: "ok"}
 	case n == 310000:
-		return Answer{Outcome: Refused, Code: "310000", Reason: join(n, security(string(w.Errmsg)), words)}
+		return Answer{Outcome: Refused, Code: "310000", Reason: join(n, security(string(w.Errmsg)), words), Meaning: join(n, security(string(w.Errmsg)), "")}
 	case ok:
-		return Answer{Outcome: known.outcome, Code: strconv.Itoa(n), Reason: join(n, known.meaning, words)}
+		return Answer{Outcome: known.outcome, Code: strconv.Itoa(n), Reason: join(n, known.meaning, words), Meaning: join(n, known.meaning, "")}
 	case n >= 300000 && n < 310000, n >= 400000 && n < 410000, n >= 430000 && n < 440000:
 		// The rest of the documented families: token, robot and content.
-		return Answer{Outcome: Refused, Code: CodeOther, Reason: join(n, "refused", words)}
+		return Answer{Outcome: Refused, Code: CodeOther, Reason: join(n, "refused", words), Meaning: join(n, "refused", "")}
 	}
-	return Answer{Outcome: Retry, Code: CodeOther, Unknown: true, Reason: join(n, "unknown errcode", words)}
+	return Answer{Outcome: Retry, Code: CodeOther, Unknown: true, Reason: join(n, "unknown errcode", words), Meaning: join(n, "unknown errcode", "")}
 }
 
 // security names which of a robot's rules a 310000 is about: it is one code, only the text tells.
@@ -200,6 +201,14 @@ func security(errmsg string) string {
 		return "this machine's address is not on the robot's list"
 	}
 	return codes[310000].meaning
+}
+
+// Ours is the meaning in our words.
+func (a Answer) Ours() string {
+	if a.Meaning != "" {
+		return a.Meaning
+	}
+	return a.Reason
 }
 
 func join(code int, meaning, words string) string {
