@@ -27,6 +27,17 @@ import (
 // by a machine with the fonts Noto Sans CJK and Noto Color Emoji.
 var picture = flag.String("picture", "", "file to write a picture of the chat to")
 
+var pictures = flag.String("pictures", "", "folder to write a picture of every kind of message to")
+
+func encodeNotification(t *testing.T, n notification.Notification) []byte {
+	t.Helper()
+	body, err := json.Marshal(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
 // TestWhatPeopleSee looks at an alert, its end, and a storm with the eyes of a real browser: marked up
 // instead of full of asterisks, links that lead somewhere, whoever is mentioned, and the colours by which
 // firing and resolved are told apart.

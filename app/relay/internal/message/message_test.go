@@ -221,16 +221,18 @@ func TestNoFalseAllClear(t *testing.T) {
 		change func(a *notification.Alert)
 		doubt  string
 	}{
-		"recovered":       {func(a *notification.Alert) {}, ""},
-		"missing series":  {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "MissingSeries" }, "its series is gone"},
-		"no data":         {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "NoData" }, "there is no data"},
-		"error":           {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "Error" }, "the query fails"},
-		"paused":          {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "Paused" }, "was paused"},
-		"deleted":         {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "RuleDeleted" }, "was deleted"},
-		"updated":         {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "Updated" }, "was changed"},
-		"another reason":  {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "Frobbed" }, "Frobbed"},
-		"still too high":  {func(a *notification.Alert) { a.Values = map[string]float64{"B": 12, "C": 1} }, "still beyond its threshold"},
-		"by value string": {func(a *notification.Alert) { a.Values, a.ValueString = nil, "[ var='X' labels={a=b} value=12 ], [ var='Z' labels={} value=0 ]" }, "still beyond"},
+		"recovered":      {func(a *notification.Alert) {}, ""},
+		"missing series": {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "MissingSeries" }, "its series is gone"},
+		"no data":        {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "NoData" }, "there is no data"},
+		"error":          {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "Error" }, "the query fails"},
+		"paused":         {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "Paused" }, "was paused"},
+		"deleted":        {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "RuleDeleted" }, "was deleted"},
+		"updated":        {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "Updated" }, "was changed"},
+		"another reason": {func(a *notification.Alert) { a.Annotations["grafana_state_reason"] = "Frobbed" }, "Frobbed"},
+		"still too high": {func(a *notification.Alert) { a.Values = map[string]float64{"B": 12, "C": 1} }, "still beyond its threshold"},
+		"by value string": {func(a *notification.Alert) {
+			a.Values, a.ValueString = nil, "[ var='X' labels={a=b} value=12 ], [ var='Z' labels={} value=0 ]"
+		}, "still beyond"},
 		"below its low": {func(a *notification.Alert) {
 			a.Annotations["threshold"], a.Values = "< 8", map[string]float64{"B": 7}
 		}, "still beyond"},

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"lookout/app/relay/internal/message"
+	"lookout/app/relay/internal/notification"
+	"lookout/app/robot/robot"
+)
+
+// TestOnAPhone shows every kind of message at the width of a phone: nothing has to be scrolled sideways, nothing of
+// the markdown shows, and what is wrong, where and how bad stands on the first screen. The pictures are
+// written to a folder by
+//
+//	go test ./app/relay -run TestOnAPhone -args -pictures /tmp/pictures
+//
+// and are to be looked at whenever the templates change.
+func TestOnAPhone(t *testing.T) {
+	const width, height = 390, 844
+	server, messages := newGroup(t, robot.Robot{AccessToken: "token", Name: "ops", Keywords: []string{"报警"}})
+	p := newProcess(t, fmt.Sprintf(`
+robots: {ops: {url: %q, token_file: secrets/ops, keywords: [报警]}}
+targets: {ops: {channels: [{robots: [ops]}], digest: {pause: 10ms}}}
+`, server.URL+"/robot/send"), map[string]string{"ops": "token"})
+	p.start()
+	p.ready()
+	samples := message.Samples(time.Now())
+	// Twenty a minute is the limit: one message of each kind.
+	names := slices.Sorted(maps.Keys(samples))
+	for i, name := range names {
+		body := encodeNotification(t, samples[name])
+		if status, answer := p.post("/v1/robots/ops", body); status != 202 {
+			t.Fatalf("%d %s", status, answer)
+		}
+		eventually(t, 30*time.Second, func() error {
+			if got := len(messages()); got <= i {
+				return fmt.Errorf("%d messages in the chat, %s is missing", got, name)
+			}
+			return nil
+		})
+	}
+	b := openBrowser(t, server.URL+"/?lang=zh", width, height)
+	eventually(t, 20*time.Second, func() error {
+		if n, _ := strconv.Atoi(b.eval(`document.querySelectorAll("article.message").length`)); n < len(names) {
+			return fmt.Errorf("%d messages on the page", n)
+		}
+		return nil
+	})
+	if b.eval(`document.documentElement.scrollWidth > innerWidth`) != "false" {
+		t.Error("the page is wider than the phone")
+	}
+	for i, name := range names {
+		id := fmt.Sprintf("m%d", i+1)
+		b.eval(fmt.Sprintf(`document.getElementById(%q).scrollIntoView({block: "start", behavior: "instant"})`, id))
+		text := b.eval(fmt.Sprintf(`document.querySelector("#%s .markdown").innerText`, id))
+		for _, raw := range []string{"**", "](", "\\*", "\\[", "### ", "<no value>", "NaN"} {
+			if strings.Contains(text, raw) {
+				t.Errorf("%s shows %q:\n%s", name, raw, text)
+			}
+		}
+		if wide := b.eval(fmt.Sprintf(`[...document.querySelectorAll("#%s .markdown *")].filter(e => e.getBoundingClientRect().right > innerWidth).length`, id)); wide != "0" {
+			t.Errorf("%s: %s elements stick out", name, wide)
+		}
+		// What the first screen holds of it.
+		seen := b.eval(fmt.Sprintf(`[...document.querySelectorAll("#%s .markdown > *, #%s .markdown li")].filter(e => e.getBoundingClientRect().top < innerHeight - 20).map(e => e.innerText).join("\n")`, id, id))
+		a := worst(samples[name])
+		for _, want := range []string{a.Name(), a.Labels["instance"]} {
+			if !strings.Contains(seen, want) {
+				t.Errorf("%s: %q is not on the first screen:\n%s", name, want, seen)
+			}
+		}
+		if *pictures != "" {
+			png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+			if err == nil {
+				err = os.WriteFile(filepath.Join(*pictures, name+".png"), png, 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// worst is the most severe alert that fires, or the first.
+func worst(n notification.Notification) notification.Alert {
+	best := n.Alerts[0]
+	for _, a := range n.Alerts {
+		if a.Status == notification.Firing && (best.Status != notification.Firing || notification.Rank(a.Severity()) < notification.Rank(best.Severity())) {
+			best = a
+		}
+	}
+	return best
+}
