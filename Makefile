@@ -115,6 +115,10 @@ bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folder
 	@[ -n "$(GRAFANA_IMAGE)" ] || { echo "needs a Grafana: make bench-dashboards GRAFANA_IMAGE=grafana/grafana:13.2.3"; exit 1; }
 	@for way in api files; do go run ./test/bench/dashboards --way "$$way" --image "$(GRAFANA_IMAGE)"; done
 
+.PHONY: bench-alerts
+bench-alerts: ## Breach → message, RUNS times on a stack of its own, with the stages of each and the verdict (RUNS=50)
+	go test -count=1 -timeout=3h -run='^TestFlow$$/^prometheus$$' -v ./test -runs=$(or $(RUNS),50)
+
 .PHONY: fuzz
 fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)
 	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | sed 's/:func / /' | \

@@ -2,26 +2,24 @@ package test
 
 import (
 	"flag"
-	"os"
 	"runtime"
 	"strconv"
 	"testing"
 
-	"github.com/gruntwork-io/terratest/modules/logger"
+	"lookout/test/internal/teststack"
 )
 
-func TestMain(m *testing.M) {
-	// Part of terratest names every command on stdout whatever logger it is given. Each stack keeps its
-	// own log, which goes into the bundle of a test that failed.
-	logger.Default = logger.Discard
+// runs is how often TestFlow lets its alert fire: once in the suite, fifty times to see that the schedule is always kept.
+var runs = flag.Int("runs", 1, "how often TestFlow raises the fault and waits for its message")
 
+func TestMain(m *testing.M) {
 	// A stack mostly waits: for intervals, for containers, for messages. Three of them keep two processors
-	// busy, as long as nobody asked for another number.
+	// busy, as long as no other number was asked for.
 	flag.Parse()
 	if flag.Lookup("test.parallel").Value.String() == flag.Lookup("test.parallel").DefValue {
 		if err := flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+1)); err != nil {
 			panic(err)
 		}
 	}
-	os.Exit(m.Run())
+	teststack.Main(m)
 }

@@ -1,22 +1,24 @@
 package test
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
-	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"lookout/test/internal/teststack"
 )
 
-// messageReadable looks at the message as somebody does who is woken up by it: what, where, how bad,
+// messageReadable looks at the message as a person does who is woken up by it: what, where, how bad,
 // since when, and where to look.
 func (s *story) messageReadable(t *testing.T) {
 	for part, text := range map[string]string{"title": s.firing.Title, "body": s.firing.Text} {
@@ -51,11 +53,8 @@ var (
 // requireValue compares value and threshold in the message with what Prometheus and the rule say.
 func (s *story) requireValue(t *testing.T) {
 	t.Helper()
-	expr, threshold, err := s.definition(t).query()
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := s.valueAt(t.Context(), expr, s.fired)
+	expr, threshold := s.definition(t)
+	value, err := s.Value(t.Context(), expr, "instance", instance, s.fired)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,54 +75,33 @@ func number(line *regexp.Regexp, text string) (float64, error) {
 	return strconv.ParseFloat(found[1], 64)
 }
 
-// valueAt is the value of an expression for the story's instance at a moment.
-func (s *stack) valueAt(ctx context.Context, expr string, at time.Time) (float64, error) {
-	var answer struct {
-		Data struct {
-			Result []struct {
-				Metric map[string]string
-				Value  [2]any
-			}
-		}
-	}
-	query := url.Values{"query": {expr}, "time": {strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)}}
-	if err := s.get(ctx, s.url("prometheus")+"/api/v1/query?"+query.Encode(), &answer); err != nil {
-		return 0, err
-	}
-	for _, r := range answer.Data.Result {
-		if text, ok := r.Value[1].(string); ok && r.Metric["instance"] == instance {
-			return strconv.ParseFloat(text, 64)
-		}
-	}
-	return 0, fmt.Errorf("%s has no value for %s at %s", expr, instance, at)
-}
+// zone is that of the environment local; with UTC this test would not see the zone ignored.
+const zone = "Asia/Shanghai"
 
 // requireStart reads the times in the message as times of the zone that is configured.
 func (s *story) requireStart(t *testing.T) {
 	t.Helper()
-	name := ""
-	for _, e := range s.container(t, "grafana").Config.Env {
-		if zone, ok := strings.CutPrefix(e, "TZ="); ok {
-			name = zone
-		}
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "UTC" {
-		t.Fatalf("Grafana's time zone is %q (%v); with UTC this test would not see the zone ignored", name, err)
+	in, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
 	}
 	shown := timestamp.FindAllString(s.firing.Text, -1)
 	for _, text := range shown {
-		if at, err := time.ParseInLocation(time.DateTime, text, zone); err == nil && at.Sub(s.fired).Abs() <= 2*time.Second {
+		if at, err := time.ParseInLocation(time.DateTime, text, in); err == nil && at.Sub(s.fired).Abs() <= 2*time.Second {
 			return
 		}
 	}
-	t.Errorf("none of the times in the body, %q, is its start, %s", shown, s.fired.In(zone).Format(time.DateTime))
+	t.Errorf("none of the times in the body, %q, is its start, %s", shown, s.fired.In(in).Format(time.DateTime))
 }
 
-// requireLinks follows every link that leads into Grafana. Its pages answer 200 to any uid, so what the
-// panel's and the rule's link name has to exist as well.
+// requireLinks follows every link. Panel, rule and silence lead into what the reader has, the console or Grafana, and to
+// what the message is about; Grafana's pages answer 200 to any uid, so what its links name has to exist as well.
 func (s *story) requireLinks(t *testing.T) {
 	t.Helper()
+	home := s.URL("console")
+	if s.Engine == teststack.Grafana {
+		home = s.URL("grafana")
+	}
 	links := map[string]*url.URL{}
 	for _, found := range markdownLink.FindAllStringSubmatch(s.firing.Text, -1) {
 		u, err := url.Parse(found[2])
@@ -131,95 +109,125 @@ func (s *story) requireLinks(t *testing.T) {
 			t.Errorf("the link %q: %v", found[1], err)
 			continue
 		}
-		if !strings.HasPrefix(u.String(), s.url("grafana")+"/") {
-			continue
-		}
-		if _, err := s.page(t.Context(), u.String()); err != nil {
+		if _, err := s.Page(t.Context(), u.String()); err != nil {
 			t.Errorf("the link %q: %v", found[1], err)
 		}
-		switch {
-		case holds(found[1], "Panel"):
-			links["panel"] = u
-		case holds(found[1], "Rule"):
-			links["rule"] = u
-		}
-	}
-	definition := s.definition(t)
-	if rule := links["rule"]; rule == nil {
-		t.Error("the body has no link to the rule in this Grafana")
-	} else if rule.Path != "/alerting/grafana/"+definition.UID+"/view" {
-		t.Errorf("the rule's link %s does not lead to the rule %s", rule, definition.UID)
-	}
-	panel := links["panel"]
-	if panel == nil {
-		t.Error("the body has no link to the panel in this Grafana")
-		return
-	}
-	// /d/<uid> or /d/<uid>/<slug>
-	uid := path.Base(panel.Path)
-	if parts := strings.Split(strings.Trim(panel.Path, "/"), "/"); len(parts) > 1 && parts[0] == "d" {
-		uid = parts[1]
-	}
-	id, err := strconv.Atoi(panel.Query().Get("viewPanel"))
-	if err != nil {
-		t.Errorf("the panel's link %s names no panel", panel)
-	}
-	if err := s.hasPanel(t.Context(), uid, id); err != nil {
-		t.Errorf("the panel's link %s: %v", panel, err)
-	}
-	if want := definition.Annotations["__dashboardUid__"]; uid != want {
-		t.Errorf("the panel's link leads to the dashboard %s, and the rule names %s", uid, want)
-	}
-}
-
-// hasPanel tells whether Grafana's dashboard of that uid has a panel of that number.
-func (s *stack) hasPanel(ctx context.Context, uid string, id int) error {
-	type panel struct {
-		ID     int
-		Panels []struct{ ID int }
-	}
-	var answer struct{ Dashboard struct{ Panels []panel } }
-	if err := s.get(ctx, s.url("grafana")+"/api/dashboards/uid/"+uid, &answer); err != nil {
-		return err
-	}
-	for _, p := range answer.Dashboard.Panels {
-		if p.ID == id {
-			return nil
-		}
-		for _, nested := range p.Panels {
-			if nested.ID == id {
-				return nil
+		for _, kind := range []string{"Panel", "Rule", "Runbook", "Silence"} {
+			if teststack.Holds(found[1], kind) {
+				links[kind] = u
 			}
 		}
 	}
-	return fmt.Errorf("the dashboard %s has no panel %d", uid, id)
+	for _, kind := range []string{"Panel", "Rule", "Runbook", "Silence"} {
+		switch u := links[kind]; {
+		case u == nil:
+			t.Errorf("the body has no link called %s", kind)
+		case !strings.HasPrefix(u.String(), home+"/") && !(kind == "Runbook" && s.Engine == teststack.Grafana):
+			t.Errorf("the link %s leads to %s, not to %s", kind, u, home)
+		}
+	}
+	if t.Failed() {
+		return
+	}
+	s.requirePanel(t, links["Panel"])
+	if s.Engine == teststack.Grafana {
+		definition, err := s.alertRule(t.Context(), alert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if path := links["Rule"].Path; path != "/alerting/grafana/"+definition.UID+"/view" {
+			t.Errorf("the rule's link %s does not lead to the rule %s", links["Rule"], definition.UID)
+		}
+		return
+	}
+	if page, err := s.Page(t.Context(), links["Rule"].String()); err != nil || !strings.Contains(page, alert) {
+		t.Errorf("the page behind the rule's link %s does not name %s (%v)", links["Rule"], alert, err)
+	}
+	if page, err := s.Page(t.Context(), links["Runbook"].String()); err != nil || !strings.Contains(page, alert) {
+		t.Errorf("the runbook %s does not name %s (%v)", links["Runbook"], alert, err)
+	}
+	form, err := s.openForm(t.Context(), links["Silence"].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`alertname="` + alert + `"`, `instance="` + instance + `"`} {
+		if !slices.Contains(form.matchers(), want) {
+			t.Errorf("the form behind the silence link is filled in with %q, which lacks %s", form.matchers(), want)
+		}
+	}
 }
 
-// page gets a page of the stack, logged in where it is Grafana's, as text.
-func (s *stack) page(ctx context.Context, url string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
+// requirePanel wants the link to lead to the panel that the rule's file names.
+func (s *story) requirePanel(t *testing.T, link *url.URL) {
+	t.Helper()
+	want := s.panelOfTheRule(t)
+	// /d/<uid> or /d/<uid>/<slug>
+	parts := strings.Split(strings.Trim(link.Path, "/"), "/")
+	if len(parts) < 2 || parts[0] != "d" || parts[1] != want.dashboard {
+		t.Errorf("the panel's link %s does not lead to the dashboard %s", link, want.dashboard)
 	}
-	if strings.HasPrefix(url, s.url("grafana")) {
-		req.SetBasicAuth("admin", s.password)
+	if id := link.Query().Get("viewPanel"); id != strconv.Itoa(want.id) {
+		t.Errorf("the panel's link %s leads to panel %q, and the rule names %d", link, id, want.id)
 	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return "", err
+	if s.Engine == teststack.Grafana {
+		if err := s.hasPanel(t.Context(), want.dashboard, want.id); err != nil {
+			t.Errorf("the panel's link %s: %v", link, err)
+		}
+		return
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", err
+	if got := link.Query().Get("var-instance"); got != instance {
+		t.Errorf("the panel's link %s chooses the instance %q, want %s", link, got, instance)
 	}
-	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers %s", url, resp.Status)
+	for _, d := range s.shipped(t) {
+		if d.UID != want.dashboard {
+			continue
+		}
+		for _, p := range d.Panels {
+			if p.ID == int64(want.id) {
+				// The console knows which panels there are: another number is an error.
+				query := link.Query()
+				query.Set("viewPanel", "987654")
+				other := *link
+				other.RawQuery = query.Encode()
+				if status, _, err := s.Ask(t.Context(), http.MethodGet, other.String(), nil, nil); err != nil || status != http.StatusNotFound {
+					t.Errorf("%s answers %d (%v), though there is no such panel", &other, status, err)
+				}
+				return
+			}
+		}
 	}
-	return string(body), nil
+	t.Errorf("no dashboard in the tree has the panel of %s", link)
 }
 
-// unwrapped undoes Terraform's line breaks and borders, so that a sentence can be looked for.
-func unwrapped(text string) string {
-	return strings.Join(strings.Fields(strings.NewReplacer("│", " ", "╷", " ", "╵", " ").Replace(text)), " ")
+type panelOf struct {
+	dashboard string
+	id        int
+}
+
+// panelOfTheRule is what the rule's file says.
+func (s *story) panelOfTheRule(t *testing.T) panelOf {
+	t.Helper()
+	var file struct {
+		Groups []struct {
+			Rules []struct {
+				Alert string
+				Panel struct {
+					Dashboard string
+					ID        int
+				}
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(teststack.Read(t, filepath.Join(s.Tree, "alerts", "go-runtime.yaml"))), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			if r.Alert == alert {
+				return panelOf{r.Panel.Dashboard, r.Panel.ID}
+			}
+		}
+	}
+	t.Fatalf("alerts/go-runtime.yaml has no rule %s", alert)
+	return panelOf{}
 }

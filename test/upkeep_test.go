@@ -1,6 +1,8 @@
 package test
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -10,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lookout/internal/docker"
+	"lookout/test/internal/teststack"
 )
 
 // unanswerable holds two rules that the stack cannot answer: one asks for a series that nobody has,
@@ -41,19 +46,36 @@ const unanswerable = `groups:
         annotations: *texts
 `
 
-// TestUpkeep is what a stack goes through beside the story: queries without an answer and wrong inputs.
+// upkeep is a stack that is not the story's.
+type upkeep struct{ *teststack.Stack }
+
+// TestUpkeep is what a stack goes through besides the story: queries without an answer, wrong inputs, a Prometheus that is
+// gone for a moment. On engine grafana it runs wherever there is an image; see TestFlow.
 func TestUpkeep(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
-	write(t, filepath.Join(s.tree, "alerts", "unanswerable.yaml"), unanswerable)
-	s.apply(t)
-
-	t.Run("no_data_and_errors_are_announced", s.unanswerableAnnounced)
-	t.Run("idle_memory", s.idleMemory)
-	t.Run("wrong_input", s.wrongInputs)
+	engines := []string{teststack.Prometheus}
+	if teststack.GrafanaImage(t) != "" {
+		engines = append(engines, teststack.Grafana)
+	}
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			s := upkeep{teststack.New(t, teststack.Options{Engine: engine})}
+			teststack.Write(t, filepath.Join(s.Tree, "alerts", "unanswerable.yaml"), unanswerable)
+			s.Apply(t)
+			if engine == teststack.Grafana {
+				t.Run("no_data_and_errors_are_announced", s.unanswerableAnnounced)
+			} else {
+				t.Run("no_data_and_errors_are_quiet", s.unanswerableQuiet)
+			}
+			t.Run("idle_memory", s.idleMemory)
+			t.Run("wrong_input", s.wrongInputs)
+			t.Run("prometheus_gone_for_a_moment", s.prometheusGone)
+		})
+	}
 }
 
-// TestLostContainers stops and removes each container; one apply of both roots has to mend it. That is
+// TestLostContainers stops, kills and removes each container; one apply has to bring it back. That is
 // mostly waiting, so that two stacks lose half of them each.
 func TestLostContainers(t *testing.T) {
 	t.Parallel()
@@ -61,33 +83,37 @@ func TestLostContainers(t *testing.T) {
 	for part := range stacks {
 		t.Run(fmt.Sprintf("part %d of %d", part+1, stacks), func(t *testing.T) {
 			t.Parallel()
-			s := newStack(t)
-			s.apply(t)
+			engine := teststack.Prometheus
+			if teststack.GrafanaImage(t) != "" {
+				engine = teststack.Grafana
+			}
+			s := upkeep{teststack.New(t, teststack.Options{Engine: engine})}
+			s.Apply(t)
 			for i, loss := range s.losses(t) {
 				if i%stacks == part {
 					t.Run(loss.name, func(t *testing.T) { s.lose(t, loss) })
 				}
 			}
 			// What each loss has left out: see lose.
-			s.apply(t)
-			s.requireNoChanges(t)
+			s.Apply(t)
+			s.RequireNoChanges(t)
 		})
 	}
 }
 
-func (s *stack) unanswerableAnnounced(t *testing.T) {
+func (s upkeep) unanswerableAnnounced(t *testing.T) {
 	for alert, words := range map[string]string{
 		"NobodyHasThis":       "无数据",
 		"NobodyCanAnswerThis": "查询失败",
 	} {
 		t.Run(alert, func(t *testing.T) {
-			var m message
+			var m teststack.Message
 			eventually(t, 90*time.Second, "a message about "+alert, func(ctx context.Context) (err error) {
-				m, err = s.arrived(ctx, 0, alert)
+				m, err = s.Arrived(ctx, 0, alert)
 				return err
 			})
 			for part, text := range map[string]string{"title": m.Title, "body": m.Text} {
-				if !holds(text, keyword, words) {
+				if !teststack.Holds(text, keyword, words) {
 					t.Errorf("the %s lacks %s or %s: %q", part, keyword, words, text)
 				}
 			}
@@ -95,18 +121,150 @@ func (s *stack) unanswerableAnnounced(t *testing.T) {
 	}
 }
 
-// maxIdleMebibytes is the bar of the whole stack.
-const maxIdleMebibytes = 300
+// unanswerableQuiet waits until both rules have been evaluated several times: the engine says how they stand, and nobody is
+// woken up. What is silent for longer is for TargetDown and the heartbeat to notice.
+func (s upkeep) unanswerableQuiet(t *testing.T) {
+	var first time.Time
+	eventually(t, 90*time.Second, "both rules have been evaluated three times", func(ctx context.Context) error {
+		for name, health := range map[string]string{"NobodyHasThis": "ok", "NobodyCanAnswerThis": "err"} {
+			r, err := s.Rule(ctx, name)
+			if err != nil {
+				return err
+			}
+			if r.Health != health || r.State != "inactive" && health == "ok" || len(r.Alerts) > 0 {
+				return fmt.Errorf("%s: health %s (want %s), state %s, %d alerts: %s", name, r.Health, health, r.State, len(r.Alerts), r.LastError)
+			}
+			if health == "err" && !strings.Contains(r.LastError, "many-to-many") {
+				return fmt.Errorf("%s: its error is %q: %w", name, r.LastError, teststack.ErrNever)
+			}
+			if first.IsZero() {
+				first = r.LastEvaluation
+			}
+			if ran := r.LastEvaluation.Sub(first); ran < 2*time.Duration(r.Interval)*time.Second {
+				return fmt.Errorf("%s has been evaluated for %v", name, ran)
+			}
+		}
+		return nil
+	})
+	s.requireNoMessages(t, 0)
+}
 
-func (s *stack) idleMemory(t *testing.T) {
-	out, err := docker(t.Context(), "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}")
+// requireNoMessages fails for each message that came after the one with that id.
+func (s upkeep) requireNoMessages(t *testing.T, since int) {
+	t.Helper()
+	messages, err := s.Messages(t.Context(), since)
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, m := range messages {
+		t.Errorf("a message without a cause, to the robot %s: %s", m.Robot, m)
+	}
+}
+
+// prometheusGone takes Prometheus away for less than a minute in each way that upkeep has: nothing is wrong with what it
+// watches, so nothing may be announced. That it is gone for longer is the heartbeat's to announce; see test/delivery.
+func (s upkeep) prometheusGone(t *testing.T) {
+	messages, err := s.Messages(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for _, m := range messages {
+		last = max(last, m.ID)
+	}
+	container := s.Name + "-prometheus"
+	apply := func(t *testing.T) {
+		t.Helper()
+		if err := s.TryApply(t, "platform"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	image := s.Docker(t, "inspect", "--format={{.Config.Image}}", container)
+	another := "lookout/prometheus:" + s.Name
+	for _, way := range []struct {
+		name string
+		do   func(t *testing.T)
+	}{
+		{"stopped", func(t *testing.T) {
+			s.Docker(t, "stop", "--time=10", container)
+			gone := time.Now()
+			eventually(t, time.Minute, "it has been gone for 40 s", func(context.Context) error {
+				if so := time.Since(gone); so < 40*time.Second {
+					return fmt.Errorf("gone for %v", so)
+				}
+				return nil
+			})
+			s.Docker(t, "start", container)
+		}},
+		{"killed", func(t *testing.T) {
+			s.Docker(t, "kill", container)
+			s.Docker(t, "start", container)
+		}},
+		{"removed", func(t *testing.T) {
+			s.Docker(t, "rm", "--force", container)
+			apply(t)
+		}},
+		{"another image", func(t *testing.T) {
+			// The same server under another name and with another id, as an upgrade has it.
+			build := fmt.Sprintf("FROM %s\nLABEL lookout.test=%s\n", image, s.Name)
+			if err := buildImage(t.Context(), another, build); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if _, err := docker.Run(context.Background(), "image", "rm", "--force", another); err != nil {
+					t.Error(err)
+				}
+			})
+			s.SetImage(t, "prometheus", another)
+			apply(t)
+			if now := s.Docker(t, "inspect", "--format={{.Config.Image}}", container); now == image {
+				t.Errorf("Prometheus still runs %s", now)
+			}
+		}},
+	} {
+		began := time.Now()
+		way.do(t)
+		s.AwaitHealthy(t)
+		s.Measured(t, "Prometheus %s: back after %.1f s", way.name, time.Since(began).Seconds())
+		s.awaitEvaluations(t, time.Now())
+	}
+	s.requireNoMessages(t, last)
+	// Back to the image that later steps and the stack's end expect.
+	s.SetImage(t, "prometheus", image)
+	apply(t)
+}
+
+// awaitEvaluations waits until every rule has been evaluated after a moment, and what it has to say has been delivered: an
+// alert without a pending period is sent at once, and Alertmanager waits for a second.
+func (s upkeep) awaitEvaluations(t *testing.T, since time.Time) {
+	t.Helper()
+	eventually(t, 2*time.Minute, "every rule has been evaluated", func(ctx context.Context) error {
+		rules, err := s.Rules(ctx)
+		if err != nil {
+			return err
+		}
+		if len(rules) == 0 {
+			return fmt.Errorf("there are no rules")
+		}
+		for _, r := range rules {
+			// Long enough for what is pending, too.
+			if after := r.LastEvaluation.Sub(since); after < time.Duration(r.For)*time.Second+2*time.Second {
+				return fmt.Errorf("%s was evaluated %v after it", r.Name, after)
+			}
+		}
+		return nil
+	})
+}
+
+// maxIdleMebibytes is the bar of the whole stack; Grafana alone takes about as much as the others together.
+var maxIdleMebibytes = map[string]float64{teststack.Prometheus: 150, teststack.Grafana: 350}
+
+func (s upkeep) idleMemory(t *testing.T) {
+	out := s.Docker(t, "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}")
 	total, seen := 0.0, 0
 	for line := range strings.Lines(out) {
 		name, usage, _ := strings.Cut(strings.TrimSpace(line), " ")
-		service, ours := strings.CutPrefix(name, s.name+"-")
+		service, ours := strings.CutPrefix(name, s.Name+"-")
 		if !ours {
 			continue
 		}
@@ -119,15 +277,16 @@ func (s *stack) idleMemory(t *testing.T) {
 			// Containers that only carried files are listed without running.
 			continue
 		}
-		s.measured(t, "idle memory %-10s %6.1f MiB", service, mebibytes)
+		s.Measured(t, "idle memory %-12s %6.1f MiB", service, mebibytes)
 		total, seen = total+mebibytes, seen+1
 	}
-	if running := s.running(t); seen != len(running) {
-		t.Errorf("docker stats told of %d containers, and %d run: %q", seen, len(running), out)
+	if running := s.Running(t); seen != len(running) {
+		t.Errorf("docker stats has %d containers, and %d run: %q", seen, len(running), out)
 	}
-	s.measured(t, "idle memory %-10s %6.1f MiB (bar %d MiB)", "the stack", total, maxIdleMebibytes)
-	if total > maxIdleMebibytes {
-		t.Errorf("the idle stack uses %.1f MiB, more than %d", total, maxIdleMebibytes)
+	bar := maxIdleMebibytes[s.Engine]
+	s.Measured(t, "idle memory %-12s %6.1f MiB (bar %.0f MiB)", "the stack", total, bar)
+	if total > bar {
+		t.Errorf("the idle stack uses %.1f MiB, more than %.0f", total, bar)
 	}
 }
 
@@ -155,19 +314,22 @@ type mistake struct {
 	make func(t *testing.T)
 	// words have to stand in the message: the value or its place, and what to do instead.
 	words []string
+	// checked means that a server's own checker finds it while it is applied, in a container that only checks. Other
+	// mistakes are found while planning, and the state stays as it is.
+	checked bool
 }
 
-func (s *stack) wrongInputs(t *testing.T) {
+func (s upkeep) wrongInputs(t *testing.T) {
 	variable := func(root, name string, value any) func(*testing.T) {
 		return func(t *testing.T) {
-			s.set(t, root, "wrong", map[string]any{name: value})
-			t.Cleanup(func() { s.unset(t, root, "wrong") })
+			s.Set(t, root, "wrong", map[string]any{name: value})
+			t.Cleanup(func() { s.Unset(t, root, "wrong") })
 		}
 	}
 	file := func(name, text string) func(*testing.T) {
 		return func(t *testing.T) {
-			path := filepath.Join(s.tree, name)
-			write(t, path, text)
+			path := filepath.Join(s.Tree, name)
+			teststack.Write(t, path, text)
 			t.Cleanup(func() {
 				if err := os.Remove(path); err != nil {
 					t.Error(err)
@@ -175,85 +337,144 @@ func (s *stack) wrongInputs(t *testing.T) {
 			})
 		}
 	}
-	settings := func(text string) func(*testing.T) {
+	replaced := func(name, old, with string) func(*testing.T) {
 		return func(t *testing.T) {
-			path := filepath.Join(s.tree, "envs/local/alerts.yaml")
-			before := read(t, path)
-			write(t, path, text)
-			t.Cleanup(func() { write(t, path, before) })
+			path := filepath.Join(s.Tree, name)
+			before := teststack.Read(t, path)
+			s.Replace(t, name, old, with)
+			t.Cleanup(func() { teststack.Write(t, path, before) })
 		}
 	}
-	ruleFile := func(threshold, more string) string {
+	ruleFile := func(changes ...string) string {
 		text := strings.NewReplacer(
 			"name: unanswerable", "name: wrong", "NobodyHasThis", "Wrong", "nobody-has-this", "wrong",
-			"threshold: {above: 1}", "threshold: "+threshold+more,
 		).Replace(unanswerable)
-		return text[:strings.Index(text, "      - alert: NobodyCanAnswerThis")]
+		text = text[:strings.Index(text, "      - alert: NobodyCanAnswerThis")]
+		return strings.NewReplacer(changes...).Replace(text)
 	}
-	for _, m := range []mistake{
+	notification := func(value map[string]any) func(*testing.T) { return variable("platform", "notification", value) }
+
+	mistakes := []mistake{
 		{
-			"a malformed webhook URL", "content",
-			// Without a scheme. The address holds the robot's token, so the message names the robot instead.
-			variable("content", "robot_webhooks", map[string]string{"ops": "oapi.dingtalk.com/robot/send?access_token=x"}),
-			[]string{"address of ops is not one of a DingTalk robot", "https://oapi.dingtalk.com/robot/send?access_token="},
+			name: "an unknown engine", root: "platform",
+			make:  variable("platform", "alerting", "thanos"),
+			words: []string{`alerting is "thanos", which is not a known engine`, `use "prometheus" or "grafana"`},
 		},
 		{
-			"an empty password", "platform",
-			variable("platform", "grafana_admin_password", ""),
-			[]string{"password is empty", "set one of your own"},
+			name: "an empty password", root: "platform",
+			make: func(t *testing.T) {
+				images := s.Images(t)
+				if images["grafana"] == nil {
+					// Refused before anything is pulled.
+					images["grafana"] = "grafana/grafana:13.2.3"
+				}
+				s.Set(t, "platform", "wrong", map[string]any{"grafana_admin_password": "", "images": images})
+				t.Cleanup(func() { s.Unset(t, "platform", "wrong") })
+			},
+			words: []string{"password is empty", "set one of your own"},
 		},
 		{
-			"an override that is not a number", "content",
-			settings("overrides: {GoThreadsHigh: {threshold: many}}\n"),
-			[]string{"overrides", "threshold of GoThreadsHigh is many, which is not a finite number"},
+			name: "a threshold that is not a number", root: "platform",
+			make:  replaced("envs/local/alerts.yaml", "GoThreadsHigh: {", "GoThreadsHigh: {threshold: many, "),
+			words: []string{"overrides", "threshold of GoThreadsHigh is many, which is not a finite number"},
 		},
 		{
-			"a threshold in a rule file that is no number", "content",
-			file("alerts/wrong.yaml", ruleFile("{above: many}", "")),
-			[]string{"alerts/wrong.yaml", `"Wrong"`, `threshold above is "many", which is not a finite number`},
+			name: "a threshold in a rule file that is not a number", root: "platform",
+			make:  file("alerts/wrong.yaml", ruleFile("{above: 1}", "{above: many}")),
+			words: []string{"alerts/wrong.yaml", `"Wrong"`, `threshold above is "many", which is not a finite number`},
 		},
 		{
-			"an unknown field in a rule file", "content",
-			file("alerts/wrong.yaml", ruleFile("{above: 1}", "\n        treshold: 8")),
-			[]string{"alerts/wrong.yaml", `"Wrong"`, `unknown field "treshold"`, "known are", "threshold"},
+			name: "an unknown field in a rule file", root: "platform",
+			make:  file("alerts/wrong.yaml", ruleFile("for: 0s", "for: 0s\n        treshold: 8")),
+			words: []string{"alerts/wrong.yaml", `"Wrong"`, `unknown field "treshold"`, "known are", "threshold"},
 		},
 		{
-			"a dashboard that is not JSON", "content",
-			file("dashboards/go/broken.json", "{\n  \"title\": \"Broken\",\n}\n"),
-			[]string{"dashboards/go/broken.json", "not a JSON object", "lookout fmt --check"},
+			name: "a rule that Prometheus refuses", root: "platform", checked: true,
+			make:  file("alerts/wrong.yaml", ruleFile("series_that_nobody_exposes", "sum by (job (up)")),
+			words: []string{"promtool refuses the configuration", "the running one is untouched", `"Wrong"`, "parse error"},
 		},
 		{
-			"two dashboards with one uid", "content",
-			file("dashboards/monitoring/service.json", read(t, filepath.Join(s.tree, "dashboards/go/service.json"))),
-			[]string{"the uid service is used by", "go/service.json", "monitoring/service.json", "rename one"},
+			name: "a template that Prometheus refuses", root: "platform", checked: true,
+			make:  file("alerts/wrong.yaml", ruleFile("description: 端到端测试", "description: '{{ $labels.instance | shout }}' # ")),
+			words: []string{"promtool refuses the configuration", "the running one is untouched", `"Wrong"`, `function "shout" not defined`},
 		},
-	} {
+		{
+			name: "a route to an unknown target", root: "platform",
+			make:  notification(map[string]any{"routes": []any{map[string]any{"labels": map[string]string{"team": "db"}, "target": "dba"}}}),
+			words: []string{`unknown targets: "dba"`, "known are backup, ops"},
+		},
+		{
+			name: "a route with an unknown mute interval", root: "platform",
+			make:  notification(map[string]any{"routes": []any{map[string]any{"labels": map[string]string{"team": "db"}, "mute_intervals": []string{"nights"}, "target": "ops"}}}),
+			words: []string{`unknown intervals: "nights"`, "known are none"},
+		},
+		{
+			name: "a mute interval with what is not a zone", root: "platform",
+			make:  notification(map[string]any{"mute_intervals": map[string]any{"night": []any{map[string]any{"location": "Shanghai"}}}}),
+			words: []string{`night ("Shanghai")`, `write for example "Asia/Shanghai"`},
+		},
+		{
+			name: "a mute interval with an unknown zone", root: "platform", checked: true,
+			make:  notification(map[string]any{"mute_intervals": map[string]any{"night": []any{map[string]any{"location": "Mars/Olympus_Mons"}}}}),
+			words: []string{"amtool refuses the configuration", "the running one is untouched", "unknown time zone Mars/Olympus_Mons"},
+		},
+	}
+	if s.Engine == teststack.Prometheus {
+		mistakes = append(mistakes, mistake{
+			name: "engine grafana without a Grafana", root: "platform",
+			make:  variable("platform", "alerting", "grafana"),
+			words: []string{`alerting is "grafana", but this environment has no Grafana`, `GRAFANA_IMAGE=… make up`},
+		})
+	} else {
+		// test/content has these and more against the mock API, on every machine.
+		mistakes = append(mistakes, mistake{
+			name: "a dashboard that is not JSON", root: "content",
+			make:  file("dashboards/go/broken.json", "{\n  \"title\": \"Broken\",\n}\n"),
+			words: []string{"dashboards/go/broken.json", "not a JSON object", "lookout fmt --check"},
+		}, mistake{
+			name: "two dashboards with one uid", root: "content",
+			make:  file("dashboards/monitoring/service.json", teststack.Read(t, filepath.Join(s.Tree, "dashboards/go/service.json"))),
+			words: []string{"the uid service is used by", "go/service.json", "monitoring/service.json", "rename one"},
+		})
+	}
+	for _, m := range mistakes {
 		t.Run(strings.ReplaceAll(m.name, " ", "_"), func(t *testing.T) {
 			m.make(t)
 			s.requireRefused(t, m)
 		})
 	}
+	// What was checked and refused has left nothing behind either.
+	s.Apply(t)
+	s.RequireNoChanges(t)
 }
 
 // requireRefused applies and wants one message with the mistake's words, and nothing touched.
-func (s *stack) requireRefused(t *testing.T, m mistake) {
+func (s upkeep) requireRefused(t *testing.T, m mistake) {
 	t.Helper()
-	engine, serial := s.snapshot(t), s.state(t, m.root).Serial
-	err := s.tryApply(t, m.root)
+	running := s.Running(t)
+	engine, lives, serial := s.Snapshot(t), s.Lives(t, running...), s.State(t, m.root).Serial
+	err := s.TryApply(t, m.root)
 	if err == nil {
 		t.Fatalf("%s was applied", m.name)
 	}
-	text := unwrapped(err.Error())
-	if !holds(text, m.words...) {
+	text := teststack.Unwrapped(err.Error())
+	if !teststack.Holds(text, m.words...) {
 		t.Errorf("the message lacks one of %q:\n%v", m.words, err)
 	}
 	if n := strings.Count(text, "Error: "); n != 1 {
 		t.Errorf("%d errors where one would do:\n%v", n, err)
 	}
-	if now := s.snapshot(t); now != engine {
+	if now := s.Running(t); !slices.Equal(now, running) {
+		t.Fatalf("these have a container now: %q, before: %q", now, running)
+	}
+	s.RequireSameLives(t, lives)
+	if m.checked {
+		return
+	}
+	if now := s.Snapshot(t); now != engine {
 		t.Errorf("the engine was touched; before:\n%safter:\n%s", engine, now)
 	}
-	if now := s.state(t, m.root).Serial; now != serial {
+	if now := s.State(t, m.root).Serial; now != serial {
 		t.Errorf("the state's serial was %d and is %d", serial, now)
 	}
 }
@@ -265,14 +486,14 @@ type loss struct {
 }
 
 // losses are all that may happen to the stack's containers, in the same order for every stack.
-func (s *stack) losses(t *testing.T) []loss {
+func (s upkeep) losses(t *testing.T) []loss {
 	t.Helper()
 	var all []loss
-	for _, c := range s.containers(t) {
-		name := strings.TrimPrefix(c.Name, s.name+"-")
+	for _, c := range s.Containers(t) {
+		name := strings.TrimPrefix(c.Name, s.Name+"-")
 		// One that carried files and ended has nothing to stop.
 		if c.State.Running {
-			all = append(all, loss{name + "_stopped", []string{"stop", "--time=5", c.Name}})
+			all = append(all, loss{name + "_stopped", []string{"stop", "--time=5", c.Name}}, loss{name + "_killed", []string{"kill", c.Name}})
 		}
 		all = append(all, loss{name + "_removed", []string{"rm", "--force", c.Name}})
 	}
@@ -283,39 +504,45 @@ func (s *stack) losses(t *testing.T) []loss {
 	return all
 }
 
-// lose makes a container go away and mends it as `make apply` does. The content root asks nobody but
-// Grafana, so unless that was lost it is only looked at when the stack's last loss is mended.
-func (s *stack) lose(t *testing.T, l loss) {
+// lose makes a container go away and brings it back as `make apply` does. The content root asks nobody but
+// Grafana, so unless that was lost it is only looked at when the stack's last loss is dealt with.
+func (s upkeep) lose(t *testing.T, l loss) {
 	t.Helper()
-	services := s.running(t)
-	if _, err := docker(t.Context(), l.how...); err != nil {
-		t.Fatal(err)
-	}
+	services := s.Running(t)
+	s.Docker(t, l.how...)
 	if strings.HasPrefix(l.name, "grafana") {
-		s.apply(t)
-		defer s.requireNoChanges(t)
+		s.Apply(t)
+		defer s.RequireNoChanges(t)
 	} else {
-		if err := s.tryApply(t, "platform"); err != nil {
+		if err := s.TryApply(t, "platform"); err != nil {
 			t.Fatalf("applying the platform: %v", err)
 		}
-		s.awaitHealthy(t)
-		defer s.requireNoChangesIn(t, s.platform)
+		s.AwaitHealthy(t)
+		defer s.RequireNoChangesIn(t, s.Platform)
 	}
-	if now := s.running(t); !slices.Equal(now, services) {
+	if now := s.Running(t); !slices.Equal(now, services) {
 		t.Errorf("after the apply these have a container: %q, want %q", now, services)
 	}
 	for _, service := range services {
-		if !s.container(t, service).State.Running {
+		if !s.Container(t, service).State.Running {
 			t.Errorf("after the apply %s does not run", service)
 		}
 	}
 }
 
-func read(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+// buildImage builds an image from a Dockerfile alone.
+func buildImage(ctx context.Context, name, dockerfile string) error {
+	var context bytes.Buffer
+	w := tar.NewWriter(&context)
+	err := w.WriteHeader(&tar.Header{Name: "Dockerfile", Mode: 0o644, Size: int64(len(dockerfile))})
+	if err == nil {
+		_, err = w.Write([]byte(dockerfile))
 	}
-	return string(data)
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return err
+	}
+	return docker.Build(ctx, name, nil, &context)
 }

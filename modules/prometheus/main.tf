@@ -44,6 +44,9 @@ module "container" {
   command = concat([
     "--config.file=${local.config_path}/prometheus.yml",
     "--enable-feature=exemplar-storage",
+    # An Alertmanager takes an alert for firing until four times this, or four times the rule's interval if that is longer,
+    # after it came last: long enough for a restart, and the heartbeat of a Prometheus that is gone ends soon after.
+    "--rules.alert.resend-delay=20s",
     "--storage.tsdb.path=/prometheus",
     "--web.enable-lifecycle",
     "--web.listen-address=:${local.port}",

@@ -1,5 +1,5 @@
-// Package delivery proves on the whole stack what the relay promises: nothing that it took is lost,
-// somebody is told when the chain before it breaks, and no secret leaves its file.
+// Package delivery proves on the whole stack what the relay promises: nothing that it took is lost, people are notified when
+// the chain before it breaks, and no secret leaves its file.
 package delivery
 
 import (
@@ -8,51 +8,78 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gruntwork-io/terratest/modules/logger"
+	"go.yaml.in/yaml/v3"
+
+	"lookout/internal/docker"
+	"lookout/test/internal/teststack"
 )
 
-func TestMain(m *testing.M) {
-	// Part of terratest names every command on stdout whatever logger it is given.
-	logger.Default = logger.Discard
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { teststack.Main(m) }
 
 // Local's heartbeat, quicker: short enough for three outages in a test, and four beats until one counts as
 // missed, as elsewhere.
 const (
 	beatInterval = 3 * time.Second
 	beatTimeout  = 4 * beatInterval
+	// watchdogInterval is how often the Watchdog is evaluated; the rule files know nothing shorter.
+	watchdogInterval = 10 * time.Second
 )
 
-// relayDownWithin bounds how late it is told that the relay is down, and that it is back: a scrape (2 s),
+// relayDownWithin bounds how late it is notified that the relay is down, and that it is back: a scrape (2 s),
 // an evaluation, the pending period and the evaluation after it (10 s each), group_wait or group_interval
 // (1 s, 3 s), and the rest for a machine that is busy.
 const relayDownWithin = 55 * time.Second
 
+// outlives is how long the engine's Alertmanager takes an alert for firing that is not repeated any more: Prometheus says
+// four times its rule's interval, or the flag of modules/prometheus, whichever is longer. Grafana's evaluation ends with its
+// alerts.
+var outlives = map[string]time.Duration{teststack.Prometheus: 4 * max(watchdogInterval, 20*time.Second), teststack.Grafana: 0}
+
+var eventually = teststack.Eventually
+
+// A stack is what the steps share.
+type stack struct {
+	*teststack.Stack
+	// When the relay was stopped and started again; its recovery is notified while another step runs.
+	downSince, upSince time.Time
+}
+
+// TestDelivery runs on engine prometheus, and on engine grafana wherever there is an image of one; see TestFlow.
 func TestDelivery(t *testing.T) {
-	s := newStack(t)
+	engines := []string{teststack.Prometheus}
+	if teststack.GrafanaImage(t) != "" {
+		engines = append(engines, teststack.Grafana)
+	}
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) { deliver(t, engine) })
+	}
+}
+
+func deliver(t *testing.T, engine string) {
+	t.Helper()
+	s := &stack{Stack: teststack.New(t, teststack.Options{Engine: engine, Prefix: "lookout-delivery"})}
 	began := time.Now()
 	s.configure(t)
-	s.apply(t)
-	s.measured(t, "the stack is up after %.1f s", time.Since(began).Seconds())
+	s.Apply(t)
+	s.Measured(t, "the stack is up after %.1f s", time.Since(began).Seconds())
 
+	notifier := map[string]string{teststack.Prometheus: "alertmanager", teststack.Grafana: "grafana"}[engine]
 	for _, step := range []struct {
 		name string
 		run  func(*testing.T)
 	}{
-		{"that_the_relay_is_down_is_told_without_it", s.relayDown},
+		{"that_the_relay_is_down_is_notified_without_it", s.relayDown},
 		{"nothing_is_lost_when_the_relay_is_killed", s.relayKilled},
 		{"and_that_it_is_back", s.relayBack},
 		{"the_watchdog_reaches_nobody", s.watchdogReachesNobody},
-		{"prometheus_killed", s.outage("kill "+s.name+"-prometheus", "start "+s.name+"-prometheus")},
-		{"grafana_killed", s.outage("kill "+s.name+"-grafana", "start "+s.name+"-grafana")},
-		{"network_cut_between_grafana_and_relay", s.networkCut},
+		{"prometheus_killed", s.outage(outlives[engine], "kill "+s.Name+"-prometheus", "start "+s.Name+"-prometheus")},
+		{notifier + "_killed", s.outage(0, "kill "+s.Name+"-"+notifier, "start "+s.Name+"-"+notifier)},
+		{"network_cut_between_" + notifier + "_and_relay", s.networkCut},
 		{"secrets_stay_in_their_files", s.secretsStay},
 	} {
 		if !t.Run(step.name, step.run) {
@@ -65,11 +92,9 @@ func TestDelivery(t *testing.T) {
 // more often and is missed sooner, and channels for the secrets that local has no use for.
 func (s *stack) configure(t *testing.T) {
 	t.Helper()
-	file := filepath.Join(s.root("platform"), "relay.yaml")
-	text := read(t, file)
-	for _, change := range []struct{ old, new string }{
-		{"timeout: 1m", "timeout: " + beatTimeout.String()},
-		{"targets:\n", `emails:
+	const relay = "envs/local/platform/relay.yaml"
+	s.Replace(t, relay, "timeout: 1m", "timeout: "+beatTimeout.String())
+	s.Replace(t, relay, "targets:\n", `emails:
   duty: {smarthost: "robot:8060", from: relay@example.com, to: [duty@example.com], username: relay, password_file: /secrets/smtp, timeout: 2s}
 webhooks:
   sms: {url_file: /secrets/sms.url, header_files: {Authorization: /secrets/sms.key}}
@@ -78,56 +103,99 @@ targets:
     channels:
       - {email: duty, escalate_after: 3s}
       - {webhook: sms, escalate_after: 3s}
-`},
-	} {
-		if strings.Count(text, change.old) != 1 {
-			t.Fatalf("relay.yaml has %q not once", change.old)
-		}
-		text = strings.Replace(text, change.old, change.new, 1)
-	}
-	write(t, file, text)
+`)
+	// Quicker than local has them, for the sake of the test's length.
+	const settings = "envs/local/alerts.yaml"
+	s.Replace(t, settings, "delivery: 20s", "delivery: 10s")
+	s.Replace(t, settings, "watchdog: 20s", "watchdog: "+watchdogInterval.String())
 	for name, secret := range planted {
-		write(t, filepath.Join(s.secrets(), name), secret+"\n")
+		teststack.Write(t, filepath.Join(s.Secrets(), name), secret+"\n")
 	}
+	robots := filepath.Join(s.Secrets(), "robots.yaml")
+	teststack.Write(t, robots, teststack.Read(t, robots)+fmt.Sprintf("  - {access_token: %s, name: %s, keywords: [报警]}\n", besideToken, besideTheRelay))
+
+	timing := map[string]string{"group_interval": "3s", "group_wait": "1s", "repeat_interval": "1h"}
+	if s.Engine == teststack.Prometheus {
+		s.Set(t, "platform", "delivery", map[string]any{"notification": map[string]any{
+			"about_delivery":     map[string]string{"robot_file": "beside.url"},
+			"heartbeat_interval": beatInterval.String(),
+			"secrets_directory":  s.Secrets(),
+			"timing":             timing,
+		}})
+		return
+	}
+	s.Set(t, "content", "delivery", map[string]any{
+		"about_delivery": map[string]string{"robot": "beside"}, "heartbeat_interval": beatInterval.String(),
+		"robot_webhooks": map[string]string{"beside": besideURL}, "timing": timing,
+	})
 }
 
-// besideTheRelay is the robot of the stand-in that the relay has no token of: only Grafana reaches it.
-const besideTheRelay = "lookout"
+// besideTheRelay is the robot of the mock that the relay has no token of: only the engine's notifier reaches it.
+const besideTheRelay = "beside"
 
-// aboutRelay looks for what Grafana says by itself about the relay, by the colour of its state.
-func (s *stack) aboutRelay(since time.Time, colour string) func(context.Context) error {
+// aboutRelay looks for what the engine says without the relay about the relay: firing or resolved.
+func (s *stack) aboutRelay(t *testing.T, since time.Time, state string) func(context.Context) error {
+	t.Helper()
+	summary := s.summary(t, "delivery.yaml", "RelayDown")
+	// Grafana's text has a colour in its title.
+	colour := map[string]string{"Firing": "🔴", "Resolved": "🟢"}[state]
 	return func(ctx context.Context) error {
-		messages, err := s.messages(ctx)
+		messages, err := s.Messages(ctx, 0)
 		if err != nil {
 			return err
 		}
 		for _, m := range messages {
-			if m.Accepted && m.Robot == besideTheRelay && m.Time.After(since) && strings.Contains(m.Title, colour) && strings.Contains(m.Text, "The alert relay does not answer") {
+			if m.Accepted && m.Robot == besideTheRelay && m.Time.After(since) && (m.Has(state) || m.Has(colour)) && m.Has(summary) {
 				return nil
 			}
 		}
-		return fmt.Errorf("no %s about the relay by the robot %s among %d messages", colour, besideTheRelay, len(messages))
+		return fmt.Errorf("nothing about %q, %s, by the robot %s among %d messages", summary, state, besideTheRelay, len(messages))
 	}
+}
+
+// summary is that of a rule, as its file has it.
+func (s *stack) summary(t *testing.T, file, alert string) string {
+	t.Helper()
+	var rules struct {
+		Groups []struct {
+			Rules []struct {
+				Alert       string
+				Annotations struct{ Summary string }
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(teststack.Read(t, filepath.Join(s.Tree, "alerts", file))), &rules); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			if r.Alert == alert {
+				return r.Annotations.Summary
+			}
+		}
+	}
+	t.Fatalf("alerts/%s has no rule %s", file, alert)
+	return ""
 }
 
 // relayDown stops the relay and waits for the alert about it, which can't come by the relay: that is not
 // there.
 func (s *stack) relayDown(t *testing.T) {
-	if text := read(t, filepath.Join(s.root("platform"), "relay.yaml")); strings.Contains(text, besideTheRelay) {
+	if text := teststack.Read(t, filepath.Join(s.Root("platform"), "relay.yaml")); strings.Contains(text, besideTheRelay) {
 		t.Fatalf("the relay knows the robot %s, so a message there proves nothing:\n%s", besideTheRelay, text)
 	}
-	s.engine(t, "stop", s.name+"-relay")
+	s.Docker(t, "stop", s.Name+"-relay")
 	s.downSince = time.Now()
-	eventually(t, relayDownWithin, "somebody hears that the relay is down", s.aboutRelay(s.downSince, "🔴"))
-	s.measured(t, "that the relay is down is told beside it after %.1f s", time.Since(s.downSince).Seconds())
-	s.engine(t, "start", s.name+"-relay")
+	eventually(t, relayDownWithin, "that the relay is down is notified", s.aboutRelay(t, s.downSince, "Firing"))
+	s.Measured(t, "that the relay is down is notified without it after %.1f s", time.Since(s.downSince).Seconds())
+	s.Docker(t, "start", s.Name+"-relay")
 	s.upSince = time.Now()
 }
 
 // relayBack waits for the recovery, which takes its time while others go on.
 func (s *stack) relayBack(t *testing.T) {
-	eventually(t, relayDownWithin, "somebody hears that the relay is back", s.aboutRelay(s.upSince, "🟢"))
-	s.measured(t, "and that it is back at most %.1f s after its start", time.Since(s.upSince).Seconds())
+	eventually(t, relayDownWithin, "that the relay is back is notified", s.aboutRelay(t, s.upSince, "Resolved"))
+	s.Measured(t, "and that it is back at most %.1f s after its start", time.Since(s.upSince).Seconds())
 }
 
 // relayKilled kills the relay while alerts come in, and sends again only what it has not said to have.
@@ -138,13 +206,13 @@ func (s *stack) relayKilled(t *testing.T) {
 	for sent < alerts {
 		if sent > 0 && sent%(alerts/(kills+1)) == 0 && again < kills {
 			again++
-			s.engine(t, "kill", "--signal=KILL", s.name+"-relay")
+			s.Docker(t, "kill", "--signal=KILL", s.Name+"-relay")
 			// A kill by hand is not a crash to the engine, so its restart policy leaves the container alone.
-			s.engine(t, "start", s.name+"-relay")
+			s.Docker(t, "start", s.Name+"-relay")
 		}
 		body := storm(sent, time.Now())
 		eventually(t, 30*time.Second, "the relay takes an alert", func(ctx context.Context) error {
-			status, text, err := s.ask(ctx, http.MethodPost, s.url("relay")+"/v1/robots/ops", nil, body)
+			status, text, err := s.Ask(ctx, http.MethodPost, s.URL("relay")+"/v1/robots/ops", nil, body)
 			if err == nil && status != http.StatusAccepted {
 				err = fmt.Errorf("%d %s", status, text)
 			}
@@ -156,7 +224,7 @@ func (s *stack) relayKilled(t *testing.T) {
 		t.Fatalf("killed %d times, want %d", again, kills)
 	}
 	eventually(t, time.Minute, "every alert that was taken is in the chat", func(ctx context.Context) error {
-		messages, err := s.messages(ctx)
+		messages, err := s.Messages(ctx, 0)
 		if err != nil {
 			return err
 		}
@@ -167,16 +235,16 @@ func (s *stack) relayKilled(t *testing.T) {
 		}
 		return nil
 	})
-	messages, err := s.messages(t.Context())
+	messages, err := s.Messages(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.measured(t, "%d alerts, the relay killed %d times: all in %d messages after %.1f s", alerts, kills, len(messages), time.Since(began).Seconds())
+	s.Measured(t, "%d alerts, the relay killed %d times: all in %d messages after %.1f s", alerts, kills, len(messages), time.Since(began).Seconds())
 }
 
 func where(i int) string { return fmt.Sprintf("storm-host-%03d", i) }
 
-// storm is one alert as Grafana posts it.
+// storm is one alert as the engines post it.
 func storm(i int, at time.Time) []byte {
 	labels := map[string]string{"alertname": "Storm", "instance": where(i), "severity": "warning"}
 	body, err := json.Marshal(map[string]any{
@@ -193,28 +261,24 @@ func storm(i int, at time.Time) []byte {
 	return body
 }
 
-func shown(messages []message, words ...string) bool {
+func shown(messages []teststack.Message, words ...string) bool {
 	_, ok := find(messages, words...)
 	return ok
 }
 
 // find returns the last message that was shown and holds all words.
-func find(messages []message, words ...string) (message, bool) {
+func find(messages []teststack.Message, words ...string) (teststack.Message, bool) {
 	for i := len(messages) - 1; i >= 0; i-- {
-		m, all := messages[i], true
-		for _, word := range words {
-			all = all && strings.Contains(m.Title+"\n"+m.Text, word)
-		}
-		if all && m.Accepted {
+		if m := messages[i]; m.Accepted && m.Has(words...) {
 			return m, true
 		}
 	}
-	return message{}, false
+	return teststack.Message{}, false
 }
 
 // beat says whether the relay misses the heartbeat, and how old the last sign of life is.
 func (s *stack) beat(ctx context.Context) (missing bool, age float64, err error) {
-	page, err := s.page(ctx, s.url("relay")+"/metrics")
+	page, err := s.Page(ctx, s.URL("relay")+"/metrics")
 	if err != nil {
 		return false, 0, err
 	}
@@ -257,7 +321,7 @@ func (s *stack) watchdogReachesNobody(t *testing.T) {
 
 func (s *stack) requireNoWatchdog(t *testing.T) {
 	t.Helper()
-	messages, err := s.messages(t.Context())
+	messages, err := s.Messages(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,29 +330,29 @@ func (s *stack) requireNoWatchdog(t *testing.T) {
 	}
 }
 
-// outage breaks the chain, waits for the alarm in the backup's chat, mends the chain and waits for the
-// all-clear there.
-func (s *stack) outage(breaks, mends string) func(*testing.T) {
+// outage breaks the chain, waits for the alarm in the backup's chat, repairs the chain and waits for the
+// all-clear there. What is broken may live on for a while for those that come after it.
+func (s *stack) outage(livesOn time.Duration, breaks, repairs string) func(*testing.T) {
 	return func(t *testing.T) {
 		s.awaitBeat(t)
 		began := time.Now()
-		s.engine(t, strings.Fields(breaks)...)
-		eventually(t, beatTimeout+45*time.Second, "the alarm", func(ctx context.Context) error {
+		s.Docker(t, strings.Fields(breaks)...)
+		eventually(t, livesOn+beatTimeout+45*time.Second, "the alarm", func(ctx context.Context) error {
 			return s.told(ctx, began, "Firing")
 		})
 		alarm := time.Since(began)
 		back := time.Now()
-		s.engine(t, strings.Fields(mends)...)
+		s.Docker(t, strings.Fields(repairs)...)
 		eventually(t, 90*time.Second, "the all-clear", func(ctx context.Context) error {
 			return s.told(ctx, back, "Resolved")
 		})
 		clear := time.Since(back)
-		if container, started := strings.CutPrefix(mends, "start "); started {
+		if container, started := strings.CutPrefix(repairs, "start "); started {
 			s.requireCleanHealth(t, container)
 		}
-		s.measured(t, "alarm after %.1f s (heartbeat's timeout %v), all-clear %.1f s after the mending", alarm.Seconds(), beatTimeout, clear.Seconds())
+		s.Measured(t, "alarm after %.1f s (the last alert lives on for %v, the heartbeat's timeout is %v), all-clear %.1f s after the repair", alarm.Seconds(), livesOn, beatTimeout, clear.Seconds())
 		s.requireNoWatchdog(t)
-		messages, err := s.messages(t.Context())
+		messages, err := s.Messages(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -305,7 +369,7 @@ func (s *stack) outage(breaks, mends string) func(*testing.T) {
 func (s *stack) requireCleanHealth(t *testing.T, container string) {
 	t.Helper()
 	eventually(t, time.Minute, container+" is healthy again", func(ctx context.Context) error {
-		out, err := docker(ctx, "inspect", "--format={{json .State.Health}}", container)
+		out, err := docker.Run(ctx, "inspect", "--format={{json .State.Health}}", container)
 		if err != nil {
 			return err
 		}
@@ -325,7 +389,7 @@ func (s *stack) requireCleanHealth(t *testing.T, container string) {
 
 // told looks for what the relay says about the heartbeat since then.
 func (s *stack) told(ctx context.Context, since time.Time, state string) error {
-	messages, err := s.messages(ctx)
+	messages, err := s.Messages(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -336,15 +400,15 @@ func (s *stack) told(ctx context.Context, since time.Time, state string) error {
 	return fmt.Errorf("no HeartbeatMissing %s among %d messages; the heartbeat was seen %.1f s ago (%v)", state, len(messages), age, err)
 }
 
-// networkCut takes the relay out of the network that it shares with Grafana. The way to people has to
+// networkCut takes the relay out of the network that it shares with those that notify. The way to people has to
 // stay, so relay and robot get one of their own first.
 func (s *stack) networkCut(t *testing.T) {
-	people := s.name + "-people"
-	s.engine(t, "network", "create", people)
-	s.engine(t, "network", "connect", "--alias=robot", people, s.name+"-robot")
-	s.engine(t, "network", "connect", people, s.name+"-relay")
-	s.outage(
-		fmt.Sprintf("network disconnect %[1]s %[1]s-relay", s.name),
-		fmt.Sprintf("network connect --alias=relay %[1]s %[1]s-relay", s.name),
+	people := s.Name + "-people"
+	s.Docker(t, "network", "create", people)
+	s.Docker(t, "network", "connect", "--alias=robot", people, s.Name+"-robot")
+	s.Docker(t, "network", "connect", people, s.Name+"-relay")
+	s.outage(0,
+		fmt.Sprintf("network disconnect %[1]s %[1]s-relay", s.Name),
+		fmt.Sprintf("network connect --alias=relay %[1]s %[1]s-relay", s.Name),
 	)(t)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,69 +21,70 @@ import (
 	"github.com/gruntwork-io/terratest/modules/terraform"
 
 	"lookout/app/relay/mailtest"
-	engine "lookout/internal/docker"
+	"lookout/internal/docker"
+	"lookout/test/internal/teststack"
 )
 
-// planted are secrets beside those that `make init` writes, by the file in the secrets folder. The
+// planted are secrets besides those that `make init` writes, by the file in the secrets folder. The
 // gateway's address is a secret as a whole, its last part is what is looked for.
 var planted = map[string]string{
-	"bearer":  "canary-bearer-5f1d0c7a93",
-	"smtp":    "canary-smtp-password-8e2b64",
-	"sms.key": "Bearer canary-gateway-key-77ab01",
-	"sms.url": "http://robot:8060/gateway/canary-gateway-address-c93d",
+	"bearer":     "canary-bearer-5f1d0c7a93",
+	"beside.url": besideURL,
+	"smtp":       "canary-smtp-password-8e2b64",
+	"sms.key":    "Bearer canary-gateway-key-77ab01",
+	"sms.url":    "http://robot:8060/gateway/canary-gateway-address-c93d",
 }
 
-// These are the exceptions that Grafana's own contact point makes: they stand in a variable.
+// The robot's address that the engine's notifier has. Alertmanager reads it from a file; Grafana's own contact point makes
+// exceptions: it stands in a variable.
 const (
-	nativeToken = "canary-native-token-4410de"
 	besideToken = "canary-token-beside-the-relay-61d7"
+	besideURL   = "http://robot:8060/robot/send?access_token=" + besideToken
+	nativeToken = "canary-native-token-4410de"
 )
 
 // An exception is a place where a secret is known to be, and why. Each has to be there, or the list
 // lies.
 type exception struct{ secret, place, why string }
 
-var exceptions = []exception{
-	{"admin password", `^file content/test\.auto\.tfvars\.json$`, "written there for Terraform, like secrets.auto.tfvars.json by make init"},
-	{"admin password", `^file platform/test\.auto\.tfvars\.json$`, "the same"},
-	{"admin password", `^state platform: docker_container\.secrets_writer .*upload.*content$`, "the provider keeps what it uploads; marked sensitive"},
-	{"admin password", `^plan platform: .*(secrets_writer.*upload|variables.*grafana_admin_password)`, "a plan holds what will be uploaded, and its variables"},
-	{"native token", `^file content/test\.auto\.tfvars\.json$`, "written there for Terraform"},
-	{"native token", `^state content: grafana_contact_point\.robot .*dingding.*url$`, "Grafana's own contact point needs the whole address; marked sensitive"},
-	{"native token", `^plan content: .*(dingding.*url|variables.*robot_webhooks)`, "the same"},
-	{"token beside the relay", `^file content/test\.auto\.tfvars\.json$`, "written there for Terraform"},
-	{"token beside the relay", `^state content: grafana_contact_point\.about_delivery .*dingding.*url$`, "where a robot is the way beside the relay, Grafana needs its whole address; marked sensitive"},
-	{"token beside the relay", `^plan content: .*(dingding.*url|variables.*robot_webhooks)`, "the same"},
-	{"token beside the relay", `^page grafana/contact-points$|^page grafana/alertmanager-configuration$`, "Grafana 10.1 shows the address to administrators"},
-	{"native token", `^page grafana/contact-points$|^page grafana/alertmanager-configuration$`, "Grafana 10.1 shows the address to administrators"},
+// exceptions of the engines: Prometheus and Alertmanager need none.
+var exceptions = map[string][]exception{
+	teststack.Grafana: {
+		{"admin password", `^file content/test-stack\.auto\.tfvars\.json$`, "written there for Terraform, like secrets.auto.tfvars.json by make init"},
+		{"admin password", `^file platform/test-stack\.auto\.tfvars\.json$`, "the same"},
+		{"admin password", `^state platform: docker_container\.secrets_writer .*upload.*content$`, "the provider keeps what it uploads; marked sensitive"},
+		{"admin password", `^plan platform: .*(secrets_writer.*upload|variables.*grafana_admin_password)`, "a plan holds what will be uploaded, and its variables"},
+		{"native token", `^file content/test-delivery\.auto\.tfvars\.json$`, "written there for Terraform"},
+		{"native token", `^state content: grafana_contact_point\.robot .*dingding.*url$`, "Grafana's own contact point needs the whole address; marked sensitive"},
+		{"native token", `^plan content: .*(dingding.*url|variables.*robot_webhooks)`, "the same"},
+		{"beside.url", `^file content/test-delivery\.auto\.tfvars\.json$`, "written there for Terraform"},
+		{"beside.url", `^state content: grafana_contact_point\.about_delivery .*dingding.*url$`, "where a robot is the way that bypasses the relay, Grafana needs its whole address; marked sensitive"},
+		{"beside.url", `^plan content: .*(dingding.*url|variables.*robot_webhooks)`, "the same"},
+		{"beside.url", `^page grafana/contact-points$|^page grafana/alertmanager-configuration$`, "Grafana 10.1 shows the address to administrators"},
+		{"native token", `^page grafana/contact-points$|^page grafana/alertmanager-configuration$`, "Grafana 10.1 shows the address to administrators"},
+	},
 }
 
 // secretsStay uses every secret there is, and then looks for each of them everywhere.
 func (s *stack) secretsStay(t *testing.T) {
-	// Native delivery once, for its exception; and a relay that wants a bearer token. Grafana can't
-	// have one without its being in the state, so it comes when Grafana is not needed any more.
+	// A relay that wants a bearer token comes when the engine is not needed any more; and native delivery once, for its
+	// exception. Grafana can't have the bearer token without its being in the state.
 	mail := s.mailServer(t)
-	file := filepath.Join(s.root("platform"), "relay.yaml")
-	write(t, filepath.Join(s.secrets(), "mail-ca.pem"), string(mail.CA()))
-	const nowhere = `smarthost: "robot:8060"`
-	text := read(t, file)
-	if strings.Count(text, nowhere) != 1 {
-		t.Fatalf("relay.yaml has %q not once", nowhere)
+	const relay = "envs/local/platform/relay.yaml"
+	teststack.Write(t, filepath.Join(s.Secrets(), "mail-ca.pem"), string(mail.CA()))
+	s.Replace(t, relay, `smarthost: "robot:8060"`, fmt.Sprintf("smarthost: %q, ca_file: /secrets/mail-ca.pem", mail.Address()))
+	file := filepath.Join(s.Root("platform"), "relay.yaml")
+	teststack.Write(t, file, "bearer_token_file: /secrets/bearer\n"+teststack.Read(t, file))
+	if s.Engine == teststack.Grafana {
+		s.Set(t, "content", "delivery", map[string]any{
+			"about_delivery": map[string]string{"robot": "beside"}, "delivery": "native",
+			"robot_webhooks": map[string]string{"beside": besideURL, "ops": "http://robot:8060/robot/send?access_token=" + nativeToken},
+		})
 	}
-	write(t, file, "bearer_token_file: /secrets/bearer\n"+
-		strings.Replace(text, nowhere, fmt.Sprintf("smarthost: %q, ca_file: /secrets/mail-ca.pem", mail.Address()), 1))
-	vars := s.contentVars()
-	vars["delivery"] = "native"
-	vars["about_delivery"] = map[string]string{"robot": "beside"}
-	vars["robot_webhooks"] = map[string]string{
-		"beside": "http://robot:8060/robot/send?access_token=" + besideToken,
-		"ops":    "http://robot:8060/robot/send?access_token=" + nativeToken,
-	}
-	s.set(t, "content", vars)
-	s.apply(t)
+	s.Apply(t)
 	bearer := http.Header{"Authorization": {"Bearer " + planted["bearer"]}}
 	eventually(t, 30*time.Second, "the relay wants the bearer token", func(ctx context.Context) error {
-		status, _, err := s.ask(ctx, http.MethodGet, s.url("relay")+"/api/status", nil, nil)
+		status, _, err := s.Ask(ctx, http.MethodGet, s.URL("relay")+"/api/status", nil, nil)
 		if err == nil && status != http.StatusUnauthorized {
 			err = fmt.Errorf("it answers %d without", status)
 		}
@@ -91,18 +93,14 @@ func (s *stack) secretsStay(t *testing.T) {
 	// What fails is what gets into logs: a mail server that refuses the login and repeats the password, a
 	// gateway that has no such page.
 	began := time.Now()
-	status, text, err := s.ask(t.Context(), http.MethodPost, s.url("relay")+"/v1/robots/unreachable", bearer, storm(900, began))
-	if err != nil || status != http.StatusAccepted {
-		t.Fatalf("%d %s %v", status, text, err)
-	}
-	for i, target := range []string{"ops", "backup"} {
-		status, text, err = s.ask(t.Context(), http.MethodPost, s.url("relay")+"/v1/robots/"+target, bearer, storm(901+i, began))
+	for i, target := range []string{"unreachable", "ops", "backup"} {
+		status, text, err := s.Ask(t.Context(), http.MethodPost, s.URL("relay")+"/v1/robots/"+target, bearer, storm(900+i, began))
 		if err != nil || status != http.StatusAccepted {
 			t.Fatalf("%d %s %v", status, text, err)
 		}
 	}
 	eventually(t, time.Minute, "two alerts are in the chats, the third is a dead letter", func(ctx context.Context) error {
-		messages, err := s.messages(ctx)
+		messages, err := s.Messages(ctx, 0)
 		if err != nil {
 			return err
 		}
@@ -111,22 +109,25 @@ func (s *stack) secretsStay(t *testing.T) {
 				return fmt.Errorf("%s is not in the chat", where(i))
 			}
 		}
-		_, dead, err := s.ask(ctx, http.MethodGet, s.url("relay")+"/api/dead", bearer, nil)
+		_, dead, err := s.Ask(ctx, http.MethodGet, s.URL("relay")+"/api/dead", bearer, nil)
 		if err == nil && !strings.Contains(dead, "Storm") {
 			err = fmt.Errorf("dead letters: %s", dead)
 		}
 		return err
 	})
 
-	secrets := map[string]string{"admin password": s.password, "native token": nativeToken, "token beside the relay": besideToken}
+	secrets, want := map[string]string{}, 8
+	if s.Engine == teststack.Grafana {
+		secrets["admin password"], secrets["native token"], want = s.Password, nativeToken, want+2
+	}
 	for _, name := range []string{"ops.token", "ops.sign", "backup.token"} {
-		secrets[name] = strings.TrimSpace(read(t, filepath.Join(s.secrets(), name)))
+		secrets[name] = strings.TrimSpace(teststack.Read(t, filepath.Join(s.Secrets(), name)))
 	}
 	for name, secret := range planted {
 		secrets[name] = secret[strings.Index(secret, "canary"):]
 	}
-	if len(secrets) != 10 {
-		t.Fatalf("%d secrets, want 10", len(secrets))
+	if len(secrets) != want {
+		t.Fatalf("%d secrets, want %d", len(secrets), want)
 	}
 	s.requireUsed(t, secrets)
 	if logins := mail.Passwords(); len(logins) == 0 || logins[0] != planted["smtp"] {
@@ -136,27 +137,27 @@ func (s *stack) secretsStay(t *testing.T) {
 	found, looked := s.everywhere(t, bearer, secrets)
 	used := map[string]bool{}
 	for _, place := range found {
-		known := slices.IndexFunc(exceptions, func(e exception) bool {
+		known := slices.IndexFunc(exceptions[s.Engine], func(e exception) bool {
 			return e.secret == place.secret && regexp.MustCompile(e.place).MatchString(place.where)
 		})
 		if known < 0 {
 			t.Errorf("the secret %q is in %s", place.secret, place.where)
 			continue
 		}
-		used[exceptions[known].secret+exceptions[known].place] = true
+		used[exceptions[s.Engine][known].secret+exceptions[s.Engine][known].place] = true
 	}
-	for _, e := range exceptions {
+	for _, e := range exceptions[s.Engine] {
 		if !used[e.secret+e.place] {
-			t.Errorf("the exception %s in %s is none any more: strike it off", e.secret, e.place)
+			t.Errorf("the exception %s in %s is not one any more: strike it off", e.secret, e.place)
 		}
 	}
-	s.measured(t, "%d secrets looked for in %d places: in none but %d known ones", len(secrets), looked, len(found))
+	s.Measured(t, "%d secrets looked for in %d places, found in %d where they are known to be", len(secrets), looked, len(found))
 }
 
 // mailServer is one that the relay can reach from its container: on this machine's side of the network.
 func (s *stack) mailServer(t *testing.T) *mailtest.Server {
 	t.Helper()
-	gateway, err := docker(t.Context(), "network", "inspect", "--format={{(index .IPAM.Config 0).Gateway}}", s.name)
+	gateway, err := docker.Run(t.Context(), "network", "inspect", "--format={{(index .IPAM.Config 0).Gateway}}", s.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,13 +178,13 @@ func (s *stack) mailServer(t *testing.T) *mailtest.Server {
 // can have let in.
 func (s *stack) requireUsed(t *testing.T, secrets map[string]string) {
 	t.Helper()
-	robots := read(t, filepath.Join(s.secrets(), "robots.yaml"))
+	robots := teststack.Read(t, filepath.Join(s.Secrets(), "robots.yaml"))
 	for _, name := range []string{"ops.token", "ops.sign", "backup.token"} {
 		if !strings.Contains(robots, secrets[name]) {
 			t.Errorf("the robot wants another %s", name)
 		}
 	}
-	messages, err := s.messages(t.Context())
+	messages, err := s.Messages(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,8 +194,8 @@ func (s *stack) requireUsed(t *testing.T, secrets map[string]string) {
 			took[m.Robot]++
 		}
 	}
-	if took["ops"] == 0 || took["backup"] == 0 {
-		t.Errorf("accepted messages by robot: %v; neither may be without", took)
+	if took["ops"] == 0 || took["backup"] == 0 || took[besideTheRelay] == 0 {
+		t.Errorf("accepted messages by robot: %v; none may be without", took)
 	}
 }
 
@@ -248,10 +249,10 @@ func (s *stack) everywhere(t *testing.T, bearer http.Header, secrets map[string]
 	}
 
 	// Before the plans below, which are made to be read by programs and are printed here as well.
-	look("terraform's output", s.log.String())
-	for _, root := range []*terraform.Options{s.platform, s.content} {
+	look("terraform's output", s.Log())
+	for _, root := range s.Roots() {
 		name := filepath.Base(root.TerraformDir)
-		state := document(read(t, filepath.Join(root.TerraformDir, "terraform.tfstate")))
+		state := document(teststack.Read(t, filepath.Join(root.TerraformDir, "terraform.tfstate")))
 		resources, _ := state["resources"].([]any)
 		for _, r := range resources {
 			resource, _ := r.(map[string]any)
@@ -273,21 +274,14 @@ func (s *stack) everywhere(t *testing.T, bearer http.Header, secrets map[string]
 	}
 	s.files(t, look)
 
-	ids, err := docker(t.Context(), "ps", "--all", "--format", "{{.Names}}", "--filter", "name="+s.name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range strings.Fields(ids) {
-		out, err := docker(t.Context(), "inspect", name)
+	for _, c := range s.Containers(t) {
+		name := c.Name
+		look("docker inspect "+strings.TrimPrefix(name, s.Name+"-"), s.Docker(t, "inspect", name))
+		logs, err := docker.Logs(t.Context(), name, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		look("docker inspect "+strings.TrimPrefix(name, s.name+"-"), out)
-		logs, err := engine.Logs(t.Context(), name, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		look("log "+strings.TrimPrefix(name, s.name+"-"), logs)
+		look("log "+strings.TrimPrefix(name, s.Name+"-"), logs)
 	}
 	s.pages(t, bearer, look)
 	return found, looked
@@ -327,12 +321,12 @@ func planned(plan map[string]any, leaves func(string, any)) {
 // backup too; states were looked at by their parts.
 func (s *stack) files(t *testing.T, look func(where, text string)) {
 	t.Helper()
-	base := filepath.Join(s.tree, "envs", "local")
+	base := filepath.Join(s.Tree, "envs", "local")
 	err := filepath.WalkDir(base, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && (entry.Name() == ".terraform" || path == s.secrets()) {
+		if entry.IsDir() && (entry.Name() == ".terraform" || path == s.Secrets()) {
 			return fs.SkipDir
 		}
 		if entry.IsDir() || strings.Contains(entry.Name(), ".tfstate") {
@@ -353,9 +347,34 @@ func (s *stack) files(t *testing.T, look func(where, text string)) {
 
 func (s *stack) pages(t *testing.T, bearer http.Header, look func(where, text string)) {
 	t.Helper()
-	for service, paths := range map[string]map[string]string{
+	services := map[string]map[string]string{
+		"console": {
+			"alert": "/alerts/RelayDown", "alerts": "/alerts", "dashboard": "/d/alert-delivery", "dashboards": "/dashboards", "metrics": "/metrics",
+			"silences": "/silences", "targets": "/targets",
+		},
 		"exporter": {"metrics": "/metrics"},
-		"grafana": {
+		"prometheus": {
+			"alerts":        "/api/v1/alerts",
+			"alertmanagers": "/api/v1/alertmanagers",
+			"configuration": "/api/v1/status/config",
+			"flags":         "/api/v1/status/flags",
+			"metrics":       "/metrics",
+			"rules":         "/api/v1/rules",
+			"targets":       "/api/v1/targets",
+		},
+		"relay": {
+			"dead letters": "/api/dead", "metrics": "/metrics", "page": "/", "ready": "/-/ready", "render": "/render", "status": "/api/status",
+		},
+		"robot": {"answers": "/api/answers", "faults": "/api/faults", "messages": "/api/messages", "metrics": "/metrics", "page": "/"},
+	}
+	notifier := map[string]map[string]string{
+		"alertmanager": {
+			"alerts": "/api/v2/alerts", "groups": "/api/v2/alerts/groups", "metrics": "/metrics", "page": "/", "receivers": "/api/v2/receivers",
+			"silences": "/api/v2/silences", "status": "/api/v2/status",
+		},
+	}
+	if s.Engine == teststack.Grafana {
+		notifier = map[string]map[string]string{"grafana": {
 			"alerts":                     "/api/alertmanager/grafana/api/v2/alerts",
 			"alertmanager-configuration": "/api/alertmanager/grafana/config/api/v1/alerts",
 			"alertmanager-status":        "/api/alertmanager/grafana/api/v2/status",
@@ -366,24 +385,16 @@ func (s *stack) pages(t *testing.T, bearer http.Header, look func(where, text st
 			"policies":                   "/api/v1/provisioning/policies",
 			"rules":                      "/api/v1/provisioning/alert-rules",
 			"settings":                   "/api/admin/settings",
-		},
-		"prometheus": {
-			"configuration": "/api/v1/status/config",
-			"flags":         "/api/v1/status/flags",
-			"metrics":       "/metrics",
-			"targets":       "/api/v1/targets",
-		},
-		"relay": {
-			"dead letters": "/api/dead", "metrics": "/metrics", "page": "/", "ready": "/-/ready", "render": "/render", "status": "/api/status",
-		},
-		"robot": {"answers": "/api/answers", "faults": "/api/faults", "messages": "/api/messages", "metrics": "/metrics", "page": "/"},
-	} {
+		}}
+	}
+	maps.Copy(services, notifier)
+	for service, paths := range services {
 		for name, path := range paths {
 			header := http.Header{}
 			if service == "relay" {
 				header = bearer
 			}
-			status, text, err := s.ask(t.Context(), http.MethodGet, s.url(service)+path, header, nil)
+			status, text, err := s.Ask(t.Context(), http.MethodGet, s.URL(service)+path, header, nil)
 			if err != nil || status != http.StatusOK {
 				t.Errorf("%s of %s can't be looked at: %d %v", path, service, status, err)
 			}

@@ -1,25 +1,28 @@
-package test
+package teststack
 
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"lookout/internal/docker"
 )
 
 // bundle writes what a person needs to see why a test failed into test-results/<test>/ and prints the
 // path: logs, targets, rules, messages and states, without secrets.
-func (s *stack) bundle(t *testing.T) {
+func (s *Stack) bundle(t testing.TB) {
 	if !t.Failed() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	dir := filepath.Join(s.checkout.Root, "test-results", strings.ReplaceAll(t.Name(), "/", "_"))
+	dir := filepath.Join(s.Checkout.Root, "test-results", strings.ReplaceAll(t.Name(), "/", "_"))
 	if err := os.RemoveAll(dir); err != nil {
 		t.Error(err)
 	}
@@ -41,36 +44,48 @@ func (s *stack) bundle(t *testing.T) {
 	containers, err := s.inspect(ctx)
 	save("containers/list.txt", list(containers), err)
 	for _, c := range containers {
-		service := strings.TrimPrefix(c.Name, s.name+"-")
-		out, err := dockerLogs(ctx, c.ID)
+		service := strings.TrimPrefix(c.Name, s.Name+"-")
+		out, err := docker.Logs(ctx, c.ID, 0)
 		save("containers/"+service+".log", out, err)
-		out, err = docker(ctx, "inspect", c.ID)
+		out, err = docker.Run(ctx, "inspect", c.ID)
 		save("containers/"+service+".json", out, err)
 	}
-	for name, url := range map[string]string{
-		"prometheus/targets.json":        s.url("prometheus") + "/api/v1/targets",
-		"prometheus/rules.json":          s.url("prometheus") + "/api/v1/rules",
-		"prometheus/configuration.json":  s.url("prometheus") + "/api/v1/status/config",
-		"grafana/rules.json":             s.url("grafana") + "/api/prometheus/grafana/api/v1/rules",
-		"grafana/definitions.json":       s.url("grafana") + "/api/v1/provisioning/alert-rules",
-		"grafana/policies.json":          s.url("grafana") + "/api/v1/provisioning/policies",
-		"grafana/contact-points.json":    s.url("grafana") + "/api/v1/provisioning/contact-points",
-		"grafana/alertmanager.json":      s.url("grafana") + "/api/alertmanager/grafana/api/v2/alerts",
-		"grafana/alertmanager-conf.json": s.url("grafana") + "/api/alertmanager/grafana/api/v2/status",
-		"robot/messages.json":            s.url("robot") + "/api/messages",
-	} {
-		page, err := s.page(ctx, url)
+	pages := map[string]string{
+		"prometheus/targets.json":       s.URL("prometheus") + "/api/v1/targets",
+		"prometheus/rules.json":         s.URL("prometheus") + "/api/v1/rules",
+		"prometheus/configuration.json": s.URL("prometheus") + "/api/v1/status/config",
+		"relay/metrics.txt":             s.URL("relay") + "/metrics",
+		"robot/messages.json":           s.URL("robot") + "/api/messages",
+	}
+	engine := map[string]string{
+		"alertmanager/alerts.json":   s.URL("alertmanager") + "/api/v2/alerts",
+		"alertmanager/silences.json": s.URL("alertmanager") + "/api/v2/silences",
+		"alertmanager/status.json":   s.URL("alertmanager") + "/api/v2/status",
+	}
+	if s.Engine == Grafana {
+		engine = map[string]string{
+			"grafana/rules.json":             s.URL("grafana") + "/api/prometheus/grafana/api/v1/rules",
+			"grafana/definitions.json":       s.URL("grafana") + "/api/v1/provisioning/alert-rules",
+			"grafana/policies.json":          s.URL("grafana") + "/api/v1/provisioning/policies",
+			"grafana/contact-points.json":    s.URL("grafana") + "/api/v1/provisioning/contact-points",
+			"grafana/alertmanager.json":      s.URL("grafana") + "/api/alertmanager/grafana/api/v2/alerts",
+			"grafana/alertmanager-conf.json": s.URL("grafana") + "/api/alertmanager/grafana/api/v2/status",
+		}
+	}
+	maps.Copy(pages, engine)
+	for name, url := range pages {
+		page, err := s.Page(ctx, url)
 		save(name, page, err)
 	}
-	for _, root := range []string{"platform", "content"} {
-		data, err := os.ReadFile(filepath.Join(s.root(root), "terraform.tfstate"))
-		save("terraform/"+root+".tfstate", string(redactedState(data)), err)
+	for _, root := range s.Roots() {
+		data, err := os.ReadFile(filepath.Join(root.TerraformDir, "terraform.tfstate"))
+		save("terraform/"+filepath.Base(root.TerraformDir)+".tfstate", string(redactedState(data)), err)
 	}
 	save("terraform/output.log", s.log.String(), nil)
 	t.Logf("logs, targets, rules, messages and states: %s", dir)
 }
 
-func list(containers []container) string {
+func list(containers []Container) string {
 	var b strings.Builder
 	for _, c := range containers {
 		b.WriteString(c.ID[:12] + " " + c.Name)
@@ -85,8 +100,8 @@ func list(containers []container) string {
 var token = regexp.MustCompile(`((?:access[_-]token|secret|sign)(?:=|%3[Dd]))[^&"\\\s]+`)
 
 // redacted takes the secrets that this stack has out of a text.
-func (s *stack) redacted(text string) string {
-	return token.ReplaceAllString(strings.ReplaceAll(text, s.password, "REDACTED"), "${1}REDACTED")
+func (s *Stack) redacted(text string) string {
+	return token.ReplaceAllString(strings.ReplaceAll(text, s.Password, "REDACTED"), "${1}REDACTED")
 }
 
 // redactedState drops the value of every attribute that a state marks as sensitive. A state that it
