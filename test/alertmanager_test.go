@@ -73,7 +73,7 @@ func (s *story) rulesAndRoutesWithoutRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !teststack.Holds(text, `alertname="GoThreadsHigh"`, "/v1/robots/backup") {
+	if !teststack.Holds(text, `alertname="GoThreadsHigh"`, "receiver: target-backup") {
 		t.Errorf("Alertmanager runs without the new route:\n%s", text)
 	}
 	s.RequireNoChanges(t)
