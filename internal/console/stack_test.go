@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -201,16 +202,23 @@ func startConsole(t testing.TB, cfg console.Config) *running {
 	require.NoError(t, err)
 	s, err := console.New(cfg)
 	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-done)
-	})
+	serve(t, s, l)
 	r := &running{url: "http://" + l.Addr().String(), server: s}
 	eventually(t, 10*time.Second, healthy(r.url+"/-/ready"))
 	return r
+}
+
+// serve runs a console until the test ends or stop is called; it has to end without an error.
+func serve(t testing.TB, s *console.Server, l net.Listener) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // copyTree copies a directory of the repository to one that a test may change.
