@@ -6,10 +6,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"lookout/internal/stack"
 )
 
 const root = "../.."
@@ -37,19 +41,26 @@ func commands(t *testing.T, page string) []string {
 	return lines
 }
 
+// pages hold commands that a person may type.
+var pages = []string{"README.md", "README.zh-CN.md", "cmd/lookout/README.md"}
+
 func TestWhatTheReadmesSayCanBeTyped(t *testing.T) {
-	for _, page := range []string{"README.md", "README.zh-CN.md", "cmd/lookout/README.md"} {
+	ran := map[string]bool{}
+	for _, page := range pages {
 		for _, line := range commands(t, page) {
+			if ran[line] {
+				continue // the same in another language
+			}
+			ran[line] = true
 			t.Run(page+": "+line, func(t *testing.T) {
 				words := strings.Fields(line)
 				switch {
 				case words[0] == "make" && words[1] != "help":
 					// The story and test/interrupt run what is behind these; here: they exist.
-					out, err := exec.CommandContext(t.Context(), "make", append([]string{"-C", root, "-n"}, words[1:]...)...).CombinedOutput()
-					require.NoError(t, err, string(out))
+					requireMake(t, words[1:]...)
 				case words[0] == "curl":
 					// The story turns the same knobs through the same addresses, on ports of its own.
-					require.Regexp(t, `http://127\.0\.0\.1:(9100/faults|8060/api/messages)`, line)
+					requireAddress(t, line)
 				default:
 					cmd := exec.CommandContext(t.Context(), words[0], words[1:]...)
 					cmd.Dir = root
@@ -63,6 +74,53 @@ func TestWhatTheReadmesSayCanBeTyped(t *testing.T) {
 			})
 		}
 	}
+}
+
+func requireMake(t *testing.T, args ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "make", append([]string{"-C", root, "-n"}, args...)...).CombinedOutput()
+	require.NoError(t, err, string(out))
+}
+
+var address = regexp.MustCompile(`http://127\.0\.0\.1:([0-9]+)(/faults|/api/messages)`)
+
+// requireAddress wants a command to go to a service's port of the environment local.
+func requireAddress(t *testing.T, line string) {
+	t.Helper()
+	found := address.FindStringSubmatch(line)
+	require.NotNil(t, found, line)
+	service, known := stack.Named(map[string]string{"/faults": "exporter", "/api/messages": "robot"}[found[2]])
+	require.True(t, known)
+	require.Equal(t, strconv.Itoa(service.Port), found[1], "the port of %s", service.Name)
+}
+
+// mention is a target of make in running text or in an indented block.
+var mention = regexp.MustCompile("(?m)(?:`|^ {4}.*)make (?:-C \\S+ )?([a-z][a-z-]*)")
+
+func TestTargetsThatAreMentionedExist(t *testing.T) {
+	for _, page := range slices.Concat(pages, []string{"CONTRIBUTING.md"}) {
+		data, err := os.ReadFile(filepath.Join(root, page))
+		require.NoError(t, err)
+		for _, found := range mention.FindAllStringSubmatch(string(data), -1) {
+			t.Run(page+": make "+found[1], func(t *testing.T) { requireMake(t, found[1]) })
+		}
+	}
+}
+
+// Both languages say the same: what can be typed, and what one is led to, is told apart by nothing but the language.
+func TestTheReadmesAreAlike(t *testing.T) {
+	require.Equal(t, commands(t, "README.md"), commands(t, "README.zh-CN.md"))
+	links := func(page string) []string {
+		data, err := os.ReadFile(filepath.Join(root, page))
+		require.NoError(t, err)
+		var all []string
+		for _, found := range link.FindAllStringSubmatch(string(data), -1) {
+			all = append(all, strings.ReplaceAll(found[1], ".zh-CN", ""))
+		}
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
+	require.Equal(t, links("README.md"), links("README.zh-CN.md"))
 }
 
 func TestLinksLeadSomewhere(t *testing.T) {
