@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -181,9 +182,12 @@ func (e *Environment) planRoot(ctx context.Context, root string, options ...stri
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.Out, "\n%s\n%s\n", e.rootName(root), strings.Trim(out, "\n"))
+	_, err = fmt.Fprintf(e.Out, "\n%s\n%s\n", e.rootName(root), strings.Trim(reading.ReplaceAllString(out, ""), "\n"))
 	return err
 }
+
+// reading matches the lines in which Terraform says what it looks at.
+var reading = regexp.MustCompile(`(?m)^\S+: (Refreshing state|Reading|Still reading|Read complete).*\n`)
 
 // planContent says besides what a deleted folder would take along.
 func (e *Environment) planContent(ctx context.Context) error {

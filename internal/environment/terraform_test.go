@@ -118,6 +118,14 @@ func TestAWrongPasswordIsFoundByOneLogin(t *testing.T) {
 	}
 }
 
+func TestAPlanShowsWhatChangesAndNotWhatIsRead(t *testing.T) {
+	e, out := newEnvironment(t)
+	withGrafana(t, e, "")
+	script(t, e, `printf 'module.a.docker_network.x["y"]: Refreshing state... [id=1]\ndata.x.y: Reading...\n\n  # module.a.docker_network.x: Reading is not this\nPlan: 1 to add\n'`)
+	require.NoError(t, e.Plan(t.Context()))
+	require.Contains(t, out.String(), "envs/local/platform\n  # module.a.docker_network.x: Reading is not this\nPlan: 1 to add\n")
+}
+
 func TestContentIsLeftOutWithoutAGrafanaAndAppliedToAGivenOne(t *testing.T) {
 	e, out := newEnvironment(t)
 	withGrafana(t, e, "")
