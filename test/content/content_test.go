@@ -66,6 +66,21 @@ func TestNative(t *testing.T) {
 		w.must("apply", "-input=false", p.file)
 		w.unchanged("another address")
 	})
+	w.step("what can't pass is not repeated", func() {
+		if w.standin == nil {
+			t.Skip("only the stand-in counts requests")
+		}
+		w.do("POST", "/api/datasources", map[string]any{"uid": "theirs", "name": "Taken", "type": "prometheus", "access": "proxy", "url": "http://x"})
+		w.edit("modules/datasource/variables.tf", `"Prometheus"`, `"Taken"`)
+		w.written()
+		out, code := w.terraform("apply", "-auto-approve", "-input=false", "-target=module.content.module.datasource")
+		written := w.written()
+		if want := []string{"PUT /api/datasources/uid/prometheus 500"}; code == 0 || !slices.Equal(written, want) {
+			w.t.Errorf("exit code %d, Grafana was asked %q, wanted %q\n%s", code, written, want, out)
+		}
+		w.edit("modules/datasource/variables.tf", `"Taken"`, `"Prometheus"`)
+		w.do("DELETE", "/api/datasources/uid/theirs", nil)
+	})
 	w.step("alerting by Prometheus leaves datasource and dashboards", func() {
 		w.vary(map[string]any{"alerting": "prometheus"})
 		w.must("apply", "-auto-approve", "-input=false")
