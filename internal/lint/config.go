@@ -21,8 +21,12 @@ type Config struct {
 	// Datasources are uids that dashboards may name instead of using a variable.
 	Datasources []string
 	// Keyword has to stand in the summary of every alert: DingTalk drops messages without it. "" asks for none.
-	Keyword  string
-	Silences []*Silence
+	Keyword string
+	// Alerts is what every alert has to have.
+	Alerts AlertPolicy
+	// ExternalLabels are those that Prometheus is configured to have; nil if that is not said.
+	ExternalLabels []string
+	Silences       []*Silence
 	// Rules are the team's own.
 	Rules []*Custom
 	// Optional are metrics that need not be exposed where the check looks, with the reason: what only other hardware has, for one.
@@ -48,6 +52,34 @@ func (c *Config) IsOptional(metric string) (reason string, ok bool) {
 	return "", false
 }
 
+// AlertPolicy asks for labels and annotations of alerts, by name.
+type AlertPolicy struct {
+	Labels      map[string]Pattern `yaml:"labels"`
+	Annotations map[string]Pattern `yaml:"annotations"`
+}
+
+// Pattern is a regular expression that a whole value has to match.
+type Pattern struct{ *regexp.Regexp }
+
+// UnmarshalYAML compiles the expression.
+func (p *Pattern) UnmarshalYAML(n *yaml.Node) error {
+	var text string
+	if err := n.Decode(&text); err != nil {
+		return err
+	}
+	compiled, err := regexp.Compile("^(?:" + text + ")$")
+	if err != nil {
+		return fmt.Errorf("line %d: %q is not a regular expression: %w", n.Line, text, err)
+	}
+	p.Regexp = compiled
+	return nil
+}
+
+// String is the expression as it was written.
+func (p Pattern) String() string {
+	return strings.TrimSuffix(strings.TrimPrefix(p.Regexp.String(), "^(?:"), ")$")
+}
+
 // DefaultConfig is what holds without a file. The interval is Prometheus' own default, one minute, only where nothing says better: most setups
 // scrape every 15 s, and a rule that cries at [1m] would be silenced everywhere.
 func DefaultConfig() Config { return Config{ScrapeInterval: 15 * time.Second, Keyword: "报警"} }
@@ -63,6 +95,8 @@ func ParseConfig(name string, data []byte) (Config, error) {
 		Rules          []*Custom   `yaml:"rules"`
 		RulesFile      string      `yaml:"rules-file"`
 		Optional       []*Optional `yaml:"optional"`
+		Alerts         AlertPolicy `yaml:"alerts"`
+		ExternalLabels []string    `yaml:"external-labels"`
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
@@ -120,6 +154,7 @@ func ParseConfig(name string, data []byte) (Config, error) {
 		o.pattern = regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(o.Metric), `\*`, ".*") + "$")
 	}
 	cfg.Rules, cfg.Optional = raw.Rules, raw.Optional
+	cfg.Alerts, cfg.ExternalLabels = raw.Alerts, raw.ExternalLabels
 	cfg.Datasources, cfg.Silences = raw.Datasources, raw.Silence
 	return cfg, nil
 }

@@ -41,12 +41,12 @@ func wrap(kind, code string) []string {
 }
 
 // findings lints an example and gives what one rule says about it.
-func findings(t *testing.T, rule, kind, code string) []Finding {
+func findings(t *testing.T, cfg Config, rule, kind, code string) []Finding {
 	t.Helper()
-	l := New(DefaultConfig(), promql.NewParser())
+	l := New(cfg, promql.NewParser())
 	for i, src := range wrap(kind, code) {
 		if kind == "yaml" || kind == "yaml files" {
-			f := rules.Read(fmt.Sprintf("example-%d.yaml", i), []byte(src))
+			f := rules.Read(fmt.Sprintf("../../alerts/example-%d.yaml", i), []byte(src)) // where this repository has runbooks and dashboards
 			if f.Holds() {
 				l.RuleFile(f)
 				continue
@@ -88,8 +88,15 @@ func TestEachRuleHasAPageWhoseExamplesAreTrue(t *testing.T) {
 			page := string(data)
 			require.True(t, strings.HasPrefix(page, "# "+r.ID+"\n\n**"+string(r.Severity)+"** · "+r.Summary+"\n"), "the page begins with id, severity and summary")
 			require.Contains(t, string(index), fmt.Sprintf("| [%s](%s.md) | %s | %s |", r.ID, r.ID, r.Severity, r.Summary))
-			_, rest, ok := strings.Cut(page, "\n## Fails\n")
+			before, rest, ok := strings.Cut(page, "\n## Fails\n")
 			require.True(t, ok)
+			cfg := DefaultConfig()
+			for _, e := range fence.FindAllStringSubmatch(before, -1) {
+				if e[1] == "yaml config" {
+					cfg, err = ParseConfig(".lookout.yaml", []byte(e[2]))
+					require.NoError(t, err)
+				}
+			}
 			fails, passes, ok := strings.Cut(rest, "\n## Passes\n")
 			require.True(t, ok)
 			for _, side := range []struct {
@@ -99,7 +106,7 @@ func TestEachRuleHasAPageWhoseExamplesAreTrue(t *testing.T) {
 				examples := fence.FindAllStringSubmatch(side.text, -1)
 				require.NotEmpty(t, examples)
 				for _, e := range examples {
-					found := findings(t, r.ID, e[1], e[2])
+					found := findings(t, cfg, r.ID, e[1], e[2])
 					require.Equal(t, side.want, len(found) > 0, "%s\n%v", e[2], found)
 				}
 			}

@@ -200,6 +200,8 @@ type Linter struct {
 	uids   map[string][]uidUse
 	// files are the rule files, for what only shows across them.
 	files []*rules.File
+	// panels are the panels of each repository's dashboards, read once.
+	panels map[string]rules.Panels
 }
 
 // uidUse is where a uid stands. It must not hold on to the dashboard: that would keep all of them in memory.

@@ -18,6 +18,11 @@ var (
 	alertRule = &Rule{
 		ID: string(rules.KindRule), Severity: Error,
 		Summary: "A field of a rule, or of its group, holds something that is refused.",
+		Finish: func(l *Linter) {
+			for _, p := range rules.Doubles(l.files) {
+				l.problem(p, "")
+			}
+		},
 	}
 	alertTemplate = &Rule{
 		ID: string(rules.KindTemplate), Severity: Error,

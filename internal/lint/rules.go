@@ -6,7 +6,8 @@ func Rules() []*Rule {
 		// files
 		unreadable, jsonSyntax, yamlSyntax, jsonDuplicateKey, silenceReason, mixedSchema, layoutElement,
 		// rule files
-		ruleFile, alertRule, alertTemplate,
+		ruleFile, alertRule, alertTemplate, alertComparison, alertConstant, alertFor, alertLabelRemoved, alertValueLabel, alertAbsent, alertDuplicate, ruleMissing,
+		alertPolicy, alertLink, externalLabel, fragileJoin,
 		// queries
 		promqlSyntax, queryLanguage, counterWithoutRate, rateOnGauge, rateOverAggregate, rangeTooShort, rateInterval, regexpNeedless, vectorMatching,
 		impossibleSelector, histogramQuantileLe, experimentalFunction, variableNeedsRegexp, emptyQuery,

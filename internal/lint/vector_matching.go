@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"lookout/internal/promql"
@@ -81,7 +82,9 @@ func labelsOf(e parser.Expr) labelSet {
 		return labelSet{names: slices.Compact(names), exact: true, variable: slices.ContainsFunc(names, promql.HasVariable)}
 	case *parser.Call:
 		switch n.Func.Name {
-		case "label_replace", "label_join", "absent", "absent_over_time", "info", "scalar", "histogram_quantiles":
+		case "absent", "absent_over_time":
+			return labelsOfAbsent(n)
+		case "label_replace", "label_join", "info", "scalar", "histogram_quantiles":
 			return labelSet{}
 		case "vector", "time", "pi":
 			return labelSet{exact: true}
@@ -105,6 +108,31 @@ func labelsOf(e parser.Expr) labelSet {
 		return labelsOfBinary(n)
 	}
 	return labelSet{}
+}
+
+// labelsOfAbsent: absent() answers with the labels that its selector names by =, and with none for anything but a selector.
+func labelsOfAbsent(n *parser.Call) labelSet {
+	set := labelSet{exact: true}
+	arg := unparen(n.Args[0])
+	if m, ok := arg.(*parser.MatrixSelector); ok {
+		arg = m.VectorSelector
+	}
+	selector, ok := arg.(*parser.VectorSelector)
+	if !ok {
+		return set
+	}
+	count := map[string]int{}
+	for _, m := range selector.LabelMatchers {
+		count[m.Name]++
+	}
+	for _, m := range selector.LabelMatchers {
+		if m.Type == labels.MatchEqual && m.Name != labels.MetricName && count[m.Name] == 1 && m.Value != "" {
+			set.names = append(set.names, m.Name)
+			set.variable = set.variable || promql.HasVariable(m.Name)
+		}
+	}
+	slices.Sort(set.names)
+	return set
 }
 
 func labelsOfBinary(n *parser.BinaryExpr) labelSet {

@@ -167,6 +167,11 @@ func (p *Parser) parseText(text string) (parser.Expr, error) {
 	if tree == nil {
 		tree, err = p.parseFully(text)
 	}
+	if err == nil && strings.Contains(text, "~") {
+		if err = p.emptySelector(tree, text); err != nil {
+			tree = nil
+		}
+	}
 	if len(p.cache) >= cacheSize {
 		clear(p.cache)
 	}

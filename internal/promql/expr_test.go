@@ -151,3 +151,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestComparisonsAreNotLineFilters(t *testing.T) {
+	e := NewParser().Parse(`sum(up{job="a"} != 1`, nil)
+	require.NotNil(t, e.Err)
+	require.Equal(t, PromQL, e.Language)
+	require.Contains(t, e.Err.Msg, "unclosed left parenthesis")
+	require.Equal(t, LogQL, NewParser().Parse(`{job="a"} != "x"`, nil).Language)
+}
+
+func TestASelectorThatMatchesEverythingIsRefused(t *testing.T) {
+	for _, text := range []string{`{job=~"(foo|bar)?"}`, `count({job=~".*", env!~"x"}) > 0`, `{job!="x"}`, `{job=~""}`, `rate({a!~"b"}[5m])`} {
+		e := NewParser().Parse(text, nil)
+		require.NotNil(t, e.Err, text)
+		require.Contains(t, e.Err.Msg, "non-empty matcher", text)
+	}
+	for _, text := range []string{`{job=~"(foo|bar)"}`, `up{job=~".*"}`, `{job=~".+"}`, `{job!~"|a"}`, `{__name__=~"a.*", job=~".*"}`} {
+		require.Nil(t, NewParser().Parse(text, nil).Err, text)
+	}
+}

@@ -1,8 +1,11 @@
 package promql
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"regexp/syntax"
+	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -175,4 +178,29 @@ func trimRegexp(s string) string {
 		return s[len(prefix):]
 	}
 	return s
+}
+
+// emptySelector refuses, as Prometheus does, a selector without a name all of whose matchers match the empty string: it would find every series. Its parser
+// can't see that, since it gets masks in place of regular expressions.
+func (p *Parser) emptySelector(tree parser.Expr, text string) (err error) {
+	Walk(tree, func(n parser.Node) {
+		vs, ok := n.(*parser.VectorSelector)
+		if !ok || vs.Name != "" || err != nil || slices.ContainsFunc(vs.LabelMatchers, excludesEmpty) {
+			return
+		}
+		err = parser.ParseErrors{{PositionRange: vs.PosRange, Err: errors.New("vector selector must contain at least one non-empty matcher"), Query: text}}
+	})
+	return err
+}
+
+// excludesEmpty tells whether a matcher does not match the empty string.
+func excludesEmpty(m *labels.Matcher) bool {
+	switch m.Type {
+	case labels.MatchEqual:
+		return m.Value != ""
+	case labels.MatchNotEqual:
+		return m.Value == ""
+	}
+	re, err := regexp.Compile("^(?s:" + m.Value + ")$")
+	return err != nil || re.MatchString("") == (m.Type == labels.MatchNotRegexp)
 }

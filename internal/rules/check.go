@@ -345,17 +345,33 @@ func (r *Rule) CheckQuery(expr *promql.Expr) *Problem {
 	if expr.Err != nil {
 		return p(expr.Err.Offset, "%s", expr.Err.Msg)
 	}
-	if !r.Own() {
-		return nil
-	}
 	if expr.Tree == nil {
-		return p(0, "the expression is not PromQL (%s), which is all that alerts can ask", expr.Evidence)
+		if r.Own() {
+			return p(0, "the expression is not PromQL (%s), which is all that alerts can ask", expr.Evidence)
+		}
+		return nil
 	}
 	for _, use := range expr.Uses {
 		if !use.Quoted || strings.HasPrefix(use.Name, "__") {
 			return p(use.At, "%s is a variable of dashboards, which alerts don't have; write its value", r.Expr[use.At:use.End])
 		}
 	}
+	if r.Own() {
+		if problem := r.checkOwnQuery(p); problem != nil {
+			return problem
+		}
+	}
+	// Prometheus takes it as a text, in which it is hardly ever what was meant.
+	for _, use := range expr.Uses {
+		problem := p(use.At, "%s looks like a variable of dashboards; in an alert it is these very characters", r.Expr[use.At:use.End])
+		problem.Minor = true
+		return problem
+	}
+	return nil
+}
+
+// checkOwnQuery looks at the whole comparison.
+func (r *Rule) checkOwnQuery(p func(offset int, format string, args ...any) *Problem) *Problem {
 	tree, err := server.ParseExpr(r.Expr)
 	if err != nil {
 		return p(offsetOf(err, 0), "%s", parseMessage(err))
@@ -372,12 +388,6 @@ func (r *Rule) CheckQuery(expr *promql.Expr) *Problem {
 		if _, err := server.ParseExpr(r.Comparison()); err != nil {
 			return p(offsetOf(err, 1), "with its threshold the expression is refused: %s", parseMessage(err))
 		}
-	}
-	// Prometheus takes it as a text, in which it is hardly ever what was meant.
-	for _, use := range expr.Uses {
-		problem := p(use.At, "%s looks like a variable of dashboards; in an alert it is these very characters", r.Expr[use.At:use.End])
-		problem.Minor = true
-		return problem
 	}
 	return nil
 }
