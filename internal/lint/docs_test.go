@@ -41,7 +41,12 @@ func wrap(kind, code string) []string {
 }
 
 // findings lints an example and gives what one rule says about it.
-func findings(t *testing.T, cfg Config, rule, kind, code string) []Finding {
+func findings(t *testing.T, rule, kind, code string) []Finding {
+	t.Helper()
+	return findingsWith(t, DefaultConfig(), rule, kind, code)
+}
+
+func findingsWith(t *testing.T, cfg Config, rule, kind, code string) []Finding {
 	t.Helper()
 	l := New(cfg, promql.NewParser())
 	for i, src := range wrap(kind, code) {
@@ -106,7 +111,7 @@ func TestEachRuleHasAPageWhoseExamplesAreTrue(t *testing.T) {
 				examples := fence.FindAllStringSubmatch(side.text, -1)
 				require.NotEmpty(t, examples)
 				for _, e := range examples {
-					found := findings(t, cfg, r.ID, e[1], e[2])
+					found := findingsWith(t, cfg, r.ID, e[1], e[2])
 					require.Equal(t, side.want, len(found) > 0, "%s\n%v", e[2], found)
 				}
 			}

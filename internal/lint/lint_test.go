@@ -18,10 +18,10 @@ import (
 func judge(t *testing.T, rule string, bad, good []string) {
 	t.Helper()
 	for _, q := range bad {
-		require.NotEmpty(t, findings(t, DefaultConfig(), rule, "promql", q), q)
+		require.NotEmpty(t, findings(t, rule, "promql", q), q)
 	}
 	for _, q := range good {
-		require.Empty(t, findings(t, DefaultConfig(), rule, "promql", q), q)
+		require.Empty(t, findings(t, rule, "promql", q), q)
 	}
 }
 
@@ -29,10 +29,10 @@ func judge(t *testing.T, rule string, bad, good []string) {
 func judgePanel(t *testing.T, rule string, bad, good []string) {
 	t.Helper()
 	for _, p := range bad {
-		require.NotEmpty(t, findings(t, DefaultConfig(), rule, "json panel", p), p)
+		require.NotEmpty(t, findings(t, rule, "json panel", p), p)
 	}
 	for _, p := range good {
-		require.Empty(t, findings(t, DefaultConfig(), rule, "json panel", p), p)
+		require.Empty(t, findings(t, rule, "json panel", p), p)
 	}
 }
 
@@ -140,9 +140,9 @@ func TestConfiguration(t *testing.T) {
 }
 
 func TestAReasonIsNotOptionalInFilesEither(t *testing.T) {
-	require.NotEmpty(t, findings(t, DefaultConfig(), "panel-description", "json panel", `{"type": "stat", "title": "A", "x-lookout-ignore": {"panel-description": " "}}`))
-	require.Empty(t, findings(t, DefaultConfig(), "panel-description", "json panel", `{"type": "stat", "title": "A", "x-lookout-ignore": {"panel-description": "why"}}`))
-	require.NotEmpty(t, findings(t, DefaultConfig(), "counter-without-rate", "promql", "x_total # lookout:ignore counter-without-rate"))
+	require.NotEmpty(t, findings(t, "panel-description", "json panel", `{"type": "stat", "title": "A", "x-lookout-ignore": {"panel-description": " "}}`))
+	require.Empty(t, findings(t, "panel-description", "json panel", `{"type": "stat", "title": "A", "x-lookout-ignore": {"panel-description": "why"}}`))
+	require.NotEmpty(t, findings(t, "counter-without-rate", "promql", "x_total # lookout:ignore counter-without-rate"))
 }
 
 func TestQueriesOfAllPlacesAreJudged(t *testing.T) {
