@@ -47,6 +47,7 @@ module "dashboards" {
 
   grafana_version = var.grafana_version
   other_folders   = { (local.alerts_folder.uid) = local.alerts_folder.title }
+  schema_v2       = var.schema_v2
 }
 
 module "alert_rules" {

@@ -87,6 +87,13 @@ variable "runbook_base_url" {
   default     = null
 }
 
+variable "schema_v2" {
+  description = "Whether the provider in envs/<env>/content/terraform.tf reads dashboards that are saved as schema V2: see modules/dashboards. The one that is pinned here, 4.25.0, does not."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "timing" {
   description = "How long messages wait: see modules/dingtalk."
   type = object({
