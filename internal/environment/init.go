@@ -50,8 +50,8 @@ func (e *Environment) Init(ctx context.Context) error {
 	return nil
 }
 
-// TestDeps gets what the tests need beyond what Init has got: a browser, and Grafana's provider even where there is no
-// Grafana, since a stand-in takes its place.
+// TestDeps gets what the tests need beyond what Init has got: a browser, a registry, and Grafana's provider even where
+// there is no Grafana, since a stand-in takes its place.
 func (e *Environment) TestDeps(ctx context.Context) error {
 	if err := toolchain.Ensure(ctx, e.Progress, toolchain.NeedBrowser); err != nil {
 		return err
@@ -74,6 +74,13 @@ func (e *Environment) TestDeps(ctx context.Context) error {
 		if err := s.provider(ctx, p); err != nil {
 			return err
 		}
+	}
+	dir, err := s.part(ctx, "registry")
+	if err != nil {
+		return err
+	}
+	if err := link(filepath.Join(dir, "registry"), e.cache("bin", "registry")); err != nil {
+		return err
 	}
 	if err := s.configure(); err != nil {
 		return err

@@ -20,6 +20,8 @@ const (
 	PrometheusVersion = "3.16.0"
 	// AlertmanagerVersion is the same release either way.
 	AlertmanagerVersion = "0.35.0"
+	// RegistryVersion is that of the registry which tests run.
+	RegistryVersion = "3.0.0"
 	// OpenTofuVersion is built when the machine has no Terraform of at least MinTerraform.
 	OpenTofuVersion = "1.12.6"
 	// MinTerraform is the oldest Terraform that the modules support.
@@ -191,6 +193,12 @@ func partOpenTofu() Part {
 		ldflags:  []string{"-X github.com/opentofu/opentofu/version.dev=no"}, output: "tofu"}
 }
 
+// partRegistry is for tests alone: a registry as the engine's mirror.
+func partRegistry() Part {
+	return Part{Name: "registry", Version: RegistryVersion, Dir: "registry", Also: []string{"registry/main.go"},
+		Packages: []string{"lookout/tools/registry"}, output: "registry"}
+}
+
 // Version is Lookout's own, stamped into its programs and images.
 const Version = "0.1.0"
 
@@ -199,7 +207,7 @@ func OpenTofu() Part { return partOpenTofu() }
 
 // Parts are all that can be built.
 func Parts() []Part {
-	return []Part{partDockerProvider(), partPrometheus(), partAlertmanager(), partGrafanaProvider(), partOpenTofu()}
+	return []Part{partDockerProvider(), partPrometheus(), partAlertmanager(), partGrafanaProvider(), partOpenTofu(), partRegistry()}
 }
 
 // PartNamed returns the part of that name.

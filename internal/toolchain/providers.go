@@ -153,15 +153,16 @@ func terraformReason(stderr string) string {
 	return paragraphs[1]
 }
 
-// watch hands what was written so far to a function at each write.
+// watch hands what was written so far to a function at each write. It does not embed its buffer, whose ReadFrom would
+// take the place of Write.
 type watch struct {
-	*bytes.Buffer
-	see func(text string)
+	text *bytes.Buffer
+	see  func(text string)
 }
 
 func (w watch) Write(p []byte) (int, error) {
-	n, err := w.Buffer.Write(p)
-	w.see(w.String())
+	n, err := w.text.Write(p)
+	w.see(w.text.String())
 	return n, err
 }
 
