@@ -176,10 +176,9 @@ receivers:
 `
 
 func partAlertmanager() Part {
-	return Part{Name: "alertmanager", Version: AlertmanagerVersion, Dir: "alertmanager", recipe: "1",
+	return Part{Name: "alertmanager", Version: AlertmanagerVersion, Dir: "alertmanager", recipe: "2",
 		Packages: []string{alertmanagerModule + "/cmd/alertmanager", alertmanagerModule + "/cmd/amtool"},
-		// The image has no zone files, and mute intervals are meant in a zone.
-		Tags:    "netgo,timetzdata",
+		Tags:    "netgo",
 		ldflags: versionFlags(AlertmanagerVersion),
 		prepare: prepareAlertmanager,
 		layout: func(b *job) error {

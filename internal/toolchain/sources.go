@@ -75,11 +75,24 @@ Use Lookout's console, amtool, or the published image.</p>
 </html>
 `
 
-// prepareAlertmanager adds a page where the server embeds its built ones.
+// timeZones brings the zones that mute time intervals name, for there are none in the image. A file of the programs'
+// own does it, not the tag timetzdata: with that, package time would be another one, and whatever imports it would not
+// be shared with other parts.
+const timeZones = `package main
+
+import _ "time/tzdata"
+`
+
+// prepareAlertmanager adds a page where the server embeds its built ones, and time zones.
 func prepareAlertmanager(ctx context.Context, b *job) (string, error) {
 	dir, module, err := copiedModule(ctx, b, alertmanagerModule, "v"+AlertmanagerVersion)
 	if err != nil {
 		return "", err
+	}
+	for _, program := range []string{"alertmanager", "amtool"} {
+		if err := WriteFile(filepath.Join(module, "cmd", program, "tzdata.go"), []byte(timeZones), 0o644); err != nil {
+			return "", err
+		}
 	}
 	for _, pages := range []string{"elm", "mantine"} {
 		at := filepath.Join(module, "ui/app/dist", pages)
