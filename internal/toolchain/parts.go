@@ -178,9 +178,9 @@ receivers:
 func partAlertmanager() Part {
 	return Part{Name: "alertmanager", Version: AlertmanagerVersion, Dir: "alertmanager", recipe: "2",
 		Packages: []string{alertmanagerModule + "/cmd/alertmanager", alertmanagerModule + "/cmd/amtool"},
-		Tags:    "netgo",
-		ldflags: versionFlags(AlertmanagerVersion),
-		prepare: prepareAlertmanager,
+		Tags:     "netgo",
+		ldflags:  versionFlags(AlertmanagerVersion),
+		prepare:  prepareAlertmanager,
 		layout: func(b *job) error {
 			return WriteFile(filepath.Join(b.out, "etc/alertmanager.yml"), []byte(defaultAlertmanager), 0o644)
 		}}
