@@ -58,7 +58,8 @@ func (e *Environment) takeDownBuiltGrafana(ctx context.Context) error {
 		}
 		e.Progress.Note(fmt.Sprintf("set the content's state aside as %s/terraform.tfstate.%s", e.rootName("content"), suffix))
 	}
-	e.Progress.Note("taking down " + image + ", which an earlier commit built here: Lookout does not build Grafana any more, since its source is AGPL-3.0")
+	e.Progress.Note("taking down " + image + ", which an earlier commit built here: " +
+		"Lookout does not build Grafana any more, since its source is AGPL-3.0")
 	return nil
 }
 

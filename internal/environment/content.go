@@ -157,8 +157,8 @@ func (e *Environment) login(ctx context.Context, a contentSecrets) error {
 	case resp.StatusCode != http.StatusUnauthorized:
 		return nil
 	case e.Name == Local && os.Getenv("GRAFANA_URL") == "":
-		return fmt.Errorf("Grafana at %s %w the password of %s/secrets.auto.tfvars.json for its user admin, so it was set up with another one: "+
-			"put that one there, or begin with an empty Grafana (make down up); nothing of it was planned", a.URL, errRefused, e.rootName("platform"))
+		return fmt.Errorf("Grafana at %s %w the password of %s/secrets.auto.tfvars.json for its user admin, "+
+			"so it was set up with another one: put that one there, or begin with an empty Grafana (make down up); nothing of it was planned", a.URL, errRefused, e.rootName("platform"))
 	case basic:
 		return fmt.Errorf("Grafana at %s %w the password for its user %s: correct GRAFANA_AUTH (or grafana_auth); nothing of it was planned", a.URL, errRefused, user)
 	}
@@ -170,7 +170,8 @@ func (e *Environment) login(ctx context.Context, a contentSecrets) error {
 // worse: a second contact point of one name sends every notification twice.
 func (e *Environment) checkContent(ctx context.Context, plan Plan) (replan bool, err error) {
 	if planned, ok := plan.Variables["alerting"].Value.(string); ok && e.alerting != "" && planned != e.alerting {
-		return false, fmt.Errorf("alerting is %q in %s but %q in %s, so alerts would come twice or not at all: set it to the same in both\nnothing was changed",
+		return false, fmt.Errorf("alerting is %q in %s but %q in %s, so alerts would come twice or not at all: "+
+			"set it to the same in both\nnothing was changed",
 			planned, e.rootName("content"), e.alerting, e.rootName("platform"))
 	}
 	a, ok, err := e.access(ctx)
@@ -195,7 +196,8 @@ func (e *Environment) checkContent(ctx context.Context, plan Plan) (replan bool,
 			continue
 		}
 		if !e.interrupted {
-			problems = append(problems, fmt.Sprintf("the %s %q is in Grafana already and not in this state: take it over with `terraform -chdir=%s import '%s' '%s'`, or remove it in Grafana",
+			problems = append(problems, fmt.Sprintf("the %s %q is in Grafana already and not in this state: "+
+				"take it over with `terraform -chdir=%s import '%s' '%s'`, or remove it in Grafana",
 				words[c.Type], id, e.rootName("content"), c.Address, id))
 			continue
 		}

@@ -32,7 +32,7 @@ type Environment struct {
 	Progress *toolchain.Progress
 	// Out is for results, as opposed to progress.
 	Out io.Writer
-	// In answers questions; nil means that nobody is there to ask.
+	// In answers questions; nil means that there is no terminal to ask at.
 	In io.Reader
 	// Client asks the stack's own pages and decides what can be reached.
 	Client *http.Client

@@ -13,7 +13,7 @@ import (
 	"lookout/internal/toolchain"
 )
 
-// exclusive waits until nobody else changes this environment from this checkout: neither another run
+// exclusive waits until nothing else changes this environment from this checkout: neither another run
 // of this program nor a Terraform whose parent was killed while it went on.
 func (e *Environment) exclusive(ctx context.Context) (release func(), err error) {
 	release, err = toolchain.Lock(ctx, e.cache("apply", e.Name+".lock"), func() {

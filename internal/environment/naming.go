@@ -22,14 +22,16 @@ const portStep = 100
 // one. It is kept in name.auto.tfvars.json, and changes nothing once the stack exists under that name.
 func (e *Environment) SetName(ctx context.Context, name string) error {
 	if !stackNames.MatchString(name) {
-		return fmt.Errorf("NAME=%q is not a valid name: use at most 41 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit", name)
+		return fmt.Errorf("NAME=%q is not a valid name: use at most 41 lower-case letters, digits, dots, dashes and underscores, "+
+			"beginning with a letter or digit", name)
 	}
 	own, err := e.ownership(ctx)
 	if err != nil {
 		return err
 	}
 	if len(own.Recorded) > 0 && own.Name != name {
-		return fmt.Errorf("this checkout's %s is the stack %s already: run `make down ENV=%s` first, or start %s from another checkout (git worktree add ../%s)",
+		return fmt.Errorf("this checkout's %s is the stack %s already: run `make down ENV=%s` first, "+
+			"or start %s from another checkout (git worktree add ../%s)",
 			e.Name, own.Name, e.Name, name, name)
 	}
 	var vars nameVars

@@ -36,7 +36,8 @@ func New(repo, name string) (dir string, err error) {
 	case name == "":
 		return "", errors.New("give the environment a name: make new-env NAME=qa")
 	case !environmentNames.MatchString(name) || strings.HasSuffix(name, "-"):
-		return "", fmt.Errorf("NAME=%q is not a valid environment name: use at most 20 lower-case letters, digits and dashes, beginning with a letter", name)
+		return "", fmt.Errorf("NAME=%q is not a valid environment name: use at most 20 lower-case letters, digits and dashes, "+
+			"beginning with a letter", name)
 	case exists(filepath.Join(repo, dir)):
 		return "", fmt.Errorf("NAME=%s is taken: %s exists already; choose another name", name, dir)
 	case !slices.Contains(names, template):
@@ -80,6 +81,9 @@ func New(repo, name string) (dir string, err error) {
 
 var number = regexp.MustCompile(`\b[0-9]{4,5}\b`)
 
+// unwanted are files of the template that are about the template alone.
+var unwanted = []string{".terraform.lock.hcl", "backend.hcl", "moved.tf"}
+
 // templateFiles are the files of an environment that belong to the repository, by their path within it, without
 // moved.tf, which is about stacks that exist.
 func templateFiles(root string) (map[string][]byte, error) {
@@ -92,7 +96,7 @@ func templateFiles(root string) (map[string][]byte, error) {
 		switch {
 		case entry.IsDir() && (name == ".terraform" || name == "secrets"):
 			return fs.SkipDir
-		case entry.IsDir(), name == "backend.hcl", name == ".terraform.lock.hcl", name == "moved.tf", strings.HasSuffix(name, ".auto.tfvars.json"), strings.Contains(name, ".tfstate"):
+		case entry.IsDir(), slices.Contains(unwanted, name), strings.HasSuffix(name, ".auto.tfvars.json"), strings.Contains(name, ".tfstate"):
 			return nil
 		}
 		rel, err := filepath.Rel(root, path)

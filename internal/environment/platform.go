@@ -77,7 +77,8 @@ func (e *Environment) taken(foreign []docker.Object) string {
 	if name != "" {
 		whose = "belongs to the stack " + name + " of another checkout"
 	}
-	return fmt.Sprintf("%s exists already (since %s) and %s: run `make down ENV=%s` where it was started (here, it asks about it), or start a second stack with `make up ENV=%s NAME=%s`",
+	return fmt.Sprintf("%s exists already (since %s) and %s: run `make down ENV=%s` where it was started (here, it asks about it), "+
+		"or start a second stack with `make up ENV=%s NAME=%s`",
 		describe(foreign), oldest.Local().Format("2006-01-02 15:04"), whose, e.Name, e.Name, e.secondName(name))
 }
 
@@ -105,7 +106,8 @@ func (e *Environment) takenPorts(c ResourceChange, held map[string]docker.Object
 				// It goes before the new one comes.
 				continue
 			}
-			problems = append(problems, fmt.Sprintf("%s, which %s wants, is in use%s: stop what listens there, or give the environment another port in envs/%s/platform",
+			problems = append(problems, fmt.Sprintf("%s, which %s wants, is in use%s: stop what listens there, "+
+				"or give the environment another port in envs/%s/platform",
 				address, name, by, e.Name))
 		}
 	}
