@@ -52,7 +52,7 @@ const downToo = `groups:
 func (s *story) rulesAndRoutesWithoutRestart(t *testing.T) {
 	before := s.Lives(t, s.Running(t)...)
 	began := time.Now()
-	s.Replace(t, "envs/local/alerts.yaml", "GoThreadsHigh: {", "GoThreadsHigh: {threshold: 150, ")
+	s.Replace(t, "envs/local/alerts.yaml", fmt.Sprintf("threshold: %d", threshold), "threshold: 150")
 	teststack.Write(t, filepath.Join(s.Tree, "alerts", "down-too.yaml"), downToo)
 	s.Set(t, "platform", "routes", map[string]any{"notification": map[string]any{
 		"routes": []any{map[string]any{"labels": map[string]string{"alertname": alert}, "target": "backup"}},
@@ -62,8 +62,8 @@ func (s *story) rulesAndRoutesWithoutRestart(t *testing.T) {
 	}
 	s.Measured(t, "a threshold, a rule file and a route: applied after %.1f s", time.Since(began).Seconds())
 	s.RequireSameLives(t, before)
-	if _, threshold := s.definition(t); threshold != 150 {
-		t.Errorf("Prometheus compares with %v, want 150", threshold)
+	if _, now := s.definition(t); now != 150 {
+		t.Errorf("Prometheus compares with %v, want 150", now)
 	}
 	if _, err := s.Rule(t.Context(), "DownToo"); err != nil {
 		t.Error(err)
