@@ -51,7 +51,7 @@ func (e *Environment) Init(ctx context.Context) error {
 }
 
 // TestDeps gets what the tests need beyond what Init has got: a browser, a registry, and Grafana's provider even where
-// there is no Grafana, since a stand-in takes its place.
+// there is no Grafana, since a mock takes its place.
 func (e *Environment) TestDeps(ctx context.Context) error {
 	if err := toolchain.Ensure(ctx, e.Progress, toolchain.NeedBrowser); err != nil {
 		return err
@@ -254,7 +254,7 @@ func (e *Environment) readVars(root, name string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%s is not what `make init` writes (%w): mend or delete it", path, err)
+		return fmt.Errorf("%s is not what `make init` writes (%w): fix or delete it", path, err)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ type Cache struct {
 	Root string
 	// Tools is the repository's tools folder.
 	Tools string
-	// Log receives where build logs are, and is told about progress.
+	// Progress shows how far the builds are.
 	Progress *Progress
 
 	// compiling is held by the part that compiles: each keeps every processor busy.
@@ -209,7 +209,7 @@ func complete(dir string) bool {
 	return err == nil
 }
 
-// Lock takes an exclusive lock on a file; waiting is called once if somebody else holds it.
+// Lock takes an exclusive lock on a file; waiting is called once if another process holds it.
 func Lock(ctx context.Context, path string, waiting func()) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -218,7 +218,7 @@ func Lock(ctx context.Context, path string, waiting func()) (unlock func(), err 
 	if err != nil {
 		return nil, err
 	}
-	told := false
+	said := false
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
@@ -228,9 +228,9 @@ func Lock(ctx context.Context, path string, waiting func()) (unlock func(), err 
 			f.Close()
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
-		if !told {
+		if !said {
 			waiting()
-			told = true
+			said = true
 		}
 		select {
 		case <-ctx.Done():

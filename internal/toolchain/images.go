@@ -103,7 +103,7 @@ type ImageBuilder struct {
 	probeOnce sync.Once
 }
 
-// FromPart builds the image of a part from its cached folder and the Dockerfile beside its go.mod.
+// FromPart builds the image of a part from its cached folder and the Dockerfile next to its go.mod.
 func (b *ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string, error) {
 	files := buildContext{}
 	if err := files.addTree(dir, ""); err != nil {
@@ -152,7 +152,7 @@ func (b *ImageBuilder) revision(ctx context.Context, program string) string {
 }
 
 // compile makes a static program of this repository and returns the file, which stays: Go does not link
-// again what has not changed. Stamp is what the linker is told beyond leaving out symbols.
+// again what has not changed. Stamp is what the linker is given besides the flags that leave out symbols.
 func (b *ImageBuilder) compile(ctx context.Context, program, stamp string) (string, error) {
 	file := filepath.Join(b.Root, ".cache", "image", filepath.Base(program))
 	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, CompileFlags, []string{
@@ -188,7 +188,7 @@ func (b *ImageBuilder) build(ctx context.Context, repository, version, dockerfil
 	files["root/licenses/THIRD_PARTY_NOTICES.probe"] = contextFile{from: notices, mode: 0o644}
 	files["root/licenses/LICENSE"] = contextFile{from: filepath.Join(b.Root, "LICENSE"), mode: 0o644}
 	// The engine mounts a tmpfs with the mode that the folder below it has. Where there is none it makes one for root
-	// alone, so that from the second start on nobody else could write there.
+	// alone, so that from the second start on no other user could write there.
 	files["root/tmp"] = contextFile{mode: fs.ModeDir | fs.ModeSticky | 0o777}
 	files["ca-certificates.crt"] = contextFile{from: bundle, mode: 0o644}
 	files["passwd"] = contextFile{mode: 0o644, data: []byte(

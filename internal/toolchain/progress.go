@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Progress tells a person how far long work is: on a terminal in one line that changes each second,
+// Progress shows how far long work is: on a terminal in one line that changes each second,
 // elsewhere in a new line every half minute.
 type Progress struct {
 	Out io.Writer
@@ -19,7 +19,7 @@ type Progress struct {
 	Terminal bool
 
 	mu sync.Mutex
-	// active is what is being worked on, oldest first; ticking says that somebody tells of it.
+	// active is what is being worked on, oldest first; ticking says that tick runs.
 	active  []*work
 	ticking bool
 }
@@ -78,7 +78,7 @@ func (p *Progress) Working(what, logPath string) (stop func()) {
 	}
 }
 
-// tick tells of what is active until nothing is.
+// tick reports what is active until nothing is.
 func (p *Progress) tick() {
 	every := 30 * time.Second
 	if p.Terminal {

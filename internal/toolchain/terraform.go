@@ -53,7 +53,7 @@ func FindTerraform(ctx context.Context) (tf Terraform, why string, ok bool) {
 		}
 		tf, err := DescribeTerraform(ctx, path)
 		if err != nil {
-			why = fmt.Sprintf("%s does not tell its version: %v", path, err)
+			why = fmt.Sprintf("%s does not report its version: %v", path, err)
 			continue
 		}
 		if semver.Compare("v"+tf.Version, "v"+MinTerraform) < 0 {

@@ -130,6 +130,18 @@ func TestInside(t *testing.T) {
 		require.NoError(t, err, id)
 		require.Contains(t, running, strings.TrimSpace(id))
 	}
+	// Copies of programs carry the licences of what they are linked from.
+	id, err := m.run(t.Context(), "docker", "create", built(t, repo).Relay)
+	require.NoError(t, err, id)
+	notices := filepath.Join(dir, "notices")
+	out, err := m.run(t.Context(), "docker", "cp", strings.TrimSpace(id)+":/licenses/THIRD_PARTY_NOTICES", notices)
+	require.NoError(t, err, out)
+	text, err := os.ReadFile(notices)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "github.com/prometheus/client_golang ")
+	out, err = m.run(t.Context(), "docker", "rm", strings.TrimSpace(id))
+	require.NoError(t, err, out)
+
 	plan, err := m.run(t.Context(), ".cache/bin/terraform", "-chdir=envs/local/platform", "plan", "-no-color", "-input=false", "-detailed-exitcode")
 	require.NoError(t, err, plan)
 	require.Contains(t, plan, "No changes.")
@@ -170,11 +182,18 @@ func loopbackUp() error {
 // serverImages are the images of the servers that this machine runs, by role.
 func serverImages(t *testing.T, c checkout.Checkout) map[string]string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(c.Root, "envs/local/platform/images.auto.tfvars.json"))
+	images := built(t, c.Root)
+	return map[string]string{"prometheus": images.Prometheus, "alertmanager": images.Alertmanager}
+}
+
+// built are the images that `make init` wrote down for a checkout's platform.
+func built(t *testing.T, repo string) toolchain.Images {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(repo, "envs/local/platform/images.auto.tfvars.json"))
 	require.NoError(t, err)
 	var vars struct{ Images toolchain.Images }
 	require.NoError(t, json.Unmarshal(data, &vars))
-	return map[string]string{"prometheus": vars.Images.Prometheus, "alertmanager": vars.Images.Alertmanager}
+	return vars.Images
 }
 
 // providerProgram is the docker provider that this checkout was initialised with.
