@@ -308,6 +308,15 @@ func Tag(ctx context.Context, image, name string) error {
 	return err
 }
 
+// Save returns an image as an archive, which Load reads.
+func Save(ctx context.Context, image string) ([]byte, error) {
+	archive, err := exec.CommandContext(ctx, "docker", "save", image).Output()
+	if err != nil {
+		return nil, fmt.Errorf("docker save %s: %w", image, err)
+	}
+	return archive, nil
+}
+
 // Load reads images from an archive, as `docker save` writes it.
 func Load(ctx context.Context, archive io.Reader) error {
 	_, err := run(ctx, archive, nil, "load", "--quiet")

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lookout/internal/docker"
 	"lookout/internal/toolchain"
 )
 
@@ -36,7 +36,7 @@ type descriptor struct {
 // seed puts an image of this machine's engine into a registry under another name.
 func seed(t *testing.T, registry, name, image string) {
 	t.Helper()
-	archive, err := exec.Command("docker", "save", image).Output()
+	archive, err := docker.Save(t.Context(), image)
 	require.NoError(t, err, "docker save %s", image)
 	files := map[string][]byte{}
 	for r := tar.NewReader(bytes.NewReader(archive)); ; {

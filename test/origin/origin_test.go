@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"lookout/internal/docker"
 	"lookout/internal/toolchain"
 	"lookout/test/internal/checkout"
 )
@@ -83,11 +84,8 @@ func TestInside(t *testing.T) {
 	engine := start(t, dir, "dockerd", nil, "dockerd", "--data-root="+filepath.Join(dir, "data"), "--exec-root="+filepath.Join(dir, "exec"),
 		"--pidfile="+filepath.Join(dir, "docker.pid"), "--host="+socket, "--registry-mirror=http://"+registryAddress)
 	engine.await(t, func() error {
-		out, err := exec.Command("docker", "--host="+socket, "version").CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, out)
-		}
-		return nil
+		_, err := docker.Run(t.Context(), "--host="+socket, "version")
+		return err
 	})
 
 	// A fresh checkout with empty caches, but for Go's: modules and compiled packages of our own programs.
