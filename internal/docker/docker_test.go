@@ -87,6 +87,19 @@ func TestObjectsAreListedByLabelAndRemoved(t *testing.T) {
 	require.Empty(t, left)
 }
 
+func TestASavedImageCanBeLoaded(t *testing.T) {
+	image := image(t)
+	archive, err := docker.Save(t.Context(), image)
+	require.NoError(t, err)
+	_, err = docker.Run(t.Context(), "image", "rm", image)
+	require.NoError(t, err)
+	require.False(t, docker.HasImage(t.Context(), image))
+	require.NoError(t, docker.Load(t.Context(), bytes.NewReader(archive)))
+	require.True(t, docker.HasImage(t.Context(), image))
+	_, err = docker.Save(t.Context(), image+"none")
+	require.ErrorContains(t, err, "docker save")
+}
+
 func TestAFailureSaysWhatTheClientSaid(t *testing.T) {
 	_, err := docker.Run(t.Context(), "container", "start", name())
 	require.ErrorContains(t, err, "docker container start")
