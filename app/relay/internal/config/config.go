@@ -8,8 +8,11 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"maps"
 	"net/mail"
@@ -22,9 +25,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/alertmanager/matcher/parse"
+	"github.com/prometheus/alertmanager/pkg/labels"
+	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 
 	"lookout/app/relay/internal/message"
+	"lookout/app/relay/internal/notification"
 )
 
 // maxSecret bounds a secret's file; a token has 64 characters.
@@ -36,7 +43,7 @@ type Config struct {
 	// Templates is a folder of *.tmpl files, relative to the configuration's.
 	Templates string `yaml:"templates"`
 	// Keyword stands in front of every message; robots with other keywords get theirs as well.
-	Keyword string `yaml:"keyword"`
+	Keyword Word `yaml:"keyword"`
 	// BearerTokenFile protects everything but health, readiness and metrics.
 	BearerTokenFile string `yaml:"bearer_token_file"`
 	// AdminTokenFile protects the page and the dead letters, which the senders' token does not open.
@@ -64,7 +71,8 @@ type Config struct {
 	Files  []string `yaml:"-"`
 	Digest string   `yaml:"-"`
 	// Secrets are all secret values, to be kept out of everything that is written.
-	Secrets []string `yaml:"-"`
+	Secrets  []string `yaml:"-"`
+	redactor *strings.Replacer
 }
 
 // Retry is the backoff between tries of a channel that fails for the moment; every wait is
@@ -82,7 +90,7 @@ type Robot struct {
 	// SecretFile is for a robot secured by a signature.
 	SecretFile string `yaml:"secret_file"`
 	// Keywords are those that the robot is secured by.
-	Keywords []string `yaml:"keywords"`
+	Keywords []Word `yaml:"keywords"`
 	// Type of message: markdown (default), actionCard, text or link.
 	Type string `yaml:"type"`
 	// Limit of messages in Window, at most 20 in 60s. Lower it when others send to the same robot.
@@ -214,6 +222,21 @@ func (c Channel) Kind() string {
 	return "robot"
 }
 
+// members names whom the channel reaches.
+func (c Channel) members() []string {
+	var out []string
+	for _, r := range c.Robots {
+		out = append(out, "robot "+r)
+	}
+	if c.Email != "" {
+		out = append(out, "email "+c.Email)
+	}
+	if c.Webhook != "" {
+		out = append(out, "webhook "+c.Webhook)
+	}
+	return out
+}
+
 // Label names the channel in metrics and messages.
 func (c Channel) Label() string {
 	switch c.Kind() {
@@ -225,10 +248,11 @@ func (c Channel) Label() string {
 	return "robot:" + strings.Join(c.Robots, "+")
 }
 
-// Route sends alerts with all labels of Match to a target. The first that fits wins.
+// Route sends alerts with all labels of Match that fulfil all Matchers to a target. The first that fits wins.
 type Route struct {
-	Match  map[string]string `yaml:"match"`
-	Target string            `yaml:"target"`
+	Match    map[string]string `yaml:"match"`
+	Matchers Matchers          `yaml:"matchers"`
+	Target   string            `yaml:"target"`
 	// Continue looks at the following routes as well.
 	Continue bool `yaml:"continue"`
 }
@@ -249,21 +273,76 @@ type Heartbeat struct {
 	Name string `yaml:"-"`
 }
 
-// Duration is written like 90s or 5m.
+// Duration is written as Prometheus writes it, like 90s, 5m or 1d12h.
 type Duration time.Duration
 
-// UnmarshalYAML reads a duration; a bare number is refused, since its unit would be a guess.
+// UnmarshalYAML reads a duration; a bare number is refused, since its unit would be a guess, and 0, since whoever
+// writes it cannot mean the default that it would be.
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
-	v, err := time.ParseDuration(n.Value)
+	v, err := model.ParseDuration(n.Value)
+	if err != nil {
+		// Fractions, as Go writes them.
+		var std time.Duration
+		std, err = time.ParseDuration(n.Value)
+		v = model.Duration(std)
+	}
 	if err != nil || v < 0 {
-		return fmt.Errorf("line %d: %q is no duration: write it like 30s, 5m or 1h", n.Line, n.Value)
+		return fmt.Errorf("line %d: %q is not a valid duration: write it like 30s, 5m, 1h or 1d", n.Line, n.Value)
+	}
+	if v == 0 {
+		return fmt.Errorf("line %d: 0 is not a time that anything can be done in: leave it out for the default", n.Line)
 	}
 	*d = Duration(v)
 	return nil
 }
 
+// Word is a text that must say something.
+type Word string
+
+// UnmarshalYAML reads a text and refuses an empty one.
+func (w *Word) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.ScalarNode || strings.TrimSpace(n.Value) == "" {
+		return fmt.Errorf("line %d: a keyword must not be empty", n.Line)
+	}
+	*w = Word(n.Value)
+	return nil
+}
+
+// Matchers are conditions on labels as Alertmanager writes them: team="db", severity=~"critical|page".
+type Matchers []*labels.Matcher
+
+// UnmarshalYAML reads a list of matchers, or one text with all of them.
+func (m *Matchers) UnmarshalYAML(n *yaml.Node) error {
+	var list []string
+	if n.Kind == yaml.ScalarNode {
+		list = []string{n.Value}
+	} else if err := n.Decode(&list); err != nil {
+		return fmt.Errorf("line %d: matchers are a list of texts such as 'team=\"db\"'", n.Line)
+	}
+	for _, text := range list {
+		parsed, err := parse.Matchers(text)
+		if err != nil {
+			return fmt.Errorf("line %d: %s is not a valid matcher, write it like team=\"db\" or severity=~\"critical|page\": %w", n.Line, text, err)
+		}
+		*m = append(*m, parsed...)
+	}
+	return nil
+}
+
+// Match tells whether labels fulfil all matchers.
+func (m Matchers) Match(alert map[string]string) bool {
+	for _, one := range m {
+		if !one.Matches(alert[one.Name]) {
+			return false
+		}
+	}
+	return true
+}
+
 // Std is the duration as the standard library has it.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+var quoted = regexp.MustCompile("`[^`]*`")
 
 type loader struct {
 	dir   string
@@ -283,7 +362,11 @@ func Load(path string) (*Config, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	if err := dec.Decode(&c); err != nil && err != io.EOF {
-		return nil, fmt.Errorf("configuration %s: %w", path, err)
+		// The library quotes what it can't read, and that may be a token in the wrong place.
+		return nil, fmt.Errorf("configuration %s: %s", path, quoted.ReplaceAllString(err.Error(), "`…`"))
+	}
+	if err := dec.Decode(new(yaml.Node)); err != io.EOF {
+		return nil, fmt.Errorf("configuration %s: it holds a second YAML document (after ---), which would not be read: join them", path)
 	}
 	l := &loader{dir: filepath.Dir(path), files: map[string][]byte{path: raw}, c: &c}
 	l.check()
@@ -297,6 +380,7 @@ func Load(path string) (*Config, error) {
 	}
 	c.Files = slices.Sorted(maps.Keys(l.files))
 	c.Digest = fmt.Sprintf("%x", h.Sum(nil)[:8])
+	c.redactor = redactor(c.Secrets)
 	return &c, nil
 }
 
@@ -377,7 +461,7 @@ func orDuration(d *Duration, fallback time.Duration) {
 func (l *loader) check() {
 	c := l.c
 	c.TimeZone = cmp.Or(c.TimeZone, "Asia/Shanghai")
-	c.Keyword = cmp.Or(c.Keyword, "报警")
+	c.Keyword = cmp.Or(c.Keyword, Word("报警"))
 	orDuration(&c.DuplicateWindow, time.Minute)
 	orDuration(&c.Retry.Initial, time.Second)
 	orDuration(&c.Retry.Max, time.Minute)
@@ -385,6 +469,9 @@ func (l *loader) check() {
 	if c.Zone, err = time.LoadLocation(c.TimeZone); err != nil {
 		l.fail("time_zone %q is not known: use a name like Asia/Shanghai", c.TimeZone)
 		c.Zone = time.UTC
+	}
+	if c.Retry.Max < c.Retry.Initial {
+		l.fail("retry: max %s is shorter than initial %s", c.Retry.Max.Std(), c.Retry.Initial.Std())
 	}
 	c.BearerToken = l.secret("bearer_token_file", c.BearerTokenFile)
 	c.AdminToken = l.secret("admin_token_file", c.AdminTokenFile)
@@ -407,6 +494,15 @@ func (l *loader) check() {
 	for _, name := range slices.Sorted(maps.Keys(c.Webhooks)) {
 		l.webhook(name)
 	}
+	used := map[string]bool{}
+	for _, w := range c.Webhooks {
+		used[w.Template] = true
+	}
+	if c.Texts != nil {
+		for _, name := range c.Texts.Unused(used) {
+			l.fail("templates: %q is defined and used by nothing: it replaces no built-in template, none includes it, and no webhook names it", name)
+		}
+	}
 	// A robot that no target is named after is a target by itself: the simplest configuration.
 	if c.Targets == nil {
 		c.Targets = map[string]*Target{}
@@ -423,18 +519,78 @@ func (l *loader) check() {
 	for _, name := range slices.Sorted(maps.Keys(c.Targets)) {
 		l.target(name)
 	}
+	catchAll := -1
 	for i, r := range c.Routes {
+		who := fmt.Sprintf("routes[%d]", i)
 		if c.Targets[r.Target] == nil {
-			l.fail("routes[%d]: target %q is not defined", i, r.Target)
+			l.fail("%s: target %q is not defined", who, r.Target)
 		}
-		if i == len(c.Routes)-1 && (len(r.Match) > 0) {
+		if catchAll >= 0 {
+			l.fail("%s: no alert gets here, routes[%d] takes all: move it up, or give that one continue: true", who, catchAll)
+		}
+		for _, name := range slices.Sorted(maps.Keys(r.Match)) {
+			l.equality(who+".match."+name, name, r.Match[name])
+		}
+		all := len(r.Match)+len(r.Matchers) == 0
+		if all && !r.Continue {
+			catchAll = i
+		}
+		if i == len(c.Routes)-1 && !all {
 			l.fail("routes: the last one must have no match, so that no alert is without a target")
 		}
 	}
+	l.twins()
 	for _, name := range slices.Sorted(maps.Keys(c.Heartbeats)) {
 		l.heartbeat(name)
 	}
 	l.names("heartbeat", slices.Sorted(maps.Keys(c.Heartbeats)))
+}
+
+// equality refuses what is meant as a regular expression: compared for equality it never fits.
+func (l *loader) equality(who, name, v string) {
+	if strings.Contains(v, ".*") || strings.Contains(v, ".+") || strings.Contains(v, "|") || strings.HasPrefix(v, "^") || strings.HasSuffix(v, "$") && len(v) > 1 {
+		l.fail("%s: %q looks like a regular expression, and match compares for equality: write matchers: ['%s=~\"…\"']", who, v, name)
+	}
+}
+
+// twins refuses two robots with one address and token: they share one limit, whatever they are called.
+func (l *loader) twins() {
+	known := map[[2]string]string{}
+	for _, name := range slices.Sorted(maps.Keys(l.c.Robots)) {
+		r := l.c.Robots[name]
+		if r.Token == "" {
+			continue
+		}
+		if other, ok := known[[2]string{r.URL, r.Token}]; ok {
+			l.fail("robots.%s and robots.%s have the same address and token: they are one robot, use one name", other, name)
+		}
+		known[[2]string{r.URL, r.Token}] = name
+	}
+}
+
+// address keeps what an address holds besides its host out of everything that is written, and refuses one with
+// user and password.
+func (l *loader) address(who, raw string) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return
+	}
+	if p, ok := u.User.Password(); ok {
+		l.c.Secrets = append(l.c.Secrets, p)
+		l.fail("%s holds a password: put it into header_files (Authorization)", who)
+	}
+	for part := range strings.SplitSeq(u.Path, "/") {
+		if len(part) >= 16 && strings.ContainsAny(part, "0123456789") {
+			l.c.Secrets = append(l.c.Secrets, part)
+		}
+	}
+	for _, values := range u.Query() {
+		for _, v := range values {
+			if len(v) >= 8 {
+				l.c.Secrets = append(l.c.Secrets, v)
+			}
+		}
+	}
 }
 
 func (l *loader) httpURL(who, raw string) {
@@ -459,6 +615,7 @@ func (l *loader) robot(name string) {
 	r.Name = name
 	r.URL = cmp.Or(r.URL, "https://oapi.dingtalk.com/robot/send")
 	l.httpURL(who+".url", r.URL)
+	l.address(who+".url", r.URL)
 	if r.TokenFile == "" {
 		l.fail("%s: token_file is missing", who)
 	}
@@ -560,6 +717,7 @@ func (l *loader) webhook(name string) {
 		w.Address = l.secret(who+".url_file", w.URLFile)
 	}
 	if w.Address != "" {
+		l.address(who, w.Address)
 		if u, err := url.Parse(w.Address); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 			l.fail("%s: the address is not an http(s) one", who)
 		}
@@ -604,8 +762,17 @@ func (l *loader) target(name string) {
 	if t.Templates != "" {
 		t.Texts = l.templates(who+".templates", t.Templates)
 	}
+	used := map[string]int{}
 	for i := range t.Channels {
 		ch := &t.Channels[i]
+		for _, id := range ch.members() {
+			if before, ok := used[id]; ok && before == i {
+				l.fail("%s.channels[%d]: %s stands there twice", who, i, id)
+			} else if ok {
+				l.fail("%s.channels[%d]: %s is in channels[%d] already: what it did not deliver there it will not deliver here", who, i, id, before)
+			}
+			used[id] = i
+		}
 		set := 0
 		if len(ch.Robots) > 0 {
 			set++
@@ -631,10 +798,13 @@ func (l *loader) target(name string) {
 			l.fail("%s.channels[%d]: webhook %q is not defined", who, i, ch.Webhook)
 		}
 		if i == len(t.Channels)-1 {
-			// Nobody is left to ask, so it is tried for as long as it can still be of use.
+			// No channel is left, so it is tried for as long as it can still be of use.
 			orDuration(&ch.EscalateAfter, 24*time.Hour)
 		} else {
 			orDuration(&ch.EscalateAfter, 5*time.Minute)
+			if ch.EscalateAfter.Std() > 24*time.Hour {
+				l.fail("%s.channels[%d]: escalate_after %s is longer than the day for which an alert is news", who, i, ch.EscalateAfter.Std())
+			}
 		}
 	}
 	for i, m := range t.Mentions {
@@ -682,6 +852,11 @@ func (l *loader) heartbeat(name string) {
 	}
 	if *h.Channel < 0 || *h.Channel >= len(t.Channels) {
 		l.fail("%s: channel %d does not exist, target %s has %d (from 0)", who, *h.Channel, h.Target, len(t.Channels))
+		return
+	}
+	if ch := t.Channels[*h.Channel]; *h.Channel < len(t.Channels)-1 && h.Repeat < ch.EscalateAfter {
+		l.fail("%s: repeat %s is shorter than escalate_after %s of targets.%s.channels[%d]: a repeat replaces the alarm before it could be escalated",
+			who, h.Repeat.Std(), ch.EscalateAfter.Std(), h.Target, *h.Channel)
 	}
 }
 
@@ -694,18 +869,51 @@ func (c *Config) TextsOf(t *Target) *message.Templates {
 }
 
 // Redact replaces every secret in s, however it got there: other sides like to repeat in their
-// answers what they were sent.
+// answers what they were sent. It has to be called before s is cut to length.
 func (c *Config) Redact(s string) string {
-	for _, secret := range c.Secrets {
-		forms := append([]string{secret, url.QueryEscape(secret), url.PathEscape(secret)}, insideBase64(secret)...)
-		for _, form := range forms {
+	if r := c.redactor; r != nil {
+		s = r.Replace(s)
+	} else if len(c.Secrets) > 0 {
+		s = redactor(c.Secrets).Replace(s)
+	}
+	return signed.ReplaceAllString(s, "${1}=[secret]")
+}
+
+// signed are parameters of addresses that nobody needs to see, whoever made them.
+var signed = regexp.MustCompile(`(?i)\b(access_token|sign|signature|secret|password|key)=[^\s&"'<>\\)]+`)
+
+// redactor finds secrets in the forms that they take on their way through addresses, JSON, HTML and encodings.
+func redactor(secrets []string) *strings.Replacer {
+	forms := map[string]bool{}
+	for _, secret := range secrets {
+		quotedJSON, _ := json.Marshal(secret)
+		escaped := &strings.Builder{}
+		for _, r := range secret {
+			fmt.Fprintf(escaped, "\\u%04x", r)
+		}
+		all := []string{
+			secret, url.QueryEscape(secret), url.PathEscape(secret), url.QueryEscape(url.QueryEscape(secret)), url.QueryEscape(url.PathEscape(secret)),
+			string(quotedJSON[1 : len(quotedJSON)-1]), strings.ReplaceAll(secret, "/", `\/`), html.EscapeString(secret), escaped.String(),
+			hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))), strconv.Quote(secret),
+		}
+		all = append(all, insideBase64(secret)...)
+		for _, form := range all {
 			if len(form) >= 4 {
-				s = strings.ReplaceAll(s, form, "[secret]")
+				forms[form] = true
+				forms[lowerEscapes.ReplaceAllStringFunc(form, strings.ToLower)] = true
 			}
 		}
 	}
-	return s
+	// The longest first, so that none hides another.
+	sorted := slices.SortedFunc(maps.Keys(forms), func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	var pairs []string
+	for _, form := range sorted {
+		pairs = append(pairs, form, "[secret]")
+	}
+	return strings.NewReplacer(pairs...)
 }
+
+var lowerEscapes = regexp.MustCompile(`%[0-9A-F]{2}`)
 
 // insideBase64 is what a secret looks like within something longer that is encoded, such as the user and
 // password of a login: three forms, by where it falls into the groups of three bytes, without the
@@ -724,14 +932,10 @@ func insideBase64(secret string) []string {
 }
 
 // Route returns the targets for an alert's labels, none if there are no routes.
-func (c *Config) Route(labels map[string]string) []string {
+func (c *Config) Route(alert map[string]string) []string {
 	var out []string
 	for _, r := range c.Routes {
-		fits := true
-		for k, v := range r.Match {
-			fits = fits && labels[k] == v
-		}
-		if !fits {
+		if !notification.Matches(alert, r.Match) || !r.Matchers.Match(alert) {
 			continue
 		}
 		if !slices.Contains(out, r.Target) {

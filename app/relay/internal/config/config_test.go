@@ -1,8 +1,15 @@
 package config
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +59,7 @@ func TestTheDocumentedConfiguration(t *testing.T) {
 	for line := range strings.Lines(conf) {
 		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" :,{}\n\"", r) }) {
 			if strings.HasPrefix(word, "secrets/") {
-				files[strings.ReplaceAll(word, "/", "-")] = "http://gateway.example/secret"
+				files[strings.ReplaceAll(word, "/", "-")] = "http://gateway.example/" + strings.ReplaceAll(word, "/", "-")
 			}
 		}
 	}
@@ -78,7 +85,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"robots: {ops: {token_file: whole}}":                                   "whole address",
 		"robots: {ops: {token_file: token, limit: 21}}":                        "between 1 and 20",
 		"robots: {ops: {token_file: token, window: 30s}}":                      "shorter than DingTalk's minute",
-		"robots: {ops: {token_file: token, window: 60}}":                       "is no duration",
+		"robots: {ops: {token_file: token, window: 60}}":                       "is not a valid duration",
 		"robots: {ops: {token_file: token, type: feedCard}}":                   "none of markdown",
 		"robots: {ops: {token_file: token, url: 'ftp://x'}}":                   "not an http(s) address",
 		"robots: {ops: {token_file: token, url: 'https://x/?access_token=y'}}": "put it into the token_file",
@@ -95,13 +102,34 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		base + "emails: {m: {smarthost: 'mail:25', from: nobody, to: [c@d]}}":  "no mail address",
 		base + "emails: {m: {smarthost: 'mail:25', tls: none, from: a@b, to: [c@d], username: u, password_file: token}}": "in clear",
 		base + "emails: {m: {smarthost: 'mail:25', from: a@b, to: [c@d], username: u}}":                                  "belong together",
-		base + "webhooks: {w: {}}":                                                            "exactly one of url and url_file",
-		base + "webhooks: {w: {url: 'http://x', template: none}}":                             `no template "none"`,
-		base + "templates: nowhere":                                                           "templates folder",
+		base + "webhooks: {w: {}}":                                                                       "exactly one of url and url_file",
+		base + "webhooks: {w: {url: 'http://x', template: none}}":                                        `no template "none"`,
+		base + "retry: {initial: 2m}":                                                                    "shorter than initial",
+		"robots: {ops: {token_file: token, timeout: 0s}}":                                                "0 is not a time",
+		"robots: {ops: {token_file: token, keywords: ['']}}":                                             "must not be empty",
+		base + "keyword: ''":                                                                             "must not be empty",
+		base + "---\nkeyword: x":                                                                         "second YAML document",
+		"robots: {a: {token_file: token}, b: {token_file: token}}":                                       "are one robot",
+		base + "targets: {x: {channels: [{robots: [ops, ops]}]}}":                                        "stands there twice",
+		base + "targets: {x: {channels: [{robots: [ops]}, {robots: [ops]}]}}":                            "is in channels[0] already",
+		base + "targets: {x: {channels: [{robots: [ops], escalate_after: 2d}, {email: y}]}}":             "longer than the day",
+		base + "routes: [{target: ops}, {match: {a: b}, target: ops}, {target: ops}]":                    "no alert gets here",
+		base + "routes: [{match: {a: 'b|c'}, target: ops}, {target: ops}]":                               "looks like a regular expression",
+		base + "routes: [{match: {a: '^b$'}, target: ops}, {target: ops}]":                               "looks like a regular expression",
+		base + "routes: [{matchers: ['a=~\"(\"'], target: ops}, {target: ops}]":                          "is not a valid matcher",
+		base + "organisations: {x: {}}\ntargets: {y: {channels: [{robots: [ops]}], templates: nowhere}}": "templates folder",
+		"robots: {ops: {token_file: token, organisation: none}}":                                         `organisation "none" is not defined`,
+		base + "webhooks: {w: {url: 'http://x', preset: none}}":                                          `preset "none" is not known`,
+		base + "webhooks: {w: {url: 'http://x', success: {path: a}}}":                                    "both path and values",
+		base + "webhooks: {w: {url: 'http://me:abc-secret@x/'}}":                                         "holds a password",
+		base + "admin_token_file: token\nbearer_token_file: token":                                       "the senders' token",
+		"robots: {ops: {token_file: token, limit: abc-secret}}":                                          "cannot unmarshal",
+		"robots: {a: {token_file: token}, b: {token_file: other}}\ntargets: {x: {channels: [{robots: [a]}, {robots: [b]}]}}\nheartbeats: {h: {target: x, channel: 0, repeat: 1m}}": "before it could be escalated",
+		base + "templates: nowhere": "templates folder",
 		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{match: {a: b}}]}}":     "names nobody",
 		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{mobiles: ['1 38']}]}}": "no mobile number",
 	} {
-		_, err := load(t, conf, map[string]string{"token": "abc-secret", "void": "\n", "two": "a\nb", "whole": "https://x/?access_token=abc-secret"})
+		_, err := load(t, conf, map[string]string{"token": "abc-secret", "void": "\n", "two": "a\nb", "other": "def-other", "whole": "https://x/?access_token=abc-secret"})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n%v\nwant %q", conf, err, want)
 		} else if strings.Contains(err.Error(), "abc-secret") {
@@ -114,5 +142,71 @@ func TestRedact(t *testing.T) {
 	c := &Config{Secrets: []string{"a+b/c=d", "ab"}}
 	if got := c.Redact("x a+b/c=d y a%2Bb%2Fc%3Dd z abc"); got != "x [secret] y [secret] z abc" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestRedactFindsSecretsInEveryForm in which the other side, or a library, may repeat them.
+func TestRedactFindsSecretsInEveryForm(t *testing.T) {
+	secret := `s3cr/et+K"ey&=<7>`
+	c := Config{Secrets: []string{secret}}
+	quotedJSON, _ := json.Marshal(secret)
+	for name, form := range map[string]string{
+		"as it is": secret, "query": url.QueryEscape(secret), "query, lower": strings.ToLower(url.QueryEscape("/")) + url.QueryEscape(secret),
+		"path": url.PathEscape(secret), "twice": url.QueryEscape(url.QueryEscape(secret)), "JSON": string(quotedJSON), "Go": strconv.Quote(secret),
+		"HTML": html.EscapeString(secret), "base64": base64.StdEncoding.EncodeToString([]byte("user:" + secret)), "base64 url": base64.URLEncoding.EncodeToString([]byte("x" + secret)),
+		"hex": hex.EncodeToString([]byte(secret)), "HEX": fmt.Sprintf("%X", secret), "signed": "https://x.test/send?access_token=abcdefgh&timestamp=1&sign=Zm9v%2Fbar",
+	} {
+		got := c.Redact("before " + form + " after")
+		if !strings.Contains(got, "[secret]") || strings.Contains(got, "s3cr") || strings.Contains(got, "czNjc") || strings.Contains(got, "733363") || strings.Contains(got, "Zm9v") || strings.Contains(got, "abcdefgh") {
+			t.Errorf("%s: %s", name, got)
+		}
+		if !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
+			t.Errorf("%s takes more away than the secret: %s", name, got)
+		}
+	}
+}
+
+func TestRoutesByMatchers(t *testing.T) {
+	c, err := load(t, `
+robots: {ops: {token_file: token}, db: {token_file: other}}
+routes:
+  - {matchers: ['team=~"db|mysql"', 'severity!="info"'], target: db}
+  - {matchers: 'env!~"dev.*"', match: {zone: eu}, target: db, continue: true}
+  - {target: ops}
+heartbeats: {h: {target: ops, timeout: 1d12h}}
+`, map[string]string{"token": "abc", "other": "def"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for labels, want := range map[string]string{
+		"team=db": "db", "team=mysql severity=info": "ops", "team=dbx": "ops", "zone=eu": "db ops", "zone=eu env=dev1": "ops", "": "ops",
+	} {
+		alert := map[string]string{}
+		for pair := range strings.FieldsSeq(labels) {
+			k, v, _ := strings.Cut(pair, "=")
+			alert[k] = v
+		}
+		if got := strings.Join(c.Route(alert), " "); got != want {
+			t.Errorf("%s goes to %s, want %s", labels, got, want)
+		}
+	}
+	if got := c.Heartbeats["h"].Timeout.Std(); got != 36*time.Hour {
+		t.Errorf("1d12h is %s", got)
+	}
+}
+
+// TestTemplatesThatCannotBeMeant: one that nothing uses, and one that leaves the alerts out.
+func TestTemplatesThatCannotBeMeant(t *testing.T) {
+	base := "templates: .\nrobots: {ops: {token_file: token}}\n"
+	for tmpl, want := range map[string]string{
+		`{{define "txet"}}{{.Name}}{{end}}`:                                              `"txet" is defined and used by nothing`,
+		`{{define "text"}}something is wrong{{end}}`:                                     `template "text" leaves the alerts out`,
+		`{{define "digest.line"}}- alert{{end}}`:                                         `template "digest.line" leaves the alerts out`,
+		`{{define "text"}}{{template "mine" .}}{{end}}{{define "mine"}}{{.Name}}{{end}}`: "",
+	} {
+		_, err := load(t, base, map[string]string{"token": "abc", "x.tmpl": tmpl})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", tmpl, err, want)
+		}
 	}
 }

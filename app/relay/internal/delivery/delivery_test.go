@@ -673,7 +673,7 @@ func TestATemplateThatFailsCostsNoAlert(t *testing.T) {
 		rec := &recorder{t: t}
 		g := newRig(t, oneRobot, rec)
 		g.end()
-		g.write("mine.tmpl", `{{define "text"}}{{if eq .Name "Bad"}}{{index .Alerts 99}}{{end}}fine{{end}}`)
+		g.write("mine.tmpl", `{{define "text"}}{{if eq .Name "Bad"}}{{index .Alerts 99}}{{end}}fine {{.Name}}{{end}}`)
 		g.write("relay.yaml", oneRobot+"\ntemplates: .")
 		g.start()
 		g.accept("ops", alert("firing", "Good"))

@@ -605,7 +605,7 @@ func (e *Engine) context(c *config.Config, t *config.Target, ch config.Channel, 
 // contextOf is what a message on a channel depends on besides its alerts.
 func contextOf(c *config.Config, t *config.Target, ch config.Channel, m *Message, now time.Time) message.Context {
 	ctx := message.Context{
-		Keyword: c.Keyword, Keywords: []string{c.Keyword}, Target: t.Name, Type: "markdown",
+		Keyword: string(c.Keyword), Keywords: []string{string(c.Keyword)}, Target: t.Name, Type: "markdown",
 		Escalated: m.Escalated, Now: now, MaxBytes: 256 << 10,
 	}
 	if ch.Kind() == "robot" {
@@ -615,7 +615,7 @@ func contextOf(c *config.Config, t *config.Target, ch config.Channel, m *Message
 		for _, name := range ch.Robots {
 			// One of a robot's keywords is enough for it.
 			if kw := c.Robots[name].Keywords; len(kw) > 0 && !slices.Contains(kw, c.Keyword) {
-				ctx.Keywords = append(ctx.Keywords, kw[0])
+				ctx.Keywords = append(ctx.Keywords, string(kw[0]))
 			}
 		}
 	}

@@ -236,7 +236,7 @@ func (d Digest) view(c Context) digestView {
 		status = Doubtful
 	}
 	return digestView{Doubtful: total.Doubtful, Summary: d.Summary,
-		Status: status, Severity: severity, Keyword: c.Keyword, Target: c.Target, Escalated: c.Escalated,
+		Status: status, Severity: severity, Keyword: c.Keyword, Target: c.Target, Escalated: withoutAddresses(c.Escalated),
 		Firing: total.Firing, Resolved: total.Resolved, Flapped: total.Flapped, Truncated: d.Truncated,
 		Part: d.Part, Parts: d.Parts, From: d.From, To: d.To,
 	}
@@ -358,7 +358,7 @@ func (e Entry) cause() string {
 	if e.State != notification.Firing || e.Alert.Labels["alertname"] != "DatasourceError" {
 		return ""
 	}
-	return cmp.Or(e.Alert.Annotations["Error"], e.Alert.Annotations["error"], "?")
+	return cmp.Or(withoutAddresses(cmp.Or(e.Alert.Annotations["Error"], e.Alert.Annotations["error"])), "?")
 }
 
 // summarise counts a digest's alerts by rule, at most ten lines.

@@ -68,7 +68,51 @@ func Load(folder string, zone *time.Location) (*Templates, error) {
 	if name := recursive(t.set); name != "" {
 		return nil, fmt.Errorf("template %q includes itself: a message would have no end", name)
 	}
-	return t, t.try()
+	if err := t.try(); err != nil {
+		return nil, err
+	}
+	return t, t.leavesOut(time.Now())
+}
+
+// Unused lists the templates of the folder that neither replace a built-in one, nor are included by another, nor are
+// among used.
+func (t *Templates) Unused(used map[string]bool) []string {
+	including := map[string]bool{}
+	for _, tmpl := range t.set.Templates() {
+		if tmpl.Tree != nil && tmpl.Root != nil {
+			for _, name := range included(tmpl.Root, nil) {
+				including[name] = true
+			}
+		}
+	}
+	var out []string
+	for _, tmpl := range t.set.Templates() {
+		name := tmpl.Name()
+		if name == "" || strings.HasSuffix(name, ".tmpl") || t.fallback.Lookup(name) != nil || including[name] || used[name] {
+			continue
+		}
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// leavesOut names a template whose message would not say which alert it is about.
+func (t *Templates) leavesOut(now time.Time) error {
+	n := Samples(now)["firing"]
+	c := Context{Keyword: "报警", Target: "sample", Now: now}
+	a := n.Alerts[0]
+	says := func(s string) bool {
+		return strings.Contains(s, a.Name()) || strings.Contains(s, a.Labels["instance"]) || strings.Contains(s, a.Annotations["summary"])
+	}
+	line := t.entryView(Entry{State: a.Status, Alert: a}, c, Kind{})
+	for name, v := range map[string]any{"text": t.newDetail(n, c), "plain": t.newDetail(n, c), "digest.line": line} {
+		s, err := execute(t.set, name, v)
+		if err == nil && !says(s) {
+			return fmt.Errorf("template %q leaves the alerts out: it shows neither .Name nor .Where nor the summary", name)
+		}
+	}
+	return nil
 }
 
 // recursive names a template that includes itself, over however many others. text/template stops such
@@ -333,7 +377,7 @@ type alertView struct {
 
 func (t *Templates) newDetail(n notification.Notification, c Context) detail {
 	d := detail{
-		Status: n.Status, Severity: n.Severity(), Keyword: c.Keyword, Target: c.Target, Escalated: c.Escalated,
+		Status: n.Status, Severity: n.Severity(), Keyword: c.Keyword, Target: c.Target, Escalated: withoutAddresses(c.Escalated),
 		Firing: n.Count(notification.Firing), Resolved: n.Count(notification.Resolved), Truncated: n.TruncatedAlerts,
 		GroupLabels: n.GroupLabels, CommonLabels: n.CommonLabels, CommonAnnotations: n.CommonAnnotations, ExternalURL: n.ExternalURL,
 	}
@@ -383,7 +427,7 @@ func (t *Templates) viewOf(a notification.Alert, c Context) alertView {
 		Doubt: doubt(a), Began: t.moment(a.StartsAt, c.Now), Ended: t.moment(a.EndsAt, c.Now),
 	}
 	if v.QueryError {
-		v.Cause = cmp.Or(a.Annotations["Error"], a.Annotations["error"])
+		v.Cause = withoutAddresses(cmp.Or(a.Annotations["Error"], a.Annotations["error"]))
 	}
 	if v.NoData || v.QueryError {
 		v.Value = ""
@@ -461,6 +505,20 @@ func doubt(a notification.Alert) string {
 	}
 	return ""
 }
+
+// withoutAddresses keeps of addresses the host alone: chats make links of them, to hosts that only containers know, and
+// their parameters may be signed.
+func withoutAddresses(s string) string {
+	return addresses.ReplaceAllStringFunc(s, func(address string) string {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" {
+			return "…"
+		}
+		return u.Host
+	})
+}
+
+var addresses = regexp.MustCompile(`https?://[^\s"'<>]+`)
 
 // breaches compares with a threshold that is written as "> 8"; with a unit it can't be compared.
 func breaches(v float64, threshold string) bool {

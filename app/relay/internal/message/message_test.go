@@ -82,7 +82,7 @@ func golden(t *testing.T, name string, c robot.Content) {
 
 func TestKeywordsStandInTitleAndText(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "bare.tmpl"), []byte(`{{define "title"}}x{{end}}{{define "text"}}y{{end}}{{define "digest.title"}}x{{end}}{{define "digest.head"}}y{{end}}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "bare.tmpl"), []byte(`{{define "title"}}x{{end}}{{define "text"}}{{.Name}}{{end}}{{define "digest.title"}}x{{end}}{{define "digest.head"}}y{{end}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	tm, err := Load(dir, time.UTC)
