@@ -102,7 +102,7 @@ func TestSixtyFourLargeBodiesAtOnce(t *testing.T) {
 			body := bytes.Replace(b.Bytes(), []byte("host-0"), fmt.Appendf(nil, "host-0-%d", i), 1)
 			again := time.NewTicker(300 * time.Millisecond)
 			defer again.Stop()
-			for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-again.C {
+			for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-again.C {
 				resp, err := http.Post(p.url("/v1/robots/ops"), "application/json", bytes.NewReader(body))
 				if err != nil {
 					// Answered before the body was read, and the connection closed on what was still coming.
@@ -128,7 +128,7 @@ func TestSixtyFourLargeBodiesAtOnce(t *testing.T) {
 	if peak >= 128 {
 		t.Errorf("it took %.0f MiB, a container has 128", peak)
 	}
-	if count[202] < 4 || count[0] > 100 || count[0]+count[202]+count[503] != sum(count) {
+	if count[202] < 2 || count[0] > 100 || count[0]+count[202]+count[503] != sum(count) {
 		t.Errorf("answered %v", count)
 	}
 }

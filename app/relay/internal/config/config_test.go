@@ -64,7 +64,7 @@ func TestTheDocumentedConfiguration(t *testing.T) {
 		}
 	}
 	conf = strings.ReplaceAll(conf, "secrets/", "secrets-")
-	conf = strings.Replace(conf, "templates: templates", "", 1)
+	conf = strings.ReplaceAll(conf, "templates: templates", "")
 	conf = strings.Replace(conf, "ca_file: mail-ca.pem", "", 1)
 	if _, err := load(t, conf, files); err != nil {
 		t.Error(err)
