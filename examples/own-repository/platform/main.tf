@@ -22,7 +22,7 @@ module "alerts" {
 module "prometheus" {
   source = "git::https://git.example.com/lookout.git//modules/prometheus?ref=main"
 
-  alertmanagers = [module.alertmanager.server.address]
+  alertmanagers = [module.alertmanager.address]
   environment   = local.environment
   publish       = { port = 9090 }
   rule_files    = module.alerts.alerts.rule_files
