@@ -17,6 +17,8 @@ import (
 type rulesCmd struct {
 	Check  rulesCheckCmd  `cmd:"" help:"Say all that is wrong with the alert rules; make plan and make apply run it first."`
 	Export rulesExportCmd `cmd:"" help:"Write the alert rules as a standard Prometheus rule file."`
+
+	Backtest rulesBacktestCmd `cmd:"" help:"Say how often and when each changed alert would have fired, before and after the change."`
 }
 
 type rulesCheckCmd struct {

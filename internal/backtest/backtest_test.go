@@ -1,0 +1,103 @@
+package backtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/require"
+)
+
+var start = time.Unix(1_800_000_000, 0).UTC()
+
+// matrix has a sample wherever the picture has an x; each character is a minute.
+func matrix(pictures ...string) Matrix {
+	m := Matrix{Step: time.Minute, Samples: 1000}
+	for i, picture := range pictures {
+		s := &model.SampleStream{Metric: model.Metric{"series": model.LabelValue(fmt.Sprint(i))}}
+		for k, c := range picture {
+			if c == 'x' {
+				s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnix(start.Unix() + int64(k)*60), Value: 1})
+			}
+		}
+		m.Value = append(m.Value, s)
+	}
+	return m
+}
+
+func minutes(f Firing) [2]int {
+	return [2]int{int(f.Start.Sub(start).Minutes()), int(f.End.Sub(start).Minutes())}
+}
+
+func TestAnAlertFiresAsInPrometheus(t *testing.T) {
+	for _, test := range []struct {
+		name, picture string
+		pending, keep time.Duration
+		want          [][2]int
+		short         int
+	}{
+		{"at once without a pending period", "..x...xx..", 0, 0, [][2]int{{2, 3}, {6, 8}}, 0},
+		{"after the pending period", "..xxxxx...", 2 * time.Minute, 0, [][2]int{{4, 7}}, 0},
+		{"not if it holds for less", "..xx..xx..", 2 * time.Minute, 0, nil, 2},
+		{"it begins anew after a gap", "xx.xxxx...", 2 * time.Minute, 0, [][2]int{{5, 7}}, 1},
+		{"kept firing over a gap", "xxxx..xx..", 0, 3 * time.Minute, [][2]int{{0, 9}}, 0},
+		{"kept firing and then ended", "xx........", 0, 3 * time.Minute, [][2]int{{0, 5}}, 0},
+		{"still firing at the end", "......xxxx", 0, 0, [][2]int{{6, 9}}, 0},
+		{"nothing", "..........", 0, 0, nil, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			end := start.Add(time.Duration(len(test.picture)-1) * time.Minute)
+			r := Evaluate(matrix(test.picture), Rule{For: test.pending, KeepFiringFor: test.keep}, start, end)
+			var got [][2]int
+			for _, f := range r.Firings {
+				got = append(got, minutes(f))
+			}
+			require.Equal(t, test.want, got)
+			require.Equal(t, test.short, r.Pending)
+		})
+	}
+}
+
+func TestSeriesFireByThemselvesAndAreDrawnTogether(t *testing.T) {
+	r := Evaluate(matrix("xx........", "...xxxx..."), Rule{}, start, start.Add(10*time.Minute))
+	require.Equal(t, 2, r.Series)
+	require.Equal(t, 6*time.Minute, r.Total())
+	require.Equal(t, 91, r.Samples, "1000 samples in 11 evaluations")
+	require.Equal(t, "█▒█▒·", r.Draw(start, start.Add(10*time.Minute), 5))
+}
+
+func TestAServerIsAskedInStepsThatItGives(t *testing.T) {
+	var step, query string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		step, query = r.PostFormValue("step"), r.PostFormValue("query")
+		switch query {
+		case "wrong":
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"status":"error","error":"parse error"}`))
+		case "page":
+			_, _ = w.Write([]byte(`<html>`))
+		default:
+			_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{
+				"resultType": "matrix", "result": matrix("x").Value, "stats": map[string]any{"samples": map[string]any{"totalQueryableSamples": 42}},
+			}})
+		}
+	}))
+	defer server.Close()
+	c := Client{server.URL + "/", server.Client()}
+	m, err := c.Query(t.Context(), Rule{Expr: "up", Interval: time.Minute}, start, start.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, []string{"60", "up"}, []string{step, query})
+	require.Equal(t, 42, m.Samples)
+	m, err = c.Query(t.Context(), Rule{Expr: "up", Interval: 10 * time.Second}, start, start.Add(7*24*time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, "55", step)
+	require.Equal(t, 55*time.Second, m.Step)
+	_, err = c.Query(t.Context(), Rule{Expr: "wrong"}, start, start.Add(time.Hour))
+	require.EqualError(t, err, "parse error")
+	_, err = c.Query(t.Context(), Rule{Expr: "page"}, start, start.Add(time.Hour))
+	require.ErrorContains(t, err, "not what a Prometheus says")
+}
