@@ -1,7 +1,6 @@
 package backtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,10 +17,10 @@ var start = time.Unix(1_800_000_000, 0).UTC()
 func matrix(pictures ...string) Matrix {
 	m := Matrix{Step: time.Minute, Samples: 1000}
 	for i, picture := range pictures {
-		s := &model.SampleStream{Metric: model.Metric{"series": model.LabelValue(fmt.Sprint(i))}}
+		s := Series{Metric: model.Metric{"series": model.LabelValue(fmt.Sprint(i))}}
 		for k, c := range picture {
 			if c == 'x' {
-				s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnix(start.Unix() + int64(k)*60), Value: 1})
+				s.Times = append(s.Times, start.Add(time.Duration(k)*time.Minute).UnixMilli())
 			}
 		}
 		m.Value = append(m.Value, s)
@@ -81,9 +80,8 @@ func TestAServerIsAskedInStepsThatItGives(t *testing.T) {
 		case "page":
 			_, _ = w.Write([]byte(`<html>`))
 		default:
-			_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{
-				"resultType": "matrix", "result": matrix("x").Value, "stats": map[string]any{"samples": map[string]any{"totalQueryableSamples": 42}},
-			}})
+			_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"b]["},"values":[[1800000000,"1"],[1800000060.5, "2"],[1.80000012e9,"NaN"]]}],
+				"stats":{"samples":{"totalQueryableSamples":42}}}}`))
 		}
 	}))
 	defer server.Close()
@@ -92,6 +90,7 @@ func TestAServerIsAskedInStepsThatItGives(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"60", "up"}, []string{step, query})
 	require.Equal(t, 42, m.Samples)
+	require.Equal(t, []Series{{model.Metric{"a": "b]["}, times{1_800_000_000_000, 1_800_000_060_500, 1_800_000_120_000}}}, m.Value)
 	m, err = c.Query(t.Context(), Rule{Expr: "up", Interval: 10 * time.Second}, start, start.Add(7*24*time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, "55", step)
