@@ -43,6 +43,7 @@ type Document struct {
 	Duplicates []*Node
 
 	lines []int32
+	runes []int32
 }
 
 // maxDepth is how deep values may nest. Real dashboards stay below 20; without a limit a file of brackets would
@@ -106,7 +107,33 @@ func (d *Document) Position(offset int) Position {
 	}
 	line := sort.Search(len(d.lines), func(i int) bool { return int(d.lines[i]) > offset })
 	start := int(d.lines[line-1])
-	return Position{d.File, line, utf8.RuneCountInString(d.Source[start:offset]) + 1}
+	if offset-start < 2*runeStep {
+		return Position{d.File, line, utf8.RuneCountInString(d.Source[start:offset]) + 1}
+	}
+	return Position{d.File, line, d.runesBefore(offset) - d.runesBefore(start) + 1}
+}
+
+// runeStep is how many bytes lie between two entries of the table of characters: on a line of megabytes a column is found in it.
+const runeStep = 1024
+
+// runesBefore counts the characters that begin before a byte.
+func (d *Document) runesBefore(offset int) int {
+	count := func(s string) (n int) {
+		for i := range len(s) {
+			if s[i]&0xc0 != 0x80 {
+				n++
+			}
+		}
+		return n
+	}
+	if d.runes == nil {
+		d.runes = make([]int32, 1, len(d.Source)/runeStep+2)
+		for i := 0; i+runeStep <= len(d.Source); i += runeStep {
+			d.runes = append(d.runes, d.runes[len(d.runes)-1]+int32(count(d.Source[i:i+runeStep])))
+		}
+	}
+	step := offset / runeStep
+	return int(d.runes[step]) + count(d.Source[step*runeStep:offset])
 }
 
 // Pos is where the value begins in its file.
