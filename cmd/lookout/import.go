@@ -26,6 +26,8 @@ type importCmd struct {
 	UID        string            `name:"uid" placeholder:"UID" help:"The uid, which is the file's name, too; made from the title by default."`
 	Input      map[string]string `placeholder:"NAME=VALUE" help:"A constant that the dashboard asks for. May be repeated."`
 	Licence    string            `placeholder:"SPDX" help:"The licence of the dashboard, an SPDX identifier; a catalogue does not tell it."`
+	Force      bool              `help:"Import although the uid is taken by a dashboard that was not imported."`
+	DryRun     bool              `name:"dry-run" help:"Write nothing; show what would be imported and what to look at."`
 	Update     bool              `help:"Take over what a newer revision changes, merged over local edits. The argument is the uid of an imported dashboard, or its origin."`
 	Base       string            `placeholder:"FILE" help:"With --update: the file as it was imported, if the origin does not have it any more."`
 	Metrics    []string          `placeholder:"FILE|URL" sep:"none" help:"Check the dashboard against what an exporter exposes (see lookout check)."`
@@ -48,6 +50,12 @@ func (c *importCmd) Run(ctx context.Context, a *app) error {
 	}
 	return im.fresh(ctx)
 }
+
+var (
+	goodUID = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+	// spdx is the form of an SPDX licence expression: https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/
+	spdx = regexp.MustCompile(`^[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*$`)
+)
 
 type importer struct {
 	*importCmd
@@ -78,11 +86,27 @@ func (im *importer) fresh(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", im.Origin, err)
 		}
-		if im.UID = shortUID(cmp.Or(d.Title, d.UID)); im.UID == "" {
-			return fmt.Errorf("%s has no title to make a uid from; give --uid", im.Origin)
+		// A title in Chinese or of emoji has no letter that a uid may have: then the dashboard's own uid serves.
+		if im.UID = cmp.Or(shortUID(d.Title), shortUID(d.UID)); im.UID == "" {
+			return fmt.Errorf("neither the title %q nor the uid of %s has a letter that a uid may have; give --uid", d.Title, im.Origin)
 		}
 	}
+	if len(im.UID) > 40 || !goodUID.MatchString(im.UID) {
+		return fmt.Errorf("--uid %q: Grafana takes up to 40 letters, digits, - and _", im.UID)
+	}
+	if im.Licence != "" && !spdx.MatchString(im.Licence) {
+		return fmt.Errorf("--licence %q is not an SPDX expression; write Apache-2.0 or \"MIT OR BSD-3-Clause\"", im.Licence)
+	}
 	entry, again := im.lock.Dashboards[im.UID]
+	if !again && !im.Force {
+		taken, err := localDashboards(im.Dir)
+		if err != nil {
+			return err
+		}
+		if other := taken[im.UID]; other != nil {
+			return fmt.Errorf("uid %q is that of %s already; give --uid, or --force", im.UID, other.File())
+		}
+	}
 	if again && entry.Origin != published.Origin {
 		return fmt.Errorf("uid %q belongs to an import of %s; give --uid", im.UID, entry.Origin)
 	}
@@ -139,17 +163,24 @@ func (im *importer) find() (uid string, ok bool) {
 func (im *importer) finish(ctx context.Context, file string, out []byte, notes []string, p *catalog.Published, inputs map[string]string, licence string) error {
 	licence = cmp.Or(im.Licence, licence, "NOASSERTION")
 	if licence == "NOASSERTION" {
-		notes = append(notes, "nobody said under which licence it is published; find out and give --licence")
+		notes = append(notes, "the licence is unknown; find out and give --licence")
 	}
 	rel, err := filepath.Rel(im.Dir, file)
 	if err != nil {
 		return err
 	}
 	entry := catalog.Entry{
-		File: filepath.ToSlash(rel), Origin: p.Origin, Revision: p.Revision, Licence: licence, SHA256: p.SHA256(), Inputs: inputs,
+		File: filepath.ToSlash(rel), Origin: portable(p.Origin), Revision: p.Revision, Licence: licence, SHA256: p.SHA256(), Inputs: inputs,
 	}
 	if p.Revision != 0 {
 		entry.Catalogue = im.Catalogue
+	}
+	if im.DryRun {
+		fmt.Fprintf(im.app.stdout, "%s: would be imported from %s\n", filepath.ToSlash(file), p.Origin)
+		for _, n := range notes {
+			im.app.note("%s: %s", filepath.ToSlash(file), n)
+		}
+		return nil
 	}
 	im.lock.Dashboards[im.UID] = entry
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -175,6 +206,19 @@ func (im *importer) finish(ctx context.Context, file string, out []byte, notes [
 	}
 	check := checkCmd{Metrics: im.Metrics, Prometheus: im.Prometheus, Since: defaultSince, Format: "text", Paths: []string{file}}
 	return check.Run(ctx, im.app)
+}
+
+// portable is an origin as the lock file may name it: a path of this machine says nothing on another.
+func portable(origin string) string {
+	if !filepath.IsAbs(origin) {
+		return origin
+	}
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, origin); err == nil && filepath.IsLocal(rel) {
+			return filepath.ToSlash(rel)
+		}
+	}
+	return filepath.Base(origin)
 }
 
 // put writes a file that may not exist yet.

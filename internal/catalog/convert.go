@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -29,6 +30,9 @@ func Convert(file string, data []byte, opts Options) (out []byte, notes []string
 		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	c := converter{opts: opts}
+	if published.Form.IsV2() {
+		return c.v2(file, published)
+	}
 	root := published.Root.Clone()
 	if err := c.inputs(published, root); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", file, err)
@@ -50,7 +54,41 @@ func Convert(file string, data []byte, opts Options) (out []byte, notes []string
 	if err != nil {
 		return nil, nil, err
 	}
-	return d.Canonical(), c.notes, nil
+	out = d.Canonical()
+	if left := unfilled.Find(out); left != nil {
+		return nil, nil, fmt.Errorf("%s: %s is still in it, and __inputs does not say what it stands for; replace it in the file by the variable ${%s}", file, left, variableName)
+	}
+	return out, c.notes, nil
+}
+
+// unfilled is a placeholder of a published dashboard that nothing filled in.
+var unfilled = regexp.MustCompile(`\$\{DS_[\w-]+\}`)
+
+// v2 takes a V2 dashboard in: in its envelope, under the uid that it gets here. What it names directly stays, and is noted.
+func (c *converter) v2(file string, published *dashboard.Dashboard) (out []byte, notes []string, err error) {
+	root, _ := published.ToV2()
+	meta := root.Get("metadata")
+	for _, key := range []string{"namespace", "annotations", "labels"} {
+		meta.Remove(key)
+	}
+	meta.Set("name", dashboard.NewString(c.opts.UID))
+	root.Get("spec").Set("editable", dashboard.NewBool(false))
+	d, err := dashboard.Load(file, root.JSON())
+	if err != nil {
+		return nil, nil, err
+	}
+	out = d.Canonical()
+	if left := unfilled.Find(out); left != nil {
+		return nil, nil, fmt.Errorf("%s: %s is still in it; replace it in the file by the variable ${%s}", file, left, variableName)
+	}
+	for _, p := range d.Panels {
+		for _, t := range p.Targets {
+			if r := d.Datasource(p, t); r.Kind == dashboard.RefUID {
+				c.note("the datasource %q is named directly; make it a variable", r.Value)
+			}
+		}
+	}
+	return out, c.notes, nil
 }
 
 type converter struct {
@@ -66,18 +104,29 @@ func (c *converter) note(format string, args ...any) {
 
 // inputs fills in what __inputs asks for: datasources become variables, constants their values.
 func (c *converter) inputs(d *dashboard.Dashboard, root *dashboard.Node) error {
-	replace := map[string]string{}
+	replace, plugins := map[string]string{}, map[string]int{}
 	for _, in := range d.Inputs {
 		if in.Name == "" {
 			continue
 		}
 		switch in.Type {
 		case "datasource":
+			if in.PluginID == "__expr__" { // built in
+				replace[in.Name] = "__expr__"
+				continue
+			}
 			name := variableName
 			if in.PluginID != "prometheus" {
 				name = variableName + "_" + word.ReplaceAllString(in.PluginID, "_")
+			}
+			// A second input of one plugin is another datasource: the publisher asks for two.
+			if plugins[in.PluginID]++; plugins[in.PluginID] > 1 {
+				name += "_" + strings.ToLower(word.ReplaceAllString(strings.TrimPrefix(in.Name, "DS_"), "_"))
+			}
+			used := strings.Contains(d.Doc.Source, "{"+in.Name) || strings.Contains(d.Doc.Source, "$"+in.Name) || strings.Contains(d.Doc.Source, "[["+in.Name)
+			if name != variableName && used {
 				c.addVariable(root, name, in.PluginID)
-				c.note("it also wants a datasource of type %s, which variable %s selects", in.PluginID, name)
+				c.note("it also wants a datasource of type %s (%s), which variable %s selects", in.PluginID, cmp.Or(in.Label, in.Name), name)
 			}
 			replace[in.Name] = "${" + name + "}"
 		default:
@@ -112,7 +161,7 @@ func (c *converter) inputs(d *dashboard.Dashboard, root *dashboard.Node) error {
 var (
 	word = regexp.MustCompile(`[^a-zA-Z0-9_]+`)
 	// reference is a use of a variable or an input: $name, ${name}, ${name:format}, [[name]].
-	reference = regexp.MustCompile(`\$\w+|\$\{\w+(?::\w+)?\}|\[\[\w+(?::\w+)?\]\]`)
+	reference = regexp.MustCompile(`\$\w+|\$\{[\w-]+(?::\w+)?\}|\[\[[\w-]+(?::\w+)?\]\]`)
 )
 
 func nameOf(ref string) string {
@@ -202,7 +251,7 @@ func (c *converter) libraryPanels(root *dashboard.Node) {
 func (c *converter) datasources(d *dashboard.Dashboard) {
 	// A variable of the author's for the same thing takes our name.
 	for _, v := range d.Variables {
-		if v.Type == "datasource" && v.Query == "prometheus" && v.Name != variableName && d.Variable(variableName) == nil {
+		if v.Type == "datasource" && v.Query == "prometheus" && v.Name != variableName && !strings.HasPrefix(v.Name, variableName+"_") && d.Variable(variableName) == nil {
 			was := v.Name
 			rewrite(d.Root, func(s string) string {
 				return reference.ReplaceAllStringFunc(s, func(m string) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -127,6 +128,9 @@ func (inv *Inventory) AddRecorded(name string) {
 	}
 }
 
+// jsonStart is how a JSON object begins.
+var jsonStart = regexp.MustCompile(`^\{\s*("(?:[^"\\\\]|\\\\.)*"\s*:|\})`)
+
 // maxExposition is how much of an exposition is read; the largest exporters answer with some ten megabytes.
 const maxExposition = 256 << 20
 
@@ -140,7 +144,8 @@ func (inv *Inventory) ReadExposition(name, contentType string, r io.Reader) erro
 	if len(bytes.TrimSpace(data)) == 0 {
 		return fmt.Errorf("%s: there is no metric in it", name)
 	}
-	if first := bytes.TrimSpace(data)[0]; first == '<' || first == '{' {
+	// A line may begin with { since names may have any characters: {"a.b", c="d"} 1. JSON has a colon after its first text.
+	if first := bytes.TrimSpace(data)[0]; first == '<' || first == '{' && jsonStart.Match(bytes.TrimSpace(data)) {
 		return fmt.Errorf("%s: this is a page, not metrics; name the /metrics address itself", name)
 	}
 	if !strings.Contains(contentType, "openmetrics") {

@@ -25,6 +25,7 @@ func (c *comparer) around(res *Result) {
 		c.envelopes(c.old.Envelope, c.new.Envelope, res, event)
 	}
 	c.notation(res)
+	c.lost(res)
 	res.Events = append(events, res.Events...)
 }
 
@@ -170,6 +171,33 @@ func (c *comparer) notation(res *Result) {
 	for _, n := range before {
 		if p := n.Pointer(); was[p] != nil {
 			res.Ignored = append(res.Ignored, Ignored{Change: Change{OldPath: p, Before: n, outside: true}, File: c.new.File(), Reason: why})
+		}
+	}
+}
+
+// lost lists changed members that do not count, since one of the same name follows in their object.
+func (c *comparer) lost(res *Result) {
+	overshadowed := func(d *dashboard.Dashboard) map[string]*dashboard.Node {
+		out := map[string]*dashboard.Node{}
+		for _, dup := range d.Doc.Duplicates {
+			for _, m := range dup.Parent().Children() {
+				if m.Key() == dup.Key() && dup.Parent().Get(m.Key()) != m {
+					out[m.Pointer()+"@"+itoa(m.Index())] = m
+				}
+			}
+		}
+		return out
+	}
+	before, after := overshadowed(c.old), overshadowed(c.new)
+	const why = "a member of the same name follows and counts instead"
+	for at, n := range after {
+		if o := before[at]; o == nil || !dashboard.Equal(o, n) {
+			res.Ignored = append(res.Ignored, Ignored{Change: Change{Path: n.Pointer(), OldPath: n.Pointer(), Before: o, After: n, outside: true}, File: c.new.File(), Reason: why})
+		}
+	}
+	for at, o := range before {
+		if after[at] == nil {
+			res.Ignored = append(res.Ignored, Ignored{Change: Change{OldPath: o.Pointer(), Before: o, outside: true}, File: c.new.File(), Reason: why})
 		}
 	}
 }
