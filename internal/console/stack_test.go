@@ -158,18 +158,84 @@ func openMetrics(from, to time.Time) string {
 	gauge("process_max_fds", func(int, int, string) float64 { return 1024 })
 	gauge("go_memstats_heap_alloc_bytes", func(i, _ int, inst string) float64 { return 12e6 + 4e6*math.Abs(wave(i, 31, shift(inst))) })
 	gauge("up", func(int, int, string) float64 { return 1 })
-	for _, name := range []string{"process_cpu_seconds", "http_requests", "go_memstats_alloc_bytes"} {
+	for _, name := range []string{"process_cpu_seconds", "go_memstats_alloc_bytes"} {
 		fmt.Fprintf(&b, "# TYPE %s counter\n", name)
 		for _, inst := range []string{"go1", "go2"} {
 			total := 0.0
 			samples(&b, from, to, name+fmt.Sprintf(`_total{job="go",instance="%s"}`, inst), func(i, _ int) float64 {
-				total += (4 + 2*wave(i, 120, shift(inst))) * map[string]float64{"process_cpu_seconds": 0.3, "http_requests": 20, "go_memstats_alloc_bytes": 1e6}[name]
+				total += (4 + 2*wave(i, 120, shift(inst))) * map[string]float64{"process_cpu_seconds": 0.3, "go_memstats_alloc_bytes": 1e6}[name]
 				return total
 			})
 		}
 	}
+	requests(&b, from, to)
 	b.WriteString("# EOF\n")
 	return b.String()
+}
+
+// requests are those that the two services answer, by route and code, with their durations.
+func requests(b *strings.Builder, from, to time.Time) {
+	routes := []struct {
+		name        string
+		rate, fails float64
+		median      float64
+	}{{"/api/orders", 18, 0.004, 0.03}, {"/api/items", 31, 0.001, 0.012}, {"/api/pay", 6, 0.02, 0.11}}
+	b.WriteString("# TYPE http_requests counter\n")
+	each := func(f func(inst string, k float64, route int)) {
+		for i, inst := range []string{"go1", "go2"} {
+			for route := range routes {
+				f(inst, 1-0.25*float64(i), route)
+			}
+		}
+	}
+	load := func(i int) float64 { return 1 + 0.3*math.Sin(float64(i)/55) + 0.08*math.Sin(float64(i)/7) }
+	fails := func(i, n, route int) float64 {
+		if route == 2 && i > n-150 && i < n-70 {
+			return 0.16
+		}
+		return routes[route].fails
+	}
+	each(func(inst string, k float64, route int) {
+		for _, code := range []string{"200", "500"} {
+			total := 0.0
+			samples(b, from, to, fmt.Sprintf(`http_requests_total{job="go",instance="%s",route="%s",code="%s"}`, inst, routes[route].name, code), func(i, n int) float64 {
+				share := fails(i, n, route)
+				if code == "200" {
+					share = 1 - share
+				}
+				total += 15 * k * routes[route].rate * load(i+40*route) * share
+				return math.Round(total)
+			})
+		}
+	})
+	b.WriteString("# TYPE http_request_duration_seconds histogram\n")
+	each(func(inst string, k float64, route int) {
+		for _, le := range []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, math.Inf(1)} {
+			total := 0.0
+			bound := map[bool]string{true: "+Inf", false: fmt.Sprint(le)}[math.IsInf(le, 1)]
+			samples(b, from, to, fmt.Sprintf(`http_request_duration_seconds_bucket{job="go",instance="%s",route="%s",le="%s"}`, inst, routes[route].name, bound), func(i, n int) float64 {
+				median := routes[route].median * (1 + 0.4*math.Sin(float64(i)/80) + 3*(fails(i, n, route)-routes[route].fails))
+				share := 1.0
+				if !math.IsInf(le, 1) {
+					share = 0.5 * math.Erfc(-math.Log(le/median)/(0.7*math.Sqrt2))
+				}
+				total += 15 * k * routes[route].rate * load(i+40*route) * share
+				return math.Round(total)
+			})
+		}
+	})
+	b.WriteString("# TYPE http_requests_in_flight gauge\n")
+	for i, inst := range []string{"go1", "go2"} {
+		samples(b, from, to, fmt.Sprintf(`http_requests_in_flight{job="go",instance="%s"}`, inst), func(j, _ int) float64 { return math.Round(3*load(j) + float64(i)) })
+	}
+	b.WriteString("# TYPE orders_created counter\n")
+	for i, channel := range []string{"app", "web"} {
+		total := 0.0
+		samples(b, from, to, fmt.Sprintf(`orders_created_total{job="go",instance="go1",channel="%s"}`, channel), func(j, _ int) float64 {
+			total += 15 * (2 - float64(i)) * load(j)
+			return math.Round(total)
+		})
+	}
 }
 
 func samples(b *strings.Builder, from, to time.Time, series string, f func(i, n int) float64) {
