@@ -503,7 +503,11 @@ func (v *dashboardView) time() {
 			t.Label = start.Format("01-02 15:04:05") + " – " + end.Format("15:04:05")
 		}
 		if t.To == "now" {
-			t.Label = r.t("%s to now", t.From)
+			from := t.From
+			if !strings.HasPrefix(from, "now") {
+				from = start.Format("01-02 15:04")
+			}
+			t.Label = r.t("%s to now", from)
 		}
 	}
 	millis := func(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }

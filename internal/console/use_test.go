@@ -94,6 +94,13 @@ func TestReadingADashboard(t *testing.T) {
 	b.eval(`document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}))`)
 	b.until(`!location.search.includes("viewPanel") && document.querySelectorAll(".panel").length > 5`)
 	assert.Empty(t, b.said())
+
+	// The picture of the README.
+	b.size(1400, 880, true)
+	b.eval(`(document.cookie = "lookout_theme=;path=/;max-age=0", "")`)
+	b.open(c.url + "/d/service?from=now-65m&to=now-5m&var-job=go")
+	b.until(drawn)
+	b.picture("console")
 }
 
 func git(t *testing.T, dir string, args ...string) {
