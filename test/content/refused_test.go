@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"testing"
 )
 
 const v2Dashboard = `{"apiVersion": "dashboard.grafana.app/v2", "kind": "Dashboard", "metadata": {"name": "tabs"},
@@ -29,7 +30,11 @@ func (w *world) without(file, text, words string) {
 		// The folder of a file that was alone in it would be one more.
 		_ = os.Remove(filepath.Dir(path))
 	}()
-	said := w.refuses(file, words)
+	w.plansNothing(file, w.refuses(file, words))
+}
+
+func (w *world) plansNothing(file, said string) {
+	w.t.Helper()
 	for _, plan := range []string{"will be destroyed", "will be created", "will be updated", "must be replaced", "to destroy"} {
 		if strings.Contains(said, plan) {
 			w.t.Errorf("%s: a plan is shown with the refusal:\n%s", file, said)
@@ -68,24 +73,46 @@ func wrongFiles() []wrongFile {
 	return []wrongFile{
 		{"dashboards/go/padded.json", dash("padded", `"title": " Padded"`), `has blanks around its title " Padded", which Grafana cuts off: write "Padded"`},
 		{"dashboards/go/fast.json", dash("fast", `"title": "Fast", "refresh": "1s"`), "refreshes every 1s, which Grafana raises to 5s"},
-		{"dashboards/alerts/some.json", dash("some", `"title": "Some"`), "have the same uid lookout-alerts: rename the directory"},
-		{"dashboards/general/some.json", dash("some", `"title": "Some"`), `"General" is the name of Grafana's own folder`},
-		{"dashboards/GO/some.json", dash("some", `"title": "Some"`), "have the same title, which Grafana refuses"},
+		{"dashboards/alerts/about.json", dash("about", `"title": "Some"`), "have the same uid lookout-alerts: rename the directory"},
+		{"dashboards/general/any.json", dash("any", `"title": "Some"`), `"General" is the name of Grafana's own folder`},
+		{"dashboards/GO/other.json", dash("other", `"title": "Some"`), "have the same title, which Grafana refuses"},
 		{"dashboards/go/some.json", dash("some", `"title": "delivery"`), `has the title "delivery" of the folder dashboards/delivery, which Grafana refuses`},
 		{"dashboards/go/lookout-go.json", dash("lookout-go", `"title": "Some"`), "has the uid of the folder dashboards/go, which Grafana refuses"},
 		{"dashboards/go/nul.json", dash("nul", `"title": "Nul", "description": "a\u0000b"`), "has the character U+0000 in a text, which Grafana refuses"},
 		{"dashboards/go/broken.json", `{"uid": "broken",`, "dashboards/go/broken.json is not a JSON object"},
-		{"alerts/odd.yaml", oddRule("Odd", "1y"), "for is \"1y\""},
-		{"alerts/odd.yaml", oddRule("Odd", "365d"), "for is \"365d\""},
-		{"alerts/odd.yaml", oddRule("Odd", "1500ms"), "for is \"1500ms\""},
-		{"alerts/odd.yaml", oddRule(strings.Repeat("x", 191), "5m"), "write a name of letters, digits and _, up to 190"},
-		{"alerts/odd.yaml", oddRule("TargetDown", "5m"), "the alert \"TargetDown\" is used 2 times"},
+		{"alerts/odd-1.yaml", oddRule("Odd", "1y"), "for is \"1y\""},
+		{"alerts/odd-2.yaml", oddRule("Odder", "365d"), "for is \"365d\""},
+		{"alerts/odd-3.yaml", oddRule("Oddest", "1500ms"), "for is \"1500ms\""},
+		{"alerts/odd-4.yaml", oddRule(strings.Repeat("x", 191), "5m"), "write a name of letters, digits and _, up to 190"},
+		{"alerts/odd-5.yaml", oddRule("TargetDown", "5m"), "the alert \"TargetDown\" is used 2 times"},
 	}
 }
 
 func (w *world) refused() {
-	for _, c := range wrongFiles() {
-		w.without(c.file, c.text, c.words)
+	// All of them stand in one message, for the dashboards and for the rules; the modules' own tests have each alone.
+	for _, folder := range []string{"dashboards/", "alerts/"} {
+		w.t.Run(strings.Trim(folder, "/"), func(t *testing.T) {
+			outer := w.t
+			w.t = t
+			defer func() { w.t = outer }()
+			var said string
+			files := wrongFiles()
+			for i, c := range files {
+				if strings.HasPrefix(c.file, folder) {
+					w.write(c.file, c.text)
+					defer w.remove(c.file)
+				}
+				if i == len(files)-1 {
+					said = w.refuses("all wrong "+folder, "can't be applied as they are")
+				}
+			}
+			for _, c := range files {
+				if strings.HasPrefix(c.file, folder) && !strings.Contains(said, c.words) {
+					t.Errorf("%s: it is not said that it %q:\n%s", c.file, c.words, said)
+				}
+			}
+			w.plansNothing(folder, said)
+		})
 	}
 	if w.takesUIDs() {
 		return
