@@ -148,6 +148,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 			inv.AddRecorded(name)
 		}
 		checker = contract.New(inv, before)
+		checker.Optional = cfg.IsOptional
 		for _, item := range waiting {
 			check(item)
 		}

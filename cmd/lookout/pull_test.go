@@ -289,7 +289,7 @@ func TestImportFromACatalogue(t *testing.T) {
 	}
 
 	out, errs := lookout(t, nil, 0, args("42", "--revision", "1")...)
-	if !strings.Contains(out, "imported from 42, revision 1") || !strings.Contains(errs, "nobody said under which licence") {
+	if !strings.Contains(out, "imported from 42, revision 1") || !strings.Contains(errs, "the licence is unknown") {
 		t.Error(out, errs)
 	}
 	first, book := read(t, file), read(t, filepath.Join(dir, "lock.json"))

@@ -26,6 +26,9 @@ const (
 
 // Checker holds queries against an inventory.
 type Checker struct {
+	// Optional returns why a metric may be missing; nil means that none may.
+	Optional func(metric string) (reason string, ok bool)
+
 	inv *Inventory
 	// before is what was exposed earlier, nil if that is not known.
 	before *Inventory
@@ -213,6 +216,18 @@ func (c *Checker) named(pattern string) []*Metric {
 
 func (c *Checker) missing(name string) *Problem {
 	p := &Problem{Rule: RuleMetric, Severity: lint.Error, Metric: name}
+	if c.Optional != nil {
+		if reason, ok := c.Optional(name); ok {
+			p.Severity, p.Message = lint.Info, fmt.Sprintf("%s does not expose %s, which is optional: %s", c.inv.Source, name, reason)
+			return p
+		}
+	}
+	// A histogram is queried by its own name in its native form, which the text format never shows.
+	if m := c.inv.Metrics[name+"_count"]; m != nil && m.Type == model.MetricTypeHistogram && m.Family == name {
+		p.Severity = lint.Info
+		p.Message = fmt.Sprintf("%s is a histogram: queried by its own name it is the native one, which the text format does not show; that can't be checked here", name)
+		return p
+	}
 	switch {
 	case c.before != nil && c.before.Metrics[name] != nil:
 		p.Message = fmt.Sprintf("%s was dropped from the exporter", name)

@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"lookout/internal/dashboard"
 )
@@ -71,6 +72,9 @@ func (r *renderer) layOut() layout {
 			out := &section{row: s.row, collapsed: s.row != nil && s.row.Collapsed && !r.open(s.row), top: y, scope: sc}
 			if s.row != nil {
 				out.title = s.row.Title
+				if s.row.Tab {
+					out.title = "Tab: " + s.row.Title
+				}
 				out.place = rect{margin, y, r.width - 2*margin, rowHeight}
 				y += rowHeight + gap
 				if i == len(scopes)-1 {
@@ -78,6 +82,9 @@ func (r *renderer) layOut() layout {
 				}
 				if repeat != "" && sc == nil {
 					out.note = "repeated by $" + repeat
+				}
+				if s.row.Condition != nil {
+					out.note = strings.TrimPrefix(out.note+"; "+dashboard.ConditionText(s.row.Condition), "; ")
 				}
 			}
 			if out.collapsed {
