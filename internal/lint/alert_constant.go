@@ -118,6 +118,13 @@ func boundsOf(e parser.Expr) bounds {
 		if n.Op.IsComparisonOperator() && n.ReturnBool {
 			return bounds{0, 1, "a comparison with bool is 0 or 1"}
 		}
+		// Without bool it keeps values of the left side.
+		if n.Op.IsComparisonOperator() {
+			if v, ok := constant(n.RHS); ok && n.Op == parser.EQLC {
+				return bounds{v, v, "what == " + amount(v) + " leaves is " + amount(v)}
+			}
+			return boundsOf(n.LHS)
+		}
 	}
 	return bounds{}
 }

@@ -14,6 +14,9 @@ var externalLabel = &Rule{
 	RuleFile: func(p *Pass) {
 		for _, r := range p.Rules.Rules() {
 			for _, pair := range slices.Concat(r.Labels, r.Annotations) {
+				if at := strings.Index(pair.Value, "$externalURL"); at >= 0 && r.Own() {
+					p.Alert(r, r.PlaceOf(pair, at), "Grafana's templates have no $externalURL, and the text of the message would be an error there; links are in every message by themselves")
+				}
 				for _, m := range usedExternal.FindAllStringSubmatchIndex(pair.Value, -1) {
 					name := pair.Value[m[2]:m[3]]
 					switch {
