@@ -227,8 +227,8 @@ func (f *File) ownRule(r *Rule) {
 			say(field, "%s is %s; write %s", field, v.words(), strings.Join(known, ", "))
 		}
 	}
-	oneOf("no_data_state", "NoData", "OK", "Alerting")
-	oneOf("exec_err_state", "Error", "OK", "Alerting")
+	oneOf("no_data_state", "NoData", "OK", "Alerting", "KeepLast")
+	oneOf("exec_err_state", "Error", "OK", "Alerting", "KeepLast")
 	oneOf("unit", "bytes", "percent", "seconds", "short")
 	if v := r.node.get("unit"); v != nil && (!v.is(scalarKind) || v.text == "") {
 		say("unit", "unit is %s; write bytes, percent, seconds or short, or leave it out", v.words())

@@ -178,9 +178,9 @@ type Rule struct {
 	UID string
 	// Unit says how values are written in messages: bytes, percent, seconds or short. Empty means short.
 	Unit string
-	// NoDataState is what Grafana does when the query returns nothing: NoData, OK or Alerting.
+	// NoDataState is what Grafana does when the query returns nothing: NoData, OK, Alerting or KeepLast.
 	NoDataState string
-	// ExecErrState is what Grafana does when the query fails: Error, OK or Alerting.
+	// ExecErrState is what Grafana does when the query fails: Error, OK, Alerting or KeepLast.
 	ExecErrState string
 	// Panel is the panel that shows what the rule watches; nil for none.
 	Panel *Panel

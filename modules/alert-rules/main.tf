@@ -35,12 +35,14 @@ resource "grafana_rule_group" "group" {
     for_each = [for name in each.value.rules : merge(var.alerts.rules[name], { name = name })]
 
     content {
-      uid            = local.takes_uids ? rule.value.uid : null
-      name           = rule.value.name
-      condition      = "C"
-      for            = "${rule.value.pending_seconds}s"
-      no_data_state  = rule.value.no_data_state
-      exec_err_state = rule.value.exec_err_state
+      uid       = local.takes_uids ? rule.value.uid : null
+      name      = rule.value.name
+      condition = "C"
+      for       = "${rule.value.pending_seconds}s"
+      # Before 10.4 there is no KeepLast. OK is the nearest that says nothing to anyone: an alert that fired ends with the reason
+      # "Error", which the relay reports as "may not have recovered".
+      no_data_state  = local.grafana < 10004000 && rule.value.no_data_state == "KeepLast" ? "OK" : rule.value.no_data_state
+      exec_err_state = local.grafana < 10004000 && rule.value.exec_err_state == "KeepLast" ? "OK" : rule.value.exec_err_state
       is_paused      = rule.value.paused
 
       keep_firing_for = local.grafana >= 11006000 ? rule.value.keep_firing_for : null

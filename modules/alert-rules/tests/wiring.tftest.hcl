@@ -43,6 +43,11 @@ run "an_old_grafana_gets_a_group_per_rule_and_chooses_the_uids" {
     condition     = grafana_rule_group.group["MemoryHigh"].rule[0].uid != "memory-high" && grafana_rule_group.group["MemoryHigh"].rule[0].keep_firing_for == null
     error_message = "it would refuse uid and keep_firing_for"
   }
+
+  assert {
+    condition     = grafana_rule_group.group["GoThreadsHigh"].rule[0].exec_err_state == "OK" && grafana_rule_group.group["MemoryHigh"].rule[0].exec_err_state == "Error"
+    error_message = "it does not know KeepLast"
+  }
 }
 
 run "a_new_grafana_gets_the_files_groups_uids_and_keep_firing_for" {
@@ -62,6 +67,11 @@ run "a_new_grafana_gets_the_files_groups_uids_and_keep_firing_for" {
   assert {
     condition     = grafana_rule_group.group["go-runtime"].rule[1].keep_firing_for == "5m" && grafana_rule_group.group["go-runtime"].rule[0].notification_settings[0].contact_point == "oncall"
     error_message = "keep_firing_for or the contact point is missing"
+  }
+
+  assert {
+    condition     = [for rule in grafana_rule_group.group["go-runtime"].rule : rule.exec_err_state] == ["KeepLast", "Error"]
+    error_message = "a Prometheus that is away would be announced by every rule"
   }
 }
 
