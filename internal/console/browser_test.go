@@ -166,7 +166,7 @@ func (b *browser) keyboard(name string) {
 		if (s.outlineStyle === "none" && !e.target.matches("input,select")) unseen.add(e.target.outerHTML.slice(0, 80));
 	}), "")`)
 	// Panels further down are drawn on the way, so how many controls there are is known at the end only.
-	for presses := 0; presses < 600; presses++ {
+	for presses := 0; presses < 300; presses++ {
 		require.NoError(b.t, chromedp.Do(b.ctx, chromedp.KeyEvent(kb.Tab)))
 		if presses%15 == 14 && b.eval(drawn+" && "+controls+`.every(e => reached.has(e))`) == "true" {
 			break
