@@ -5,6 +5,9 @@ locals {
   about_delivery = "lookout_about=\"delivery\""
   group_by       = ["alertname", "lookout_env"]
 
+  # What the relay's bearer_token_file wants to see.
+  relay_login = { for file in var.relay_token_file[*] : "http_config" => { authorization = { credentials_file = "${local.secrets_path}/${file}" } } }
+
   targets = toset(concat(tolist(var.targets), [var.default_target]))
 
   # The text of a robot that is reached without the relay: what is wrong, where, and since when.
@@ -27,12 +30,12 @@ locals {
   receivers = concat(
     [for target in sort(tolist(local.targets)) : {
       name            = "target-${target}"
-      webhook_configs = [{ send_resolved = true, timeout = "30s", url = "${trimsuffix(var.relay_url, "/")}/v1/robots/${target}" }]
+      webhook_configs = [merge(local.relay_login, { send_resolved = true, timeout = "30s", url = "${trimsuffix(var.relay_url, "/")}/v1/robots/${target}" })]
     }],
     [{ for key, value in {
       name = "heartbeat"
       # The end of an alert that always fires is the relay's to notice, and not a sign of life.
-      webhook_configs = var.heartbeat == null ? null : [{ send_resolved = false, url = "${trimsuffix(var.relay_url, "/")}/v1/heartbeats/${var.heartbeat.name}" }]
+      webhook_configs = var.heartbeat == null ? null : [merge(local.relay_login, { send_resolved = false, url = "${trimsuffix(var.relay_url, "/")}/v1/heartbeats/${var.heartbeat.name}" })]
     } : key => value if value != null }],
     [for receiver in [local.about_delivery_receiver] : receiver if local.has_about_delivery],
   )

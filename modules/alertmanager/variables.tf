@@ -217,6 +217,17 @@ variable "publish" {
   }
 }
 
+variable "relay_token_file" {
+  description = "Name of a file below secrets_directory with the token that the relay wants (its bearer_token_file); null: it wants none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.relay_token_file == null || var.secrets_directory != null
+    error_message = "relay_token_file is \"${coalesce(var.relay_token_file, "null")}\", but secrets_directory is null; name the directory on the Docker host that holds it."
+  }
+}
+
 variable "relay_url" {
   description = "Address of the relay inside the network."
   type        = string

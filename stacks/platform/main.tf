@@ -119,6 +119,7 @@ module "alertmanager" {
   memory_mebibytes  = var.memory_mebibytes.alertmanager
   mute_intervals    = var.notification.mute_intervals
   publish           = local.publish.alertmanager
+  relay_token_file  = var.notification.relay_token_file
   reload            = local.remote ? "restart" : "http"
   routes            = var.notification.routes
   secrets_directory = var.notification.secrets_directory

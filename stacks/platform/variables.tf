@@ -129,7 +129,8 @@ variable "notification" {
       inhibitions         further rules about what holds back what
       about_delivery      who hears, on a path that bypasses the relay, that the relay is down
       email               SMTP server for that
-      secrets_directory   directory on the Docker host with the files that these two name
+      relay_token_file    file with the token that the relay wants, if its configuration has a bearer_token_file
+      secrets_directory   directory on the Docker host with the files that these name
       heartbeat_interval  how often the relay is shown that the chain works
       timing              group_wait, group_interval, repeat_interval
       cluster             other Alertmanagers that decide together who notifies
@@ -142,6 +143,7 @@ variable "notification" {
     heartbeat_interval = optional(string, "1m")
     inhibitions        = optional(any, [])
     mute_intervals     = optional(any, {})
+    relay_token_file   = optional(string)
     routes             = optional(any, [])
     secrets_directory  = optional(string)
     timing             = optional(any, {})

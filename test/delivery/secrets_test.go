@@ -28,6 +28,7 @@ import (
 // planted are secrets besides those that `make init` writes, by the file in the secrets folder. The
 // gateway's address is a secret as a whole, its last part is what is looked for.
 var planted = map[string]string{
+	"admin":      "canary-admin-0b6e3f9d52",
 	"bearer":     "canary-bearer-5f1d0c7a93",
 	"beside.url": besideURL,
 	"smtp":       "canary-smtp-password-8e2b64",
@@ -74,7 +75,7 @@ func (s *stack) secretsStay(t *testing.T) {
 	teststack.Write(t, filepath.Join(s.Secrets(), "mail-ca.pem"), string(mail.CA()))
 	s.Replace(t, relay, `smarthost: "robot:8060"`, fmt.Sprintf("smarthost: %q, ca_file: /secrets/mail-ca.pem", mail.Address()))
 	file := filepath.Join(s.Root("platform"), "relay.yaml")
-	teststack.Write(t, file, "bearer_token_file: /secrets/bearer\n"+teststack.Read(t, file))
+	teststack.Write(t, file, "bearer_token_file: /secrets/bearer\nadmin_token_file: /secrets/admin\n"+teststack.Read(t, file))
 	if s.Engine == teststack.Grafana {
 		s.Set(t, "content", "delivery", map[string]any{
 			"about_delivery": map[string]string{"robot": "beside"}, "delivery": "native",
@@ -82,7 +83,9 @@ func (s *stack) secretsStay(t *testing.T) {
 		})
 	}
 	s.Apply(t)
+	// Senders have one token, people who look at dead letters another.
 	bearer := http.Header{"Authorization": {"Bearer " + planted["bearer"]}}
+	admin := http.Header{"Authorization": {"Bearer " + planted["admin"]}}
 	eventually(t, 30*time.Second, "the relay wants the bearer token", func(ctx context.Context) error {
 		status, _, err := s.Ask(ctx, http.MethodGet, s.URL("relay")+"/api/status", nil, nil)
 		if err == nil && status != http.StatusUnauthorized {
@@ -109,14 +112,14 @@ func (s *stack) secretsStay(t *testing.T) {
 				return fmt.Errorf("%s is not in the chat", where(i))
 			}
 		}
-		_, dead, err := s.Ask(ctx, http.MethodGet, s.URL("relay")+"/api/dead", bearer, nil)
+		_, dead, err := s.Ask(ctx, http.MethodGet, s.URL("relay")+"/api/dead", admin, nil)
 		if err == nil && !strings.Contains(dead, "Storm") {
 			err = fmt.Errorf("dead letters: %s", dead)
 		}
 		return err
 	})
 
-	secrets, want := map[string]string{}, 8
+	secrets, want := map[string]string{}, 9
 	if s.Engine == teststack.Grafana {
 		secrets["admin password"], secrets["native token"], want = s.Password, nativeToken, want+2
 	}
@@ -134,7 +137,7 @@ func (s *stack) secretsStay(t *testing.T) {
 		t.Errorf("the relay logged in at the mail server with %q", logins)
 	}
 
-	found, looked := s.everywhere(t, bearer, secrets)
+	found, looked := s.everywhere(t, admin, secrets)
 	used := map[string]bool{}
 	for _, place := range found {
 		known := slices.IndexFunc(exceptions[s.Engine], func(e exception) bool {
@@ -202,7 +205,7 @@ func (s *stack) requireUsed(t *testing.T, secrets map[string]string) {
 type place struct{ secret, where string }
 
 // everywhere looks for the secrets, plain and as base64, in all that people and programs get to see.
-func (s *stack) everywhere(t *testing.T, bearer http.Header, secrets map[string]string) (found []place, looked int) {
+func (s *stack) everywhere(t *testing.T, admin http.Header, secrets map[string]string) (found []place, looked int) {
 	t.Helper()
 	forms := map[string][]string{}
 	for name, secret := range secrets {
@@ -283,7 +286,7 @@ func (s *stack) everywhere(t *testing.T, bearer http.Header, secrets map[string]
 		}
 		look("log "+strings.TrimPrefix(name, s.Name+"-"), logs)
 	}
-	s.pages(t, bearer, look)
+	s.pages(t, admin, look)
 	return found, looked
 }
 
@@ -345,7 +348,7 @@ func (s *stack) files(t *testing.T, look func(where, text string)) {
 	}
 }
 
-func (s *stack) pages(t *testing.T, bearer http.Header, look func(where, text string)) {
+func (s *stack) pages(t *testing.T, admin http.Header, look func(where, text string)) {
 	t.Helper()
 	services := map[string]map[string]string{
 		"console": {
@@ -392,7 +395,7 @@ func (s *stack) pages(t *testing.T, bearer http.Header, look func(where, text st
 		for name, path := range paths {
 			header := http.Header{}
 			if service == "relay" {
-				header = bearer
+				header = admin
 			}
 			status, text, err := s.Ask(t.Context(), http.MethodGet, s.URL(service)+path, header, nil)
 			if err != nil || status != http.StatusOK {

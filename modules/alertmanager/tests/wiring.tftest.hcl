@@ -147,3 +147,18 @@ run "without_a_heartbeat_the_watchdog_reaches_no_one" {
     error_message = "the Watchdog would reach people"
   }
 }
+
+run "a_relay_that_wants_a_token_gets_it_from_a_file" {
+  command = plan
+
+  variables {
+    heartbeat         = { interval = "10s" }
+    relay_token_file  = "relay.token"
+    secrets_directory = "/etc/lookout/alertmanager"
+  }
+
+  assert {
+    condition     = alltrue([for receiver in yamldecode(output.configuration["/lookout/config/alertmanager.yml"]).receivers : receiver.webhook_configs[0].http_config.authorization.credentials_file == "/lookout/secrets/relay.token"])
+    error_message = "the relay would answer 401: ${jsonencode(yamldecode(output.configuration["/lookout/config/alertmanager.yml"]).receivers)}"
+  }
+}
