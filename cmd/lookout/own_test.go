@@ -21,11 +21,12 @@ func TestShippedDashboardsFitWhatIsExposed(t *testing.T) {
 	root := filepath.Join("..", "..")
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "token"), []byte("none"))
+	write(t, filepath.Join(dir, "backup"), []byte("other"))
 	// Two channels and a heartbeat, so that every series is there; nothing is sent.
 	write(t, filepath.Join(dir, "relay.yaml"), []byte(`
 robots:
   ops: {url: "http://127.0.0.1:1/", token_file: token}
-  backup: {url: "http://127.0.0.1:1/", token_file: token}
+  backup: {url: "http://127.0.0.1:1/", token_file: backup}
 targets:
   ops: {channels: [{robots: [ops], escalate_after: 1m}, {robots: [backup]}]}
 heartbeats:
