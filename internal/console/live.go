@@ -77,6 +77,10 @@ func (h *hub) len() int {
 	return len(h.subs)
 }
 
+// eventsPath is where a page listens for as long as it is open: it takes none of the places of pages that are being made,
+// and its duration says nothing.
+const eventsPath = "/events"
+
 // events streams changes to a page (server-sent events). A page that connects again gets the present version first.
 func (s *Server) events(r *request) error {
 	uid := r.URL.Query().Get("uid")

@@ -41,7 +41,7 @@ func (m *metrics) files(s *store) {
 
 func (m *metrics) observe(page string, code int, took time.Duration) {
 	m.requests.WithLabelValues(page, strconv.Itoa(code)).Inc()
-	if page != "GET /events" {
+	if page != eventsPath {
 		m.seconds.WithLabelValues(page).Observe(took.Seconds())
 	}
 }

@@ -56,7 +56,7 @@ var matcher = language.NewMatcher([]language.Tag{language.English, language.Simp
 func (s *Server) handle(pattern string, h func(*request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		began := time.Now()
-		if pattern != "GET /events" {
+		if pattern != eventsPath {
 			// A few pages at a time are made quickly; a thousand at a time would all be late.
 			select {
 			case s.busy <- struct{}{}:

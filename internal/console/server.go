@@ -349,7 +349,7 @@ func (s *Server) Handler() http.Handler {
 	get("/values/{uid}/{key}", s.values)
 	get("/picture/{uid}/{key}", s.picture)
 	get("/findings/{uid}", s.findings)
-	get("/events", s.events)
+	get(eventsPath, s.events)
 
 	get("/alerts", s.alertsPage)
 	get("/alerts/{name}", s.alertPage)
