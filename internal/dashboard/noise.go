@@ -74,7 +74,7 @@ func (d *Dashboard) noise(n *Node) *Noise {
 }
 
 // variableNoise is about what Grafana saves of a variable's choices. The chosen value is the dashboard's default and has a meaning, unless something else
-// decides it: https://github.com/grafana/grafana/issues/5929.
+// decides it: issue 5929 of Grafana.
 func variableNoise(n, variable *Node) *Noise {
 	kind, refresh := variable.Get("type").Text(), variable.Get("refresh")
 	never := false
