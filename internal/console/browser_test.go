@@ -160,15 +160,22 @@ func (b *browser) async(promise string) string {
 func (b *browser) keyboard(name string) {
 	b.t.Helper()
 	const controls = `[...document.querySelectorAll("a[href],button,input:not([type=hidden]),select,summary,[tabindex='0']")].filter(e => e.checkVisibility({visibilityProperty: true, opacityProperty: false}) && !e.disabled)`
+	// Panels are drawn when they are scrolled to. One that is drawn behind the focus would be passed over, so first all are.
+	for range 60 {
+		b.until(drawn)
+		if b.eval(`(() => { const y = scrollY; scrollTo({top: y + innerHeight / 2, behavior: "instant"}); return scrollY === y })()`) == "true" {
+			break
+		}
+	}
+	b.until(drawn)
 	b.eval(`(window.reached = new Set(), window.unseen = new Set(), document.activeElement.blur(), scrollTo(0, 0), document.addEventListener("focusin", e => {
 		reached.add(e.target);
 		const s = getComputedStyle(e.target);
 		if (s.outlineStyle === "none" && !e.target.matches("input,select")) unseen.add(e.target.outerHTML.slice(0, 80));
 	}), "")`)
-	// Panels further down are drawn on the way, so how many controls there are is known at the end only.
-	for presses := 0; presses < 300; presses++ {
+	for presses := 0; presses < 400; presses++ {
 		require.NoError(b.t, chromedp.Do(b.ctx, chromedp.KeyEvent(kb.Tab)))
-		if presses%15 == 14 && b.eval(drawn+" && "+controls+`.every(e => reached.has(e))`) == "true" {
+		if presses%15 == 14 && b.eval(drawn+" && "+controls+`.every(e => reached.has(e) || e.type === "radio")`) == "true" {
 			break
 		}
 	}

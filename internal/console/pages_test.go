@@ -55,7 +55,7 @@ func whole(t testing.TB) (*running, string) {
 		Paths: []string{dashboards}, Prometheus: prom, Alertmanager: "http://" + am, Runbooks: "../../docs/runbooks", Location: time.UTC,
 	})
 	c.dir = dashboards
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, time.Minute, func() error {
 		_, body, err := get(c.url + "/alerts")
 		if err == nil && (!strings.Contains(body, "TargetDown</a></h3>") || !strings.Contains(body, "GoThreadsHigh</a></h3>") || strings.Contains(body, "Not at Alertmanager")) {
 			err = fmt.Errorf("alerts do not fire yet")

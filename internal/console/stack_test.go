@@ -116,7 +116,7 @@ func runPrometheus(t testing.TB, alertmanager, rules string) string {
 		"- {job_name: gone, static_configs: [{targets: ['127.0.0.1:1'], labels: {team: \"<script>alert(1)</script>\"}}]}\n"
 	file := filepath.Join(dir, "prometheus.yml")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o644))
-	process(t, binary(t, "prometheus"), "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr,
+	process(t, binary(t, "prometheus"), "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--rules.alert.resend-delay=2s", "--web.listen-address="+addr,
 		"--storage.tsdb.retention.time=30d", "--log.level=warn")
 	eventually(t, 30*time.Second, healthy("http://"+addr+"/-/ready"))
 	return "http://" + addr
