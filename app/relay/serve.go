@@ -218,9 +218,9 @@ func (cmd *serveCmd) reload(ctx context.Context, log *slog.Logger, engine *deliv
 		next, err := config.Load(cmd.Config)
 		if err != nil {
 			if forced || err.Error() != lastError {
-				log.Error("the new configuration is refused, the old one stays", "error", err)
 				engine.Metrics.ReloadOK.Set(0)
 				engine.Metrics.Reloads.WithLabelValues("refused").Inc()
+				log.Error("the new configuration is refused, the old one stays", "error", err)
 			}
 			lastError = err.Error()
 			continue

@@ -246,30 +246,23 @@ func (s *store) load(uid string) (*dashboard.Dashboard, boardFile, error) {
 		l.used = s.clock
 		return l.d, *b, nil
 	}
-	var d *dashboard.Dashboard
-	var size int
-	switch {
-	case b.Err != nil:
-		data, err := s2.Decode(nil, b.packed)
-		if err != nil || len(b.packed) == 0 {
+	// What was read last counts, not what stands in the file now: an editor may be writing it this very moment.
+	data, err := s2.Decode(nil, b.packed)
+	if err != nil || len(b.packed) == 0 {
+		if b.Err != nil {
 			return nil, *b, nil
 		}
-		size = len(data)
-		if d, err = dashboard.Load(filepath.ToSlash(b.File), data); err != nil {
-			return nil, *b, nil
-		}
-	default:
-		data, err := os.ReadFile(b.File)
-		if err != nil {
+		if data, err = os.ReadFile(b.File); err != nil {
 			return nil, *b, fmt.Errorf("read %s: %w", b.File, err)
 		}
-		size = len(data)
-		if d, err = dashboard.Load(filepath.ToSlash(b.File), data); err != nil {
-			failed := *b
-			failed.Err = err
-			return nil, failed, nil
-		}
 	}
+	d, err := dashboard.Load(filepath.ToSlash(b.File), data)
+	if err != nil {
+		failed := *b
+		failed.Err = cmp.Or(b.Err, err)
+		return nil, failed, nil
+	}
+	size := len(data)
 	s.loaded[key] = &loadedBoard{d, s.clock, size}
 	s.forget(key)
 	return d, *b, nil
