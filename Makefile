@@ -17,9 +17,12 @@ FUZZPATHS ?= app/relay
 # What `make review` compares with.
 BASE ?= main
 
-# Compiled with the flags of everything that it builds (internal/toolchain.CompileFlags), so that both share Go's build cache.
+# Everything is compiled with the same flags (internal/toolchain.CompileFlags), so that what is linked into a server, into our
+# programs and into tests is compiled once; and without debug information, which takes a linker longer than all the rest.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath -gcflags=all=-dwarf=false)
+export CGO_ENABLED ?= 0
 TOOLCHAIN := { [ -x .cache/bin/toolchain ] || echo "Compiling what make calls, once …"; } && \
-  CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV) --name=$(NAME)
+  go build -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV) --name=$(NAME)
 TERRAFORM := .cache/bin/terraform
 # Providers that were built from modules are found through this file, which holds the user's own configuration too; where none was
 # built it is absent, and Terraform reads the user's own.

@@ -9,7 +9,6 @@ import (
 
 	lintdocs "lookout/docs/lint"
 	"lookout/internal/dashboard"
-	"lookout/internal/finding"
 	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/source"
@@ -75,7 +74,7 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	}
 	kept := result.Findings[:0]
 	for _, f := range result.Findings {
-		if f.Severity.AtLeast(finding.Severity(c.MinSeverity)) {
+		if f.Severity.AtLeast(lint.Severity(c.MinSeverity)) {
 			kept = append(kept, f)
 		}
 	}
@@ -88,7 +87,7 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	} else {
 		a.note("%s", result.Line())
 	}
-	if result.Has(finding.Severity(c.FailOn)) {
+	if result.Has(lint.Severity(c.FailOn)) {
 		return errFindings
 	}
 	return nil
@@ -98,10 +97,10 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 const mostFixes = 5
 
 // fix applies the edits of the findings and lints again.
-func (c *lintCmd) fix(ctx context.Context, a *app, files []source.File, cfg lint.Config, parser *promql.Parser, result finding.Result) (finding.Result, error) {
+func (c *lintCmd) fix(ctx context.Context, a *app, files []source.File, cfg lint.Config, parser *promql.Parser, result lint.Result) (lint.Result, error) {
 	total := 0
 	for range mostFixes {
-		byFile := map[string][]finding.Finding{}
+		byFile := map[string][]lint.Finding{}
 		for _, f := range result.Findings {
 			if f.Fix != nil && f.File != source.StdinName {
 				byFile[f.File] = append(byFile[f.File], f)
@@ -116,7 +115,7 @@ func (c *lintCmd) fix(ctx context.Context, a *app, files []source.File, cfg lint
 				return result, err
 			}
 			text, bom := strings.CutPrefix(string(data), "\ufeff")
-			fixed, n := finding.Fix(text, findings)
+			fixed, n := lint.Fix(text, findings)
 			if bom {
 				fixed = "\ufeff" + fixed
 			}
@@ -134,7 +133,7 @@ func (c *lintCmd) fix(ctx context.Context, a *app, files []source.File, cfg lint
 	return result, nil
 }
 
-func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *promql.Parser) (finding.Result, error) {
+func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *promql.Parser) (lint.Result, error) {
 	l := lint.New(cfg, parser)
 	skipped, err := visit(ctx, files, visitor{
 		dashboard: func(d *dashboard.Dashboard) { l.Dashboard(d, nil) },
@@ -142,7 +141,7 @@ func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *
 		rules:     l.RuleFile,
 	})
 	if err != nil {
-		return finding.Result{}, err
+		return lint.Result{}, err
 	}
 	result := l.Result()
 	result.Skipped = skipped
@@ -151,7 +150,7 @@ func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *
 
 // dropOld leaves only the findings that the revision did not have. A finding is the same if rule, file, dashboard, panel and message are; lines move with every
 // edit. Of equal findings as many are old as there were before.
-func (c *lintCmd) dropOld(ctx context.Context, result *finding.Result, files []source.File, cfg lint.Config, parser *promql.Parser) error {
+func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []source.File, cfg lint.Config, parser *promql.Parser) error {
 	base, err := atRevision(ctx, c.NewSince, files)
 	if err != nil {
 		return err
@@ -174,7 +173,7 @@ func (c *lintCmd) dropOld(ctx context.Context, result *finding.Result, files []s
 		}
 	}
 	had := map[string]int{}
-	key := func(f finding.Finding, file string) string {
+	key := func(f lint.Finding, file string) string {
 		return strings.Join([]string{f.Rule, file, f.Panel, stripLines(f.Message)}, "\x00")
 	}
 	for _, f := range old.Findings {
@@ -184,7 +183,7 @@ func (c *lintCmd) dropOld(ctx context.Context, result *finding.Result, files []s
 		}
 		had[key(f, file)]++
 	}
-	var fresh []finding.Finding
+	var fresh []lint.Finding
 	for _, f := range result.Findings {
 		if k := key(f, f.File); had[k] > 0 {
 			had[k]--
@@ -192,6 +191,6 @@ func (c *lintCmd) dropOld(ctx context.Context, result *finding.Result, files []s
 		}
 		fresh = append(fresh, f)
 	}
-	result.Findings = append([]finding.Finding{}, fresh...)
+	result.Findings = append([]lint.Finding{}, fresh...)
 	return nil
 }

@@ -165,23 +165,54 @@ func (e *Environment) login(ctx context.Context, a contentSecrets) error {
 	return fmt.Errorf("Grafana at %s %w the token: correct GRAFANA_AUTH (or grafana_auth); nothing of it was planned", a.URL, errRefused)
 }
 
-// checkContent looks in Grafana for what a plan is about to create. What an interrupted apply has left there is taken
+// checkContent refuses a plan of the content that would go wrong, before anything is created. What an interrupted apply has
+// left in Grafana is taken over, and then it asks for a new plan.
+func (e *Environment) checkContent(ctx context.Context, plan Plan) (replan bool, err error) {
+	problems, left, err := e.inGrafana(ctx, plan)
+	if err != nil {
+		return false, err
+	}
+	for _, o := range left {
+		if !e.interrupted {
+			break
+		}
+		if err := e.run(ctx, "content", "import", "-no-color", "-input=false", "-lock-timeout=120s", o.address, o.id); err != nil {
+			return false, err
+		}
+		e.Progress.Note("took over " + o.address + ", which an interrupted apply had not recorded")
+		replan = true
+	}
+	if err := refusal(problems); err != nil {
+		return false, err
+	}
+	return replan, nil
+}
+
+// contentProblems are the reasons why a plan of the content would be refused.
+func (e *Environment) contentProblems(ctx context.Context, plan Plan) ([]string, error) {
+	problems, _, err := e.inGrafana(ctx, plan)
+	return problems, err
+}
+
+// unrecorded is an object of Grafana's that a plan would create a second time.
+type unrecorded struct{ address, id string }
+
+// inGrafana looks in Grafana for what a plan is about to create. What an interrupted apply has left there can be taken
 // over. Anything else that is there already is not this state's, and creating it a second time would fail half-way, or
 // worse: a second contact point of one name sends every notification twice.
-func (e *Environment) checkContent(ctx context.Context, plan Plan) (replan bool, err error) {
+func (e *Environment) inGrafana(ctx context.Context, plan Plan) (problems []string, left []unrecorded, err error) {
 	if planned, ok := plan.Variables["alerting"].Value.(string); ok && e.alerting != "" && planned != e.alerting {
-		return false, fmt.Errorf("alerting is %q in %s but %q in %s, so alerts would come twice or not at all: "+
-			"set it to the same in both\nnothing was changed",
-			planned, e.rootName("content"), e.alerting, e.rootName("platform"))
+		return []string{fmt.Sprintf("alerting is %q in %s but %q in %s, so alerts would come twice or not at all: set it to the same in both",
+			planned, e.rootName("content"), e.alerting, e.rootName("platform"))}, nil, nil
 	}
 	a, ok, err := e.access(ctx)
 	if err != nil || !ok || a.Auth == "" {
-		return false, err
+		return nil, nil, err
 	}
 	g := grafana{client: e.Client, secrets: a, answers: map[string][]byte{}}
-	problems, err := foreign(ctx, g, plan)
+	problems, err = foreign(ctx, g, plan)
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
 	for _, c := range plan.ResourceChanges {
 		find, ok := finders[c.Type]
@@ -190,27 +221,18 @@ func (e *Environment) checkContent(ctx context.Context, plan Plan) (replan bool,
 		}
 		id, err := find(ctx, g, c.Change.After)
 		if err != nil {
-			return false, err
+			return nil, nil, err
 		}
 		if id == "" {
 			continue
 		}
-		if !e.interrupted {
+		if left = append(left, unrecorded{c.Address, id}); !e.interrupted {
 			problems = append(problems, fmt.Sprintf("the %s %q is in Grafana already and not in this state: "+
 				"take it over with `terraform -chdir=%s import '%s' '%s'`, or remove it in Grafana",
 				words[c.Type], id, e.rootName("content"), c.Address, id))
-			continue
 		}
-		if err := e.run(ctx, "content", "import", "-no-color", "-input=false", "-lock-timeout=120s", c.Address, id); err != nil {
-			return false, err
-		}
-		e.Progress.Note("took over " + c.Address + ", which an interrupted apply had not recorded")
-		replan = true
 	}
-	if len(problems) > 0 {
-		return false, errors.New(strings.Join(problems, "\n") + "\nnothing was changed")
-	}
-	return replan, nil
+	return problems, left, nil
 }
 
 // words are what people call the types of finders.

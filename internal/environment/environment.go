@@ -4,6 +4,7 @@ package environment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -159,7 +160,8 @@ func (e *Environment) Plan(ctx context.Context) error {
 	if err := e.checkLogin(ctx); err != nil {
 		return err
 	}
-	if err := e.planRoot(ctx, "platform"); err != nil {
+	e.interrupted = exists(e.cache("apply", e.Name))
+	if err := e.planRoot(ctx, "platform", e.platformProblems); err != nil {
 		return err
 	}
 	ready, err := e.contentReady(ctx)
@@ -174,50 +176,49 @@ func (e *Environment) Plan(ctx context.Context) error {
 		e.Progress.Step("Content", why)
 		return nil
 	}
-	return e.planContent(ctx)
+	return e.planRoot(ctx, "content", e.contentProblems)
 }
 
-func (e *Environment) planRoot(ctx context.Context, root string, options ...string) error {
-	out, err := e.output(ctx, root, append([]string{"plan", "-no-color", "-input=false", "-lock-timeout=120s"}, options...)...)
+// planRoot prints what an apply of one root would change, or refuses what the apply would refuse: problems finds that in
+// the plan, and no plan is shown then.
+func (e *Environment) planRoot(ctx context.Context, root string, problems func(context.Context, Plan) ([]string, error)) error {
+	file := e.cache("plan", e.Name+"-"+root+".tfplan")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	// A plan holds what its root's variables hold: nothing of it stays behind.
+	defer os.Remove(file)
+	out, err := e.output(ctx, root, "plan", "-no-color", "-input=false", "-lock-timeout=120s", "-out="+file)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.Out, "\n%s\n%s\n", e.rootName(root), strings.Trim(reading.ReplaceAllString(out, ""), "\n"))
+	var plan Plan
+	if err := e.query(ctx, &plan, root, "show", "-json", file); err != nil {
+		return err
+	}
+	found, err := problems(ctx, plan)
+	if err != nil {
+		return err
+	}
+	if err := refusal(found); err != nil {
+		return err
+	}
+	// Where Terraform keeps the plan is of no use to anybody: the file goes with this command.
+	out, _, _ = strings.Cut(reading.ReplaceAllString(out, ""), "\n─────")
+	_, err = fmt.Fprintf(e.Out, "\n%s\n%s\n", e.rootName(root), strings.Trim(out, "\n"))
 	return err
+}
+
+// refusal is the error of a plan that an apply would not carry out; nil without problems.
+func refusal(problems []string) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(problems, "\n") + "\nnothing was changed")
 }
 
 // reading matches the lines in which Terraform says what it looks at.
 var reading = regexp.MustCompile(`(?m)^\S+: (Refreshing state|Reading|Still reading|Read complete).*\n`)
-
-// planContent says besides what a deleted folder would take along.
-func (e *Environment) planContent(ctx context.Context) error {
-	file := e.cache("plan", e.Name+"-content.tfplan")
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	defer os.Remove(file)
-	if err := e.planRoot(ctx, "content", "-out="+file); err != nil {
-		return err
-	}
-	a, ok, err := e.access(ctx)
-	if err != nil || !ok || a.Auth == "" {
-		return err
-	}
-	var plan Plan
-	if err := e.query(ctx, &plan, "content", "show", "-json", file); err != nil {
-		return err
-	}
-	problems, err := foreign(ctx, grafana{client: e.Client, secrets: a}, plan)
-	if err != nil {
-		return err
-	}
-	for _, p := range problems {
-		if _, err := fmt.Fprintf(e.Out, "\n`make apply` will refuse this: %s\n", p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // confirmed reports whether a change of an environment may go ahead: always in local, elsewhere when a person types
 // "yes" or has said so beforehand.

@@ -19,28 +19,37 @@ import (
 	"lookout/internal/toolchain"
 )
 
-// checkPlatform refuses a plan that cannot work, before anything is created: a name that belongs to another stack, a
-// port that something else listens on. It takes back volumes that were kept, and then asks for a new plan.
+// checkPlatform refuses a plan that cannot work, before anything is created. It takes back volumes that were kept, and
+// then asks for a new plan.
 func (e *Environment) checkPlatform(ctx context.Context, plan Plan) (replan bool, err error) {
-	own, err := e.ownership(ctx)
+	if replan, err := e.takeBackVolumes(ctx, plan); replan || err != nil {
+		return replan, err
+	}
+	problems, err := e.platformProblems(ctx, plan)
 	if err != nil {
 		return false, err
 	}
-	if replan, err := e.takeBackVolumes(ctx, plan); replan || err != nil {
-		return replan, err
+	return false, refusal(problems)
+}
+
+// platformProblems are the reasons why a plan cannot work: a name that belongs to another stack, a port that something else
+// listens on, a time zone that does not exist.
+func (e *Environment) platformProblems(ctx context.Context, plan Plan) (problems []string, err error) {
+	own, err := e.ownership(ctx)
+	if err != nil {
+		return nil, err
 	}
 	held := map[string]docker.Object{}
 	for _, kind := range docker.Kinds {
 		objects, err := docker.List(ctx, kind)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		for _, o := range objects {
 			held[string(kind)+" "+o.Name] = o
 		}
 	}
 	var foreign []docker.Object
-	var problems []string
 	for _, c := range plan.ResourceChanges {
 		kind, ok := kinds[c.Type]
 		if !ok || !c.creates() {
@@ -61,12 +70,9 @@ func (e *Environment) checkPlatform(ctx context.Context, plan Plan) (replan bool
 		}
 	}
 	if len(foreign) > 0 {
-		problems = []string{e.taken(foreign)}
+		return []string{e.taken(foreign)}, nil
 	}
-	if len(problems) > 0 {
-		return false, errors.New(strings.Join(problems, "\n") + "\nnothing was changed")
-	}
-	return false, nil
+	return problems, nil
 }
 
 // taken says in one sentence that names which a plan wants belong to something else.

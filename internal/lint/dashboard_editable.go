@@ -1,12 +1,9 @@
 package lint
 
-import (
-	"lookout/internal/dashboard"
-	"lookout/internal/finding"
-)
+import "lookout/internal/dashboard"
 
 var dashboardEditable = &Rule{
-	ID: "dashboard-editable", Severity: finding.Info,
+	ID: "dashboard-editable", Severity: Info,
 	Summary: "Edits in Grafana are overwritten by the next apply; editable: false says so before somebody loses work.",
 	Dashboard: func(p *Pass) {
 		if e := p.Dashboard.Root.Get("editable"); e.Bool() {

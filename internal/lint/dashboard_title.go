@@ -1,13 +1,9 @@
 package lint
 
-import (
-	"strings"
-
-	"lookout/internal/finding"
-)
+import "strings"
 
 var dashboardTitle = &Rule{
-	ID: "dashboard-title", Severity: finding.Error,
+	ID: "dashboard-title", Severity: Error,
 	Summary: "A dashboard without a title is refused by Grafana.",
 	Dashboard: func(p *Pass) {
 		if strings.TrimSpace(p.Dashboard.Title) == "" {

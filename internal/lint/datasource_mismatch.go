@@ -1,12 +1,9 @@
 package lint
 
-import (
-	"lookout/internal/dashboard"
-	"lookout/internal/finding"
-)
+import "lookout/internal/dashboard"
 
 var datasourceMismatch = &Rule{
-	ID: "datasource-mismatch", Severity: finding.Warning,
+	ID: "datasource-mismatch", Severity: Warning,
 	Summary: "A query names another datasource than its panel, which is not Mixed; Grafana sends it to the panel's.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

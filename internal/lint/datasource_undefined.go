@@ -1,12 +1,9 @@
 package lint
 
-import (
-	"lookout/internal/dashboard"
-	"lookout/internal/finding"
-)
+import "lookout/internal/dashboard"
 
 var datasourceUndefined = &Rule{
-	ID: "datasource-undefined", Severity: finding.Error,
+	ID: "datasource-undefined", Severity: Error,
 	Summary: "A datasource is named by a variable that does not exist, or is none for datasources.",
 	Dashboard: func(p *Pass) {
 		p.datasources(func(r dashboard.Ref, panel *dashboard.Panel) {

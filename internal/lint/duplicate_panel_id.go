@@ -1,12 +1,9 @@
 package lint
 
-import (
-	"lookout/internal/dashboard"
-	"lookout/internal/finding"
-)
+import "lookout/internal/dashboard"
 
 var duplicatePanelID = &Rule{
-	ID: "duplicate-panel-id", Severity: finding.Error,
+	ID: "duplicate-panel-id", Severity: Error,
 	Summary: "Two panels have the same id: links, alerts and -- Dashboard -- queries reach only one of them.",
 	Dashboard: func(p *Pass) {
 		seen := map[int64]*dashboard.Panel{}

@@ -1,15 +1,11 @@
 package lint
 
-import (
-	"fmt"
-
-	"lookout/internal/finding"
-)
+import "fmt"
 
 const duplicateUIDID = "duplicate-uid"
 
 var duplicateUID = &Rule{
-	ID: duplicateUIDID, Severity: finding.Error,
+	ID: duplicateUIDID, Severity: Error,
 	Summary: "Two dashboards have the same uid; in Grafana the second replaces the first.",
 	// All files with the uid are named, so that a change which brings in the second one is told whatever the file is called.
 	Finish: func(l *Linter) {

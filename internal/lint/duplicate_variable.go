@@ -1,9 +1,7 @@
 package lint
 
-import "lookout/internal/finding"
-
 var duplicateVariable = &Rule{
-	ID: "duplicate-variable", Severity: finding.Error,
+	ID: "duplicate-variable", Severity: Error,
 	Summary: "Two variables have the same name, or one has none.",
 	Dashboard: func(p *Pass) {
 		seen := map[string]int{}

@@ -4,11 +4,10 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
-	"lookout/internal/finding"
 )
 
 var emptyQuery = &Rule{
-	ID: "empty-query", Severity: finding.Warning,
+	ID: "empty-query", Severity: Warning,
 	Summary: "A query without a text shows nothing.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

@@ -3,13 +3,12 @@ package lint
 import (
 	"github.com/prometheus/prometheus/model/labels"
 
-	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var impossibleSelector = &Rule{
-	ID: "impossible-selector", Severity: finding.Error,
+	ID: "impossible-selector", Severity: Error,
 	Summary: "Two label matchers contradict each other, so the selector can never find a series.",
 	Query: func(p *Pass, q *queries.Query) {
 		for _, s := range q.Selectors() {

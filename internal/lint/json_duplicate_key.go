@@ -1,9 +1,7 @@
 package lint
 
-import "lookout/internal/finding"
-
 var jsonDuplicateKey = &Rule{
-	ID: "json-duplicate-key", Severity: finding.Error,
+	ID: "json-duplicate-key", Severity: Error,
 	Summary: "An object has two members of the same name; all but the last are silently lost.",
 	Dashboard: func(p *Pass) {
 		for _, n := range p.Dashboard.Doc.Duplicates {

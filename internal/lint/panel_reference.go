@@ -4,13 +4,12 @@ import (
 	"regexp"
 
 	"lookout/internal/dashboard"
-	"lookout/internal/finding"
 )
 
 var exprVariable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?`)
 
 var panelReference = &Rule{
-	ID: "panel-reference", Severity: finding.Error,
+	ID: "panel-reference", Severity: Error,
 	Summary: "A query takes the result of a panel or query that does not exist.",
 	Dashboard: func(p *Pass) {
 		ids := map[int64]bool{}

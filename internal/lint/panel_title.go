@@ -1,13 +1,9 @@
 package lint
 
-import (
-	"strings"
-
-	"lookout/internal/finding"
-)
+import "strings"
 
 var panelTitle = &Rule{
-	ID: "panel-title", Severity: finding.Warning,
+	ID: "panel-title", Severity: Warning,
 	Summary: "A panel without a title doesn't say what it shows.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

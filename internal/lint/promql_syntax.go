@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"regexp"
 
-	"lookout/internal/finding"
 	"lookout/internal/queries"
 )
 
 var promqlSyntax = &Rule{
-	ID: "promql-syntax", Severity: finding.Error,
+	ID: "promql-syntax", Severity: Error,
 	Summary: "Prometheus refuses the query.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Err == nil {

@@ -3,13 +3,12 @@ package lint
 import (
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var rateOverAggregate = &Rule{
-	ID: "rate-over-aggregate", Severity: finding.Error,
+	ID: "rate-over-aggregate", Severity: Error,
 	Summary: "A rate is taken over a sum of counters: the restart of one of them looks like a fall of all.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Tree == nil {

@@ -2,12 +2,10 @@ package lint
 
 import (
 	"github.com/prometheus/common/model"
-
-	"lookout/internal/finding"
 )
 
 var refreshTooFast = &Rule{
-	ID: "refresh-too-fast", Severity: finding.Info,
+	ID: "refresh-too-fast", Severity: Info,
 	Summary: "The dashboard reloads more often than there are new samples.",
 	Dashboard: func(p *Pass) {
 		n := p.Dashboard.Root.Get("refresh")

@@ -1,9 +1,6 @@
 package lint
 
-import (
-	"lookout/internal/dashboard"
-	"lookout/internal/finding"
-)
+import "lookout/internal/dashboard"
 
 // removedTypes are Angular panels and what took their place. Source: Grafana's "What's new" of 11 and 12.
 var removedTypes = map[string]string{
@@ -13,7 +10,7 @@ var removedTypes = map[string]string{
 }
 
 var removedPanelType = &Rule{
-	ID: "removed-panel-type", Severity: finding.Info,
+	ID: "removed-panel-type", Severity: Info,
 	Summary: "The panel is of a type that Grafana 12 no longer has.",
 	Dashboard: func(p *Pass) {
 		// Grafana converts all of a type at once when the dashboard is opened and saved: one finding for each type.
@@ -31,7 +28,7 @@ var removedPanelType = &Rule{
 		for _, t := range types {
 			panel, more := first[t], ""
 			if n := count[t] - 1; n > 0 {
-				more = ", and " + finding.Count(n, "more panel") + " of this type"
+				more = ", and " + plural(n, "more panel") + " of this type"
 			}
 			p.Panel(panel, panel.Node.Get("type"), "%s panels were removed from Grafana; make it %s%s", t, removedTypes[t], more)
 		}

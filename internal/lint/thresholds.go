@@ -4,11 +4,10 @@ import (
 	"strconv"
 
 	"lookout/internal/dashboard"
-	"lookout/internal/finding"
 )
 
 var thresholds = &Rule{
-	ID: "thresholds", Severity: finding.Warning,
+	ID: "thresholds", Severity: Warning,
 	Summary: "Thresholds in the wrong order, twice the same, or where no value ever comes.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

@@ -1,9 +1,7 @@
 package lint
 
-import "lookout/internal/finding"
-
 var unresolvedInput = &Rule{
-	ID: "unresolved-input", Severity: finding.Warning,
+	ID: "unresolved-input", Severity: Warning,
 	Summary: "The dashboard is in the form for publishing: its __inputs are filled in only by Grafana's import dialogue.",
 	Dashboard: func(p *Pass) {
 		if len(p.Dashboard.Inputs) > 0 {

@@ -5,12 +5,11 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
-	"lookout/internal/finding"
 	"lookout/internal/promql"
 )
 
 var unusedVariable = &Rule{
-	ID: "unused-variable", Severity: finding.Warning,
+	ID: "unused-variable", Severity: Warning,
 	Summary: "A variable can be chosen but changes nothing.",
 	Dashboard: func(p *Pass) {
 		if len(p.Dashboard.Variables) == 0 {

@@ -1,9 +1,7 @@
 package lint
 
-import "lookout/internal/finding"
-
 var variableRefresh = &Rule{
-	ID: "variable-refresh", Severity: finding.Warning,
+	ID: "variable-refresh", Severity: Warning,
 	Summary: "The values of a variable are never asked for again; new instances don't show up.",
 	Dashboard: func(p *Pass) {
 		for _, v := range p.Dashboard.Variables {

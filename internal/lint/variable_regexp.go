@@ -3,12 +3,10 @@ package lint
 import (
 	"regexp"
 	"strings"
-
-	"lookout/internal/finding"
 )
 
 var variableRegexp = &Rule{
-	ID: "variable-regexp", Severity: finding.Error,
+	ID: "variable-regexp", Severity: Error,
 	Summary: "The regular expression that filters a variable's values is wrong.",
 	Dashboard: func(p *Pass) {
 		for _, v := range p.Dashboard.Variables {

@@ -7,13 +7,12 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var vectorMatching = &Rule{
-	ID: "vector-matching", Severity: finding.Warning,
+	ID: "vector-matching", Severity: Warning,
 	Summary: "The two sides of an operator cannot match: they have no labels in common that could be equal.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Tree == nil {

@@ -69,6 +69,9 @@ func (f *File) document(src *source, doc *node) {
 			form = Own
 		}
 		f.form(form)
+		if form == Own && src.aliases > maxAliases {
+			f.Problems.add(Problem{Position: src.of(doc), Kind: KindFile, Message: fmt.Sprintf("%d aliases; a rule file may hold %d: write out what they stand for", src.aliases, maxAliases)})
+		}
 		for _, e := range doc.entries {
 			if e.key.text != "groups" {
 				f.unknown(src, e.key, form, "a rule file", []string{"groups"})

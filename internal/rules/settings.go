@@ -44,6 +44,10 @@ func ReadSettings(name string, data []byte) *Settings {
 		return s
 	}
 	s.node = docs[0]
+	if s.src.aliases > maxAliases {
+		say(s.node, "%d aliases; such a file may hold %d: write out what they stand for", s.src.aliases, maxAliases)
+		return s
+	}
 	for _, e := range s.node.entries {
 		if !slices.Contains([]string{"intervals", "labels", "overrides"}, e.key.text) {
 			say(e.key, "unknown field %q; known are intervals, labels, overrides", e.key.text)

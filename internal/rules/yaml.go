@@ -96,6 +96,10 @@ func (n *node) words() string {
 	return n.text
 }
 
+// maxAliases bounds the aliases of a file of one's own rules, which Terraform reads as well: it writes all of them out before
+// anything can look at them. So many stand for some hundred thousand values at most (e to the power of 32/e).
+const maxAliases = 32
+
 // maxSize bounds what aliases may grow to: a file of a kilobyte can hold ten million values.
 const maxSize = 1 << 20
 
@@ -113,6 +117,8 @@ type source struct {
 	lines []string
 	// outer finds a place of this text in the file it stands in; nil for the file itself.
 	outer func(line, column int) dashboard.Position
+	// aliases is how many the documents that were read hold.
+	aliases int
 }
 
 func newSource(file string, data []byte) *source {
@@ -262,6 +268,7 @@ func (r *reader) node(y *yaml.Node) *node {
 	defer delete(r.open, y)
 	switch y.Kind {
 	case yaml.AliasNode:
+		r.src.aliases++
 		if r.open[y.Alias] {
 			r.problems.add(Problem{Position: r.src.of(n), Kind: KindFile, Message: fmt.Sprintf("the alias *%s stands in what it is an alias of", y.Value)})
 			return n

@@ -12,7 +12,12 @@ locals {
 
   # null: not YAML, or several documents, or .inf, which no JSON can hold.
   texts     = { for file in local.files : file => try(file("${local.directory}/${file}"), "") }
-  documents = { for file in local.files : file => try(jsondecode(jsonencode(yamldecode(local.texts[file]))), null) }
+  documents = { for file in local.files : file => try(jsondecode(jsonencode(yamldecode(local.aliases[file] > local.max_aliases ? "" : local.texts[file]))), null) }
+
+  # Terraform writes out every alias before anything can look at it, and a kilobyte of aliases of aliases never ends.
+  max_aliases = 32
+  anchors     = { for file, text in local.texts : file => toset(flatten(regexall("&([^\\s,\\[\\]{}]+)", text))) }
+  aliases     = { for file, text in local.texts : file => length([for name in flatten(regexall("(?:^|[\\s,\\[{:-])\\*([^\\s,\\[\\]{}]+)", text)) : name if contains(local.anchors[file], name)]) }
 
   groups = flatten([
     for file, document in local.documents : [
@@ -66,7 +71,8 @@ locals {
 
 locals {
   wrong_files = concat(
-    [for file, document in local.documents : "${local.shown}/${file} is not YAML, is empty, has several documents or an infinite number; `lookout rules check ${local.shown}/${file}` names the line" if document == null],
+    [for file, document in local.documents : "${local.shown}/${file} is not YAML, is empty, has several documents or an infinite number; `lookout rules check ${local.shown}/${file}` names the line" if document == null && local.aliases[file] <= local.max_aliases],
+    [for file, count in local.aliases : "${local.shown}/${file}: ${count} aliases; a rule file may hold ${local.max_aliases}: write out what they stand for" if count > local.max_aliases],
     [for file, document in local.documents : "${local.shown}/${file} is not a rule file: it has no keys; write groups" if document != null && !can(keys(document))],
     flatten([for file, document in local.documents : [
       for field in setsubtract(try(keys(document), []), local.fields.document) : "${local.shown}/${file}: unknown field \"${field}\" in a rule file; known are ${join(", ", local.fields.document)}"

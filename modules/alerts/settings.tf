@@ -4,7 +4,8 @@
 locals {
   settings_shown = var.settings == null ? "settings" : replace(coalesce(var.settings, "-"), "/^([.]{1,2}/)+/", "")
   # null: there is none, or it is not YAML.
-  settings_document = try(jsondecode(jsonencode(yamldecode(file(var.settings)))), null)
+  settings_text     = try(file(var.settings), "")
+  settings_document = try(jsondecode(jsonencode(yamldecode(length(regexall("(?:^|[\\s,\\[{:-])\\*[^\\s,\\[\\]{}]", local.settings_text)) > local.max_aliases ? "" : local.settings_text))), null)
 
   intervals_here = merge(try({ for name, value in local.settings_document.intervals : name => tostring(value) }, {}), var.intervals)
   labels_here    = merge(try({ for name, value in local.settings_document.labels : name => tostring(value) }, {}), var.labels)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ func TestRelay(t *testing.T) {
 	})
 	step("an empty plan asks no more than it has to", w.asks)
 	step("lookout pull finds no difference", func() { w.pull(lookout, 0, "0 differences", "--all", "--check", "--state", w.state()) })
+	step("a state of before there were stacks", w.addressesOfBefore)
 	step("changes", w.changes)
 	step("drift", func() { w.drift(lookout) })
 	step("lookout pull brings an edit back", func() { w.pulled(lookout) })
@@ -43,6 +45,59 @@ func TestRelay(t *testing.T) {
 		w.noSecondIntegration()
 	})
 	step("destroy", w.destroyed)
+}
+
+// addressesOfBefore gives every resource the address that it had while the root itself held the modules. All of it is
+// recognised: nothing is planned but the moves, and Grafana is asked to change nothing.
+func (w *world) addressesOfBefore() {
+	w.t.Helper()
+	file := filepath.Join(w.root, "terraform.tfstate")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var state map[string]any
+	if err := json.Unmarshal(data, &state); err != nil {
+		w.t.Fatal(err)
+	}
+	once := regexp.MustCompile(`^module\.content\.module\.(\w+)(\[0\])?`)
+	moved := map[string]int{}
+	for _, r := range state["resources"].([]any) {
+		r := r.(map[string]any)
+		module, _ := r["module"].(string)
+		found := once.FindStringSubmatch(module)
+		if found == nil {
+			continue
+		}
+		r["module"] = "module." + found[1] + module[len(found[0]):]
+		moved[found[1]]++
+		for _, i := range r["instances"].([]any) {
+			// Dependencies are addresses too, and are written anew by the next apply.
+			delete(i.(map[string]any), "dependencies")
+		}
+	}
+	for _, module := range []string{"alert_rules", "dashboards", "datasource", "dingtalk"} {
+		if moved[module] == 0 {
+			w.t.Errorf("the state holds nothing of %s: the test tests nothing", module)
+		}
+	}
+	if data, err = json.Marshal(state); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	w.written()
+	p := w.plan()
+	p.expect(w.t, nil)
+	if !strings.Contains(p.text, "has moved to module.content.module.dashboards") {
+		w.t.Errorf("the plan names no move:\n%s", p.text)
+	}
+	w.must("apply", "-input=false", p.file)
+	if written := w.written(); len(written) > 0 {
+		w.t.Errorf("Grafana was asked to change something: %q", written)
+	}
+	w.unchanged("the moves")
 }
 
 func TestNative(t *testing.T) {

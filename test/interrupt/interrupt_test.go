@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -27,14 +28,16 @@ import (
 )
 
 const (
-	// rounds is how often the stack is interrupted before it must come up.
-	rounds = 3
 	// longest is the latest moment of an interruption, counted from the moment from which things are
 	// created; creating them all takes about as long.
 	longest = 18 * time.Second
 	// begin is what a run says right before that.
 	begin = " initialised"
 )
+
+// rounds is how often the stack is interrupted: as often as there are ways, and then it must come up; if more often, it must
+// come up after each.
+var rounds = flag.Int("rounds", len(ways), "how often `make up` is interrupted at a random moment")
 
 // ways are how a run ends before its time.
 var ways = []struct {
@@ -49,7 +52,7 @@ var ways = []struct {
 func TestAnInterruptedUpEndsInTheSameStack(t *testing.T) {
 	s := newUp(t)
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
-	for i := range rounds {
+	for i := range *rounds {
 		way := ways[i%len(ways)]
 		after := time.Duration(random.Int64N(int64(longest)))
 		r := s.start(t, "up")
@@ -64,6 +67,11 @@ func TestAnInterruptedUpEndsInTheSameStack(t *testing.T) {
 		t.Logf("round %d: %s after %s, finished before: %t\n%s", i+1, way.name, after.Round(time.Millisecond), finished, r.output.String())
 		if finished {
 			require.NoError(t, r.err, r.output.String())
+			s.must(t, "down")
+		}
+		if *rounds > len(ways) {
+			s.must(t, "up")
+			s.requireHealthy(t)
 			s.must(t, "down")
 		}
 	}
@@ -90,8 +98,19 @@ func TestAnInterruptedUpEndsInTheSameStack(t *testing.T) {
 
 	again := s.must(t, "up")
 	require.Equal(t, len(roots), strings.Count(again, "no changes"), "a second run changes no root:\n%s", again)
+	s.requireHealthy(t)
+	s.requireImageRefused(t)
+	s.must(t, "down")
+	left, err := teststack.Leftovers(t.Context(), s.name)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// requireHealthy wants every service there once, and well.
+func (s *up) requireHealthy(t *testing.T) {
+	t.Helper()
 	for _, service := range stack.Services {
-		if service.Optional && image == "" {
+		if service.Optional && s.grafanaImage(t) == "" {
 			continue
 		}
 		found, err := docker.List(t.Context(), docker.Container, "label="+stack.LabelEnvironment+"="+s.name, "name="+s.name+"-"+service.Name+"$")
@@ -99,11 +118,6 @@ func TestAnInterruptedUpEndsInTheSameStack(t *testing.T) {
 		require.Len(t, found, 1, service.Name)
 		require.Equal(t, "healthy", found[0].Health, service.Name)
 	}
-	s.requireImageRefused(t)
-	s.must(t, "down")
-	left, err := teststack.Leftovers(t.Context(), s.name)
-	require.NoError(t, err)
-	require.Empty(t, left)
 }
 
 // requireImageRefused names an image that can't be had, as a user does who upgrades: one sentence says so, before anything

@@ -51,10 +51,13 @@ func TestASecondStackRunsNextToTheFirst(t *testing.T) {
 
 	// A clone that never ran: its own of that name is nothing.
 	stranger := clone(t, c, "stranger")
-	out, err := run(t, stranger, "make up NAME="+first)
-	require.Error(t, err, out)
-	require.Contains(t, out, "belongs to the stack "+first+" of another checkout")
-	require.Contains(t, out, "nothing was changed")
+	for _, command := range []string{"make up NAME=" + first, "make plan"} {
+		out, err := run(t, stranger, command)
+		require.Error(t, err, out)
+		require.Contains(t, out, "belongs to the stack "+first+" of another checkout")
+		require.Contains(t, out, "nothing was changed")
+		require.NotContains(t, out, "to add", "what is refused shows no plan")
+	}
 	require.Contains(t, must(t, stranger, "make down YES=1"), "not touched")
 	require.Equal(t, before, running(t, first))
 

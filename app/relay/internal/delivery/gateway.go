@@ -1,4 +1,4 @@
-package gateway
+package delivery
 
 import (
 	"bytes"
@@ -8,46 +8,45 @@ import (
 	"slices"
 	"strings"
 
-	"lookout/app/relay/internal/channel"
+	"lookout/app/relay/internal/config"
+	"lookout/app/relay/internal/robot"
 )
 
-// read understands a gateway's answer: HTTP 2xx, and what its body says of itself. Many gateways answer
+// readGateway understands a gateway's answer: HTTP 2xx, and what its body says of itself. Many gateways answer
 // 200 to what they refuse.
-func read(success Success, r channel.Response, redact func(string) string) channel.Answer {
-	status := r.Status
+func readGateway(w *config.Webhook, status int, retryAfter string, body []byte, redact func(string) string) robot.Answer {
 	switch {
 	case status >= 200 && status < 300:
 	case status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooEarly &&
 		status != http.StatusTooManyRequests && status != http.StatusRequestEntityTooLarge:
-		return channel.Answer{Outcome: channel.Refused, Code: channel.CodeHTTP4xx, Reason: fmt.Sprintf("HTTP %d", status)}
+		return robot.Answer{Outcome: robot.Refused, Code: robot.CodeHTTP4xx, Reason: fmt.Sprintf("HTTP %d", status)}
 	default:
-		a, _ := channel.ReadStatus(r)
-		return a
+		return robot.Read(status, retryAfter, body, redact)
 	}
-	ok := channel.OK()
+	ok := robot.Answer{Outcome: robot.Delivered, Code: "0", Reason: "ok"}
 	var answer any
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(r.Body, []byte("\xef\xbb\xbf"))))
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))))
 	dec.UseNumber()
 	decoded := dec.Decode(&answer) == nil
-	words := func(path string, v string) channel.Answer {
-		a := channel.Answer{Outcome: channel.Refused, Code: channel.CodeGateway,
-			Reason: channel.OneLine(redact(fmt.Sprintf("HTTP %d with %s = %s: %s", status, path, v, bytes.TrimSpace(r.Body))))}
-		if slices.ContainsFunc(success.Throttled, func(s string) bool { return strings.HasPrefix(v, s) }) {
-			a.Outcome = channel.Throttled
+	words := func(path string, v string) robot.Answer {
+		a := robot.Answer{Outcome: robot.Refused, Code: robot.CodeGateway,
+			Reason: robot.OneLine(redact(fmt.Sprintf("HTTP %d with %s = %s: %s", status, path, v, bytes.TrimSpace(body))))}
+		if slices.ContainsFunc(w.Success.Throttled, func(s string) bool { return strings.HasPrefix(v, s) }) {
+			a.Outcome = robot.Throttled
 		}
 		return a
 	}
-	if success.Path != "" {
+	if w.Success.Path != "" {
 		if !decoded {
-			return channel.Answer{Outcome: channel.Retry, Code: channel.CodeNotJSON, Ambiguous: true, Reason: fmt.Sprintf("HTTP %d with a body that is not JSON", status)}
+			return robot.Answer{Outcome: robot.Retry, Code: robot.CodeNotJSON, Ambiguous: true, Reason: fmt.Sprintf("HTTP %d with a body that is not JSON", status)}
 		}
-		found := at(answer, strings.Split(success.Path, "."))
+		found := at(answer, strings.Split(w.Success.Path, "."))
 		if len(found) == 0 {
-			return words(success.Path, "nothing")
+			return words(w.Success.Path, "nothing")
 		}
 		for _, v := range found {
-			if !slices.Contains(success.Values, v) {
-				return words(success.Path, v)
+			if !slices.Contains(w.Success.Values, v) {
+				return words(w.Success.Path, v)
 			}
 		}
 		return ok
