@@ -188,20 +188,22 @@ func (e *Environment) planRoot(ctx context.Context, root string, problems func(c
 	}
 	// A plan holds what its root's variables hold: nothing of it stays behind.
 	defer os.Remove(file)
-	out, err := e.output(ctx, root, "plan", "-no-color", "-input=false", "-lock-timeout=120s", "-out="+file)
+	out, err := e.output(ctx, root, "plan", "-no-color", "-input=false", "-lock-timeout=120s", "-detailed-exitcode", "-out="+file)
+	if err != nil && !errors.Is(err, errChanges) {
+		return err
+	}
 	if err != nil {
-		return err
-	}
-	var plan Plan
-	if err := e.query(ctx, &plan, root, "show", "-json", file); err != nil {
-		return err
-	}
-	found, err := problems(ctx, plan)
-	if err != nil {
-		return err
-	}
-	if err := refusal(found); err != nil {
-		return err
+		var plan Plan
+		if err := e.query(ctx, &plan, root, "show", "-json", file); err != nil {
+			return err
+		}
+		found, err := problems(ctx, plan)
+		if err != nil {
+			return err
+		}
+		if err := refusal(found); err != nil {
+			return err
+		}
 	}
 	// Where Terraform keeps the plan is of no use to anybody: the file goes with this command.
 	out, _, _ = strings.Cut(reading.ReplaceAllString(out, ""), "\n─────")
