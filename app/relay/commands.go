@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"lookout/app/relay/internal/channel"
+	"lookout/app/relay/internal/channel/kinds"
 	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/delivery"
 	"lookout/app/relay/internal/message"
@@ -69,8 +72,14 @@ func (cmd *checkCmd) Run(ctx context.Context, s *streams) error {
 	if err := cmd.without(ctx, s, c); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s: %d targets, %d robots, %d e-mails, %d webhooks, %d heartbeats, %d secrets: ok\n",
-		cmd.Config, len(c.Targets), len(c.Robots), len(c.Emails), len(c.Webhooks), len(c.Heartbeats), len(c.Secrets))
+	var peers []string
+	for _, kind := range kinds.All {
+		if names := c.Names(kind); len(names) > 0 {
+			peers = append(peers, fmt.Sprintf("%s: %d", kind.Section, len(names)))
+		}
+	}
+	fmt.Fprintf(s.out, "%s: %d targets (%s), %d heartbeats, %d secrets: ok\n",
+		cmd.Config, len(c.Targets), strings.Join(peers, ", "), len(c.Heartbeats), len(c.Secrets))
 	return nil
 }
 
@@ -80,7 +89,9 @@ type renderCmd struct {
 	Templates    string `help:"Folder of templates to try, in place of the configuration's."`
 	Sample       string `help:"Built-in sample: firing, resolved, nodata, group, storm." default:"firing"`
 	Notification string `help:"File with a captured notification (webhook JSON), - for standard input."`
-	Type         string `help:"Type of the message." enum:"markdown,actionCard,text,link" default:"markdown"`
+	Channel      int    `help:"Channel of the target, from 0."`
+	Kind         string `help:"Kind of channel without a configuration: robot (DingTalk), feishu, wecom, email, webhook." default:"robot"`
+	Type         string `help:"Type of the message; of DingTalk markdown, actionCard, text or link, of Feishu card, post or text, of WeCom markdown or text."`
 	Digest       bool   `help:"Show it the way a storm's digest does."`
 	JSON         bool   `help:"Print what would be posted to the robot."`
 	TimeZone     string `help:"Zone of times without a configuration." default:"Asia/Shanghai"`
@@ -89,8 +100,7 @@ type renderCmd struct {
 func (cmd *renderCmd) Run(s *streams) error {
 	c := &config.Config{
 		Keyword: "报警",
-		Robots:  map[string]*config.Robot{"ops": {Name: "ops"}},
-		Targets: map[string]*config.Target{"ops": {Name: "ops", Channels: []config.Channel{{Robots: []string{"ops"}}}, Digest: config.Digest{MaxMessages: 10}}},
+		Targets: map[string]*config.Target{"ops": {Name: "ops", Digest: config.Digest{MaxMessages: 10}}},
 	}
 	var err error
 	if cmd.Config != "" {
@@ -98,6 +108,12 @@ func (cmd *renderCmd) Run(s *streams) error {
 			return err
 		}
 	} else {
+		kind := kinds.Find(cmd.Kind)
+		if kind == nil {
+			return fmt.Errorf("--kind %q is not known: use robot, feishu, wecom, email or webhook", cmd.Kind)
+		}
+		c.Peers = map[string]channel.Peer{kind.ID("ops"): kind.Sample(cmp.Or(cmd.Type, kind.Types[0]))}
+		c.Targets["ops"].Channels = []config.Channel{{Kind: kind, Names: []string{"ops"}}}
 		if c.Zone, err = time.LoadLocation(cmd.TimeZone); err != nil {
 			return fmt.Errorf("time zone %q is not known: use a name like Asia/Shanghai", cmd.TimeZone)
 		}
@@ -133,17 +149,16 @@ func (cmd *renderCmd) Run(s *streams) error {
 			return fmt.Errorf("captured notification %s: %w", cmd.Notification, err)
 		}
 	}
-	content, err := delivery.Preview(c, target, cmd.Type, n, cmd.Digest, message.Context{Now: time.Now()})
+	shown, err := delivery.Preview(c, target, cmd.Channel, cmd.Type, n, cmd.Digest, time.Now())
 	if err != nil {
 		return err
 	}
-	body := content.Body("00000000-0000-0000-0000-000000000000")
 	if cmd.JSON {
-		_, err = fmt.Fprintf(s.out, "%s\n", body)
+		_, err = fmt.Fprintf(s.out, "%s\n", shown.Body)
 		return err
 	}
-	fmt.Fprintf(s.out, "%s\n\n%s\n", content.Title, content.Text)
-	fmt.Fprintf(s.err, "%d of at most 20000 bytes\n", len(body))
+	fmt.Fprintf(s.out, "%s\n\n%s\n", shown.Title, shown.Text)
+	fmt.Fprintf(s.err, "%d of at most %d bytes\n", shown.Bytes, shown.Limit)
 	return nil
 }
 

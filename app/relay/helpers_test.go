@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"lookout/app/relay/internal/memdir"
 	"lookout/app/relay/internal/notification"
 )
 
@@ -64,7 +65,7 @@ func (s *syncBuffer) String() string {
 // newProcess prepares a relay with a configuration; secret files are given by their names.
 func newProcess(t testing.TB, conf string, secrets map[string]string) *process {
 	t.Helper()
-	p := &process{t: t, dir: t.TempDir(), log: &syncBuffer{}}
+	p := &process{t: t, dir: memdir.New(t), log: &syncBuffer{}}
 	p.write("relay.yaml", conf)
 	for name, value := range secrets {
 		p.write(filepath.Join("secrets", name), value)

@@ -12,6 +12,7 @@ import (
 
 	"lookout/internal/contract"
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
@@ -67,7 +68,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	parser := promql.NewParser()
-	result := lint.Result{Findings: []lint.Finding{}, Languages: map[promql.Language]int{}}
+	result := finding.Result{Findings: []finding.Finding{}, Languages: map[promql.Language]int{}}
 	var inv *contract.Inventory
 	var checker *contract.Checker
 	type fit struct {
@@ -78,7 +79,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	linter := lint.New(cfg, parser)
 	add := func(findings []contract.Finding, uid string) {
 		for _, f := range findings {
-			if lint.Silenced(cfg, f.Finding, uid, f.Text, f.Node) {
+			if cfg.Silences.Cover(f.Finding, uid, f.Text, f.Node) {
 				result.Silenced++
 				continue
 			}
@@ -230,7 +231,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if result.Has(lint.Severity(cmp.Or(c.FailOn, "warning"))) {
+	if result.Has(finding.Severity(cmp.Or(c.FailOn, "warning"))) {
 		return errFindings
 	}
 	return nil

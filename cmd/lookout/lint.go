@@ -9,6 +9,7 @@ import (
 
 	lintdocs "lookout/docs/lint"
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/source"
@@ -74,7 +75,7 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	}
 	kept := result.Findings[:0]
 	for _, f := range result.Findings {
-		if f.Severity.AtLeast(lint.Severity(c.MinSeverity)) {
+		if f.Severity.AtLeast(finding.Severity(c.MinSeverity)) {
 			kept = append(kept, f)
 		}
 	}
@@ -87,7 +88,7 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	} else {
 		a.note("%s", result.Line())
 	}
-	if result.Has(lint.Severity(c.FailOn)) {
+	if result.Has(finding.Severity(c.FailOn)) {
 		return errFindings
 	}
 	return nil
@@ -97,10 +98,10 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 const mostFixes = 5
 
 // fix applies the edits of the findings and lints again.
-func (c *lintCmd) fix(ctx context.Context, a *app, files []source.File, cfg lint.Config, parser *promql.Parser, result lint.Result) (lint.Result, error) {
+func (c *lintCmd) fix(ctx context.Context, a *app, files []source.File, cfg lint.Config, parser *promql.Parser, result finding.Result) (finding.Result, error) {
 	total := 0
 	for range mostFixes {
-		byFile := map[string][]lint.Finding{}
+		byFile := map[string][]finding.Finding{}
 		for _, f := range result.Findings {
 			if f.Fix != nil && f.File != source.StdinName {
 				byFile[f.File] = append(byFile[f.File], f)
@@ -115,7 +116,7 @@ func (c *lintCmd) fix(ctx context.Context, a *app, files []source.File, cfg lint
 				return result, err
 			}
 			text, bom := strings.CutPrefix(string(data), "\ufeff")
-			fixed, n := lint.Fix(text, findings)
+			fixed, n := finding.Fix(text, findings)
 			if bom {
 				fixed = "\ufeff" + fixed
 			}
@@ -133,7 +134,7 @@ func (c *lintCmd) fix(ctx context.Context, a *app, files []source.File, cfg lint
 	return result, nil
 }
 
-func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *promql.Parser) (lint.Result, error) {
+func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *promql.Parser) (finding.Result, error) {
 	l := lint.New(cfg, parser)
 	skipped, err := visit(ctx, files, visitor{
 		dashboard: func(d *dashboard.Dashboard) { l.Dashboard(d, nil) },
@@ -141,7 +142,7 @@ func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *
 		rules:     l.RuleFile,
 	})
 	if err != nil {
-		return lint.Result{}, err
+		return finding.Result{}, err
 	}
 	result := l.Result()
 	result.Skipped = skipped
@@ -150,7 +151,7 @@ func lintAll(ctx context.Context, files []source.File, cfg lint.Config, parser *
 
 // dropOld leaves only the findings that the revision did not have. A finding is the same if rule, file, dashboard, panel and message are; lines move with every
 // edit. Of equal findings as many are old as there were before.
-func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []source.File, cfg lint.Config, parser *promql.Parser) error {
+func (c *lintCmd) dropOld(ctx context.Context, result *finding.Result, files []source.File, cfg lint.Config, parser *promql.Parser) error {
 	base, err := atRevision(ctx, c.NewSince, files)
 	if err != nil {
 		return err
@@ -173,7 +174,7 @@ func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []sour
 		}
 	}
 	had := map[string]int{}
-	key := func(f lint.Finding, file string) string {
+	key := func(f finding.Finding, file string) string {
 		return strings.Join([]string{f.Rule, file, f.Panel, stripLines(f.Message)}, "\x00")
 	}
 	for _, f := range old.Findings {
@@ -183,7 +184,7 @@ func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []sour
 		}
 		had[key(f, file)]++
 	}
-	var fresh []lint.Finding
+	var fresh []finding.Finding
 	for _, f := range result.Findings {
 		if k := key(f, f.File); had[k] > 0 {
 			had[k]--
@@ -191,6 +192,6 @@ func (c *lintCmd) dropOld(ctx context.Context, result *lint.Result, files []sour
 		}
 		fresh = append(fresh, f)
 	}
-	result.Findings = append([]lint.Finding{}, fresh...)
+	result.Findings = append([]finding.Finding{}, fresh...)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"lookout/internal/contract"
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
@@ -60,9 +61,9 @@ func (s *Server) check(ctx context.Context, file boardFile) ([]panelFinding, err
 	var syntax *dashboard.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		return []panelFinding{{Rule: "json-syntax", Severity: string(lint.Error), Line: syntax.Line, Text: syntax.Msg}}, nil
+		return []panelFinding{{Rule: "json-syntax", Severity: string(finding.Error), Line: syntax.Line, Text: syntax.Msg}}, nil
 	case err != nil:
-		return []panelFinding{{Rule: "not-a-dashboard", Severity: string(lint.Error), Text: err.Error()}}, nil
+		return []panelFinding{{Rule: "not-a-dashboard", Severity: string(finding.Error), Text: err.Error()}}, nil
 	}
 	p := promql.NewParser()
 	qs := queries.Of(d, p)
@@ -77,7 +78,7 @@ func (s *Server) check(ctx context.Context, file boardFile) ([]panelFinding, err
 		if inv.ReadPrometheus(limit, s.prom.HTTP(), s.cfg.Prometheus, now.Add(-time.Hour), now, contract.Names(qs)) == nil {
 			_, problems := contract.New(inv, nil).Dashboard(d, qs)
 			for _, f := range problems {
-				if !lint.Silenced(s.cfg.Lint, f.Finding, d.UID, f.Text, f.Node) {
+				if !s.cfg.Lint.Silences.Cover(f.Finding, d.UID, f.Text, f.Node) {
 					found = append(found, f.Finding)
 				}
 			}
@@ -92,7 +93,7 @@ func (s *Server) check(ctx context.Context, file boardFile) ([]panelFinding, err
 }
 
 // panelKeys finds the panel that a finding is about: of those with its title, the last that begins before its line.
-func panelKeys(d *dashboard.Dashboard) func(lint.Finding) string {
+func panelKeys(d *dashboard.Dashboard) func(finding.Finding) string {
 	type place struct {
 		line  int
 		title string
@@ -103,7 +104,7 @@ func panelKeys(d *dashboard.Dashboard) func(lint.Finding) string {
 	for p, key := range keys {
 		places = append(places, place{p.Node.Pos().Line, p.Name(), key})
 	}
-	return func(f lint.Finding) string {
+	return func(f finding.Finding) string {
 		if f.Panel == "" {
 			return ""
 		}

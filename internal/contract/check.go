@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
@@ -48,7 +49,7 @@ func New(inv, before *Inventory) *Checker {
 // Problem is one thing a query asks for in vain.
 type Problem struct {
 	Rule     string
-	Severity lint.Severity
+	Severity finding.Severity
 	// Offset is where in the query as written.
 	Offset  int
 	Message string
@@ -116,7 +117,7 @@ func selectorsOf(e parser.Expr) []*parser.VectorSelector {
 func broken(list []*parser.VectorSelector, found map[*parser.VectorSelector][]Problem) bool {
 	for _, vs := range list {
 		for _, p := range found[vs] {
-			if p.Severity == lint.Error {
+			if p.Severity == finding.Error {
 				return true
 			}
 		}
@@ -176,12 +177,12 @@ func (c *Checker) metrics(q *queries.Query, s queries.Selector) ([]*Metric, *Pro
 		if ms := c.named(pattern); len(ms) > 0 {
 			return ms, nil
 		}
-		return nil, &Problem{Rule: RuleMetric, Severity: lint.Error, Metric: name, Message: fmt.Sprintf("%s exposes no metric like %s", c.inv.Source, q.Restore(name))}
+		return nil, &Problem{Rule: RuleMetric, Severity: finding.Error, Metric: name, Message: fmt.Sprintf("%s exposes no metric like %s", c.inv.Source, q.Restore(name))}
 	case s.Name != nil && s.Name.Type == labels.MatchRegexp:
 		pattern := promql.Pattern(s.Name.Value, true)
 		ms := c.named(pattern)
 		if len(ms) == 0 && !strings.HasPrefix(pattern, ".*") {
-			return nil, &Problem{Rule: RuleMetric, Severity: lint.Error, Metric: s.Name.Value, Message: fmt.Sprintf("%s exposes no metric that matches {__name__=~%q}", c.inv.Source, q.Restore(s.Name.Value))}
+			return nil, &Problem{Rule: RuleMetric, Severity: finding.Error, Metric: s.Name.Value, Message: fmt.Sprintf("%s exposes no metric that matches {__name__=~%q}", c.inv.Source, q.Restore(s.Name.Value))}
 		}
 		if s.Name.Value != pattern && len(ms) == 0 {
 			return nil, nil
@@ -215,16 +216,16 @@ func (c *Checker) named(pattern string) []*Metric {
 }
 
 func (c *Checker) missing(name string) *Problem {
-	p := &Problem{Rule: RuleMetric, Severity: lint.Error, Metric: name}
+	p := &Problem{Rule: RuleMetric, Severity: finding.Error, Metric: name}
 	if c.Optional != nil {
 		if reason, ok := c.Optional(name); ok {
-			p.Severity, p.Message = lint.Info, fmt.Sprintf("%s does not expose %s, which is optional: %s", c.inv.Source, name, reason)
+			p.Severity, p.Message = finding.Info, fmt.Sprintf("%s does not expose %s, which is optional: %s", c.inv.Source, name, reason)
 			return p
 		}
 	}
 	// A histogram is queried by its own name in its native form, which the text format never shows.
 	if m := c.inv.Metrics[name+"_count"]; m != nil && m.Type == model.MetricTypeHistogram && m.Family == name {
-		p.Severity = lint.Info
+		p.Severity = finding.Info
 		p.Message = fmt.Sprintf("%s is a histogram: queried by its own name it is the native one, which the text format does not show; that can't be checked here", name)
 		return p
 	}
@@ -270,7 +271,7 @@ func (c *Checker) matchers(q *queries.Query, s queries.Selector, metrics []*Metr
 	// A label that none of them has: only matchers that accept an empty value pass.
 	for _, m := range judged {
 		if !hasLabel(metrics, m.Name) && !c.accepts(m, "") && !(m.Name == "le" && metrics[0].Type == model.MetricTypeHistogram) {
-			return &Problem{Rule: RuleLabel, Severity: lint.Error, Metric: metrics[0].Name, Message: fmt.Sprintf("%s has no label %s%s", nameOf(q, s), m.Name, known("its labels are ", labelNames(metrics)))}
+			return &Problem{Rule: RuleLabel, Severity: finding.Error, Metric: metrics[0].Name, Message: fmt.Sprintf("%s has no label %s%s", nameOf(q, s), m.Name, known("its labels are ", labelNames(metrics)))}
 		}
 	}
 	for _, m := range judged {
@@ -284,7 +285,7 @@ func (c *Checker) matchers(q *queries.Query, s queries.Selector, metrics []*Metr
 		if c.accepts(m, "") || len(values) >= maxSeries || slices.ContainsFunc(values, func(v string) bool { return c.accepts(m, v) }) {
 			continue
 		}
-		return &Problem{Rule: RuleValue, Severity: lint.Warning, Metric: metrics[0].Name, Message: fmt.Sprintf("no series of %s has %s%s", nameOf(q, s), q.Restore(m.String()), known("its values are ", values))}
+		return &Problem{Rule: RuleValue, Severity: finding.Warning, Metric: metrics[0].Name, Message: fmt.Sprintf("no series of %s has %s%s", nameOf(q, s), q.Restore(m.String()), known("its values are ", values))}
 	}
 	// Each matcher passes somewhere; is there a series that passes all?
 	for _, m := range metrics {
@@ -303,7 +304,7 @@ func (c *Checker) matchers(q *queries.Query, s queries.Selector, metrics []*Metr
 	for _, m := range judged {
 		written = append(written, q.Restore(m.String()))
 	}
-	return &Problem{Rule: RuleValue, Severity: lint.Warning, Metric: metrics[0].Name, Message: fmt.Sprintf("no series of %s has %s at once", nameOf(q, s), strings.Join(written, ", "))}
+	return &Problem{Rule: RuleValue, Severity: finding.Warning, Metric: metrics[0].Name, Message: fmt.Sprintf("no series of %s has %s at once", nameOf(q, s), strings.Join(written, ", "))}
 }
 
 func nameOf(q *queries.Query, s queries.Selector) string {
@@ -387,7 +388,7 @@ func (c *Checker) types(q *queries.Query, s queries.Selector, metrics []*Metric)
 	m := metrics[0]
 	name := q.Restore(s.Metric)
 	problem := func(format string, args ...any) *Problem {
-		return &Problem{Rule: RuleType, Severity: lint.Warning, Metric: m.Name, Message: fmt.Sprintf(format, args...)}
+		return &Problem{Rule: RuleType, Severity: finding.Warning, Metric: m.Name, Message: fmt.Sprintf(format, args...)}
 	}
 	monotonic := m.Type == model.MetricTypeCounter || m.Type == model.MetricTypeHistogram && m.Name != m.Family || m.Type == model.MetricTypeSummary && m.Name != m.Family
 	call, _ := s.Parent().(*parser.Call)
@@ -437,7 +438,7 @@ func (c *Checker) variable(q *queries.Query) []Problem {
 		if p != nil || len(metrics) == 0 || hasLabel(metrics, label) || slices.ContainsFunc(metrics, func(m *Metric) bool { return !m.LabelsKnown }) {
 			continue
 		}
-		return []Problem{{Rule: RuleLabel, Severity: lint.Error, Offset: 0, Metric: metrics[0].Name, Message: fmt.Sprintf("the variable asks for the values of %s, but %s has no such label%s", label, nameOf(q, s), known("its labels are ", labelNames(metrics)))}}
+		return []Problem{{Rule: RuleLabel, Severity: finding.Error, Offset: 0, Metric: metrics[0].Name, Message: fmt.Sprintf("the variable asks for the values of %s, but %s has no such label%s", label, nameOf(q, s), known("its labels are ", labelNames(metrics)))}}
 	}
 	return nil
 }
@@ -466,7 +467,7 @@ func (c *Checker) grouping(q *queries.Query) []Problem {
 				if c.inv.TargetLabels[l] || promql.HasVariable(l) || hasLabel(metrics, l) || l == labels.MetricName {
 					continue
 				}
-				out = append(out, Problem{Rule: RuleLabel, Severity: lint.Warning, Offset: q.Offset(agg.PosRange.Start), Metric: metrics[0].Name, Message: fmt.Sprintf("%s by (%s), but %s has no such label%s", agg.Op, l, nameOf(q, s), known("its labels are ", labelNames(metrics)))})
+				out = append(out, Problem{Rule: RuleLabel, Severity: finding.Warning, Offset: q.Offset(agg.PosRange.Start), Metric: metrics[0].Name, Message: fmt.Sprintf("%s by (%s), but %s has no such label%s", agg.Op, l, nameOf(q, s), known("its labels are ", labelNames(metrics)))})
 			}
 		}
 	})

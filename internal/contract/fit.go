@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
-	"lookout/internal/lint"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
@@ -32,8 +32,8 @@ func (f Fit) String() string {
 
 // Finding is a problem with its place.
 type Finding struct {
-	lint.Finding
-	// Node and Text are what a silence in the file is looked for in: see [lint.SilenceKey].
+	finding.Finding
+	// Node and Text are what a silence in the file is looked for in: see [finding.SilenceKey].
 	Node *dashboard.Node
 	Text string
 }
@@ -56,10 +56,10 @@ func (c *Checker) Dashboard(d *dashboard.Dashboard, qs []*queries.Query) (Fit, [
 		for _, p := range c.Query(q) {
 			pos := q.Position(p.Offset)
 			findings = append(findings, Finding{
-				Finding: lint.Finding{Rule: p.Rule, Severity: p.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Dashboard: d.Name(), Panel: q.Owner, Message: p.Message},
+				Finding: finding.Finding{Rule: p.Rule, Severity: p.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Dashboard: d.Name(), Panel: q.Owner, Message: p.Message},
 				Node:    q.Source.Node, Text: q.Text,
 			})
-			if p.Severity != lint.Error {
+			if p.Severity != finding.Error {
 				continue
 			}
 			if panel != nil {
@@ -93,7 +93,7 @@ func (c *Checker) Alert(q *queries.Query) []Finding {
 	var findings []Finding
 	for _, p := range c.Query(q) {
 		pos := q.Position(p.Offset)
-		findings = append(findings, Finding{Finding: lint.Finding{Rule: p.Rule, Severity: p.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: q.Owner, Message: p.Message}, Text: q.Text})
+		findings = append(findings, Finding{Finding: finding.Finding{Rule: p.Rule, Severity: p.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: q.Owner, Message: p.Message}, Text: q.Text})
 	}
 	return findings
 }
@@ -109,7 +109,7 @@ func (c *Checker) bareVariables(d *dashboard.Dashboard) []Finding {
 		add := func(rule, format string, args ...any) {
 			pos := v.QueryNode.Pos()
 			out = append(out, Finding{
-				Finding: lint.Finding{Rule: rule, Severity: lint.Error, File: pos.File, Line: pos.Line, Column: pos.Column, Dashboard: d.Name(), Panel: "variable " + v.Name, Message: fmt.Sprintf(format, args...)},
+				Finding: finding.Finding{Rule: rule, Severity: finding.Error, File: pos.File, Line: pos.Line, Column: pos.Column, Dashboard: d.Name(), Panel: "variable " + v.Name, Message: fmt.Sprintf(format, args...)},
 				Node:    v.QueryNode, Text: v.Query,
 			})
 		}

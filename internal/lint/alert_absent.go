@@ -6,13 +6,14 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 	"lookout/internal/rules"
 )
 
 var alertAbsent = &Rule{
-	ID: "alert-absent", Severity: Warning,
+	ID: "alert-absent", Severity: finding.Warning,
 	Summary: "absent() is asked for labels that it can't know.",
 	RuleFile: func(p *Pass) {
 		p.alerts(func(r *rules.Rule, q *queries.Query) {

@@ -3,13 +3,14 @@ package lint
 import (
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 	"lookout/internal/rules"
 )
 
 var alertComparison = &Rule{
-	ID: "alert-comparison", Severity: Warning,
+	ID: "alert-comparison", Severity: finding.Warning,
 	Summary: "An alert without a comparison fires for every series there is, whatever its value.",
 	RuleFile: func(p *Pass) {
 		p.alerts(func(r *rules.Rule, q *queries.Query) {

@@ -6,13 +6,14 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 	"lookout/internal/rules"
 )
 
 var alertConstant = &Rule{
-	ID: "alert-constant", Severity: Warning,
+	ID: "alert-constant", Severity: finding.Warning,
 	Summary: "A comparison is true, or false, for every value that its left side can have.",
 	RuleFile: func(p *Pass) {
 		p.alerts(func(r *rules.Rule, q *queries.Query) {

@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/rules"
 )
 
 var alertDuplicate = &Rule{
-	ID: "rule-duplicate", Severity: Warning,
+	ID: "rule-duplicate", Severity: finding.Warning,
 	Summary: "Two rules are the same, in one file or in two: each alert comes twice, each recorded series is refused.",
 	Finish: func(l *Linter) {
 		first := map[string]dashboard.Position{}
@@ -24,8 +25,8 @@ var alertDuplicate = &Rule{
 				key := identity(r, l)
 				at := r.Place(cmp.Or(map[bool]string{true: "alert"}[r.Alert != ""], "record"))
 				if was, ok := first[key]; ok {
-					l.add(Finding{
-						Rule: "rule-duplicate", Severity: Warning, File: at.File, Line: at.Line, Column: at.Column, Panel: r.Name(),
+					l.add(finding.Finding{
+						Rule: "rule-duplicate", Severity: finding.Warning, File: at.File, Line: at.Line, Column: at.Column, Panel: r.Name(),
 						Message: fmt.Sprintf("the same rule, with the same labels and expression, is at %s:%d", was.File, was.Line),
 					}, "", r.Comments(), nil)
 					continue

@@ -5,12 +5,13 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"lookout/internal/finding"
 	"lookout/internal/queries"
 	"lookout/internal/rules"
 )
 
 var alertFor = &Rule{
-	ID: "alert-for", Severity: Warning,
+	ID: "alert-for", Severity: finding.Warning,
 	Summary: "The pending period is shorter than the time between two evaluations, so it is as long as that.",
 	RuleFile: func(p *Pass) {
 		p.alerts(func(r *rules.Rule, _ *queries.Query) {

@@ -4,12 +4,13 @@ import (
 	"slices"
 	"strings"
 
+	"lookout/internal/finding"
 	"lookout/internal/queries"
 	"lookout/internal/rules"
 )
 
 var alertLabelRemoved = &Rule{
-	ID: "alert-label-removed", Severity: Warning,
+	ID: "alert-label-removed", Severity: finding.Warning,
 	Summary: "The text of an alert names a label that its expression does not have.",
 	RuleFile: func(p *Pass) {
 		p.alerts(func(r *rules.Rule, q *queries.Query) {

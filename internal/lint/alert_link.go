@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"lookout/internal/finding"
 	"lookout/internal/rules"
 )
 
 var alertLink = &Rule{
-	ID: "alert-link", Severity: Error,
+	ID: "alert-link", Severity: finding.Error,
 	Summary: "An alert names a runbook that is not there, or a panel that does not exist.",
 	RuleFile: func(p *Pass) {
 		root, ok := repositoryOf(p.file)

@@ -4,11 +4,12 @@ import (
 	"maps"
 	"slices"
 
+	"lookout/internal/finding"
 	"lookout/internal/rules"
 )
 
 var alertPolicy = &Rule{
-	ID: "alert-policy", Severity: Error,
+	ID: "alert-policy", Severity: finding.Error,
 	Summary: "An alert lacks a label or an annotation that .lookout.yaml asks for, or has another value.",
 	RuleFile: func(p *Pass) {
 		for _, r := range p.Rules.Rules() {

@@ -3,6 +3,7 @@ package lint
 import (
 	"regexp"
 
+	"lookout/internal/finding"
 	"lookout/internal/queries"
 	"lookout/internal/rules"
 )
@@ -25,7 +26,7 @@ func printsValue(text string) int {
 }
 
 var alertValueLabel = &Rule{
-	ID: "alert-value-label", Severity: Warning,
+	ID: "alert-value-label", Severity: finding.Warning,
 	Summary: "The value of an alert is in one of its labels: with each change it is another alert, and its pending period begins anew.",
 	RuleFile: func(p *Pass) {
 		p.alerts(func(r *rules.Rule, _ *queries.Query) {

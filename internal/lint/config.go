@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"lookout/internal/finding"
 )
 
 // Config is the file .lookout.yaml.
@@ -26,7 +28,7 @@ type Config struct {
 	Alerts AlertPolicy
 	// ExternalLabels are those that Prometheus is configured to have; nil if that is not said.
 	ExternalLabels []string
-	Silences       []*Silence
+	Silences       finding.Silences
 	// Rules are the team's own.
 	Rules []*Custom
 	// Optional are metrics that need not be exposed where the check looks, with the reason: what only other hardware has, for one.
@@ -88,15 +90,15 @@ func DefaultConfig() Config { return Config{ScrapeInterval: 15 * time.Second, Ke
 func ParseConfig(name string, data []byte) (Config, error) {
 	cfg := DefaultConfig()
 	var raw struct {
-		ScrapeInterval string      `yaml:"scrape-interval"`
-		Datasources    []string    `yaml:"datasources"`
-		Keyword        *string     `yaml:"keyword"`
-		Silence        []*Silence  `yaml:"silence"`
-		Rules          []*Custom   `yaml:"rules"`
-		RulesFile      string      `yaml:"rules-file"`
-		Optional       []*Optional `yaml:"optional"`
-		Alerts         AlertPolicy `yaml:"alerts"`
-		ExternalLabels []string    `yaml:"external-labels"`
+		ScrapeInterval string           `yaml:"scrape-interval"`
+		Datasources    []string         `yaml:"datasources"`
+		Keyword        *string          `yaml:"keyword"`
+		Silence        finding.Silences `yaml:"silence"`
+		Rules          []*Custom        `yaml:"rules"`
+		RulesFile      string           `yaml:"rules-file"`
+		Optional       []*Optional      `yaml:"optional"`
+		Alerts         AlertPolicy      `yaml:"alerts"`
+		ExternalLabels []string         `yaml:"external-labels"`
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
@@ -143,7 +145,7 @@ func ParseConfig(name string, data []byte) (Config, error) {
 		if s == nil {
 			continue
 		}
-		if err := s.validate(ids); err != nil {
+		if err := s.Validate(func(rule string) bool { return ids[rule] != nil }); err != nil {
 			return cfg, fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -157,13 +159,4 @@ func ParseConfig(name string, data []byte) (Config, error) {
 	cfg.Alerts, cfg.ExternalLabels = raw.Alerts, raw.ExternalLabels
 	cfg.Datasources, cfg.Silences = raw.Datasources, raw.Silence
 	return cfg, nil
-}
-
-func (c *Config) silenced(f *Finding, uid string) bool {
-	for _, s := range c.Silences {
-		if s != nil && s.matches(f, uid) {
-			return true
-		}
-	}
-	return false
 }

@@ -5,12 +5,13 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var counterWithoutRate = &Rule{
-	ID: "counter-without-rate", Severity: Warning,
+	ID: "counter-without-rate", Severity: finding.Warning,
 	Summary: "A counter is shown as it is; its value depends on when the process started.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Source != nil && q.Source.Variable != nil {

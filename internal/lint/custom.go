@@ -10,6 +10,7 @@ import (
 	"github.com/google/cel-go/ext"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
@@ -17,8 +18,8 @@ import (
 // Custom is a rule of a team's own, written in the Common Expression Language (https://cel.dev) in .lookout.yaml or a file that it names.
 type Custom struct {
 	// ID names the rule as in findings and silences; it must not be that of a rule of Lookout.
-	ID       string   `yaml:"id"`
-	Severity Severity `yaml:"severity"`
+	ID       string           `yaml:"id"`
+	Severity finding.Severity `yaml:"severity"`
 	// For is what the expression looks at, one at a time: dashboard, panel, variable or query. Default: panel.
 	For string `yaml:"for"`
 	// When is true for what is to be reported.
@@ -68,9 +69,9 @@ func (c *Custom) compile(ids map[string]*Rule) error {
 		c.For = "panel"
 	}
 	if c.Severity == "" {
-		c.Severity = Warning
+		c.Severity = finding.Warning
 	}
-	if c.Severity.rank() < 0 {
+	if !c.Severity.Valid() {
 		return fail("severity %q is not error, warning or info", c.Severity)
 	}
 	known := false

@@ -1,9 +1,12 @@
 package lint
 
-import "lookout/internal/dashboard"
+import (
+	"lookout/internal/dashboard"
+	"lookout/internal/finding"
+)
 
 var dashboardEditable = &Rule{
-	ID: "dashboard-editable", Severity: Info,
+	ID: "dashboard-editable", Severity: finding.Info,
 	Summary: "Edits in Grafana are overwritten by the next apply; editable: false says so before somebody loses work.",
 	Dashboard: func(p *Pass) {
 		if e := p.Dashboard.Root.Get("editable"); e.Bool() {

@@ -1,9 +1,13 @@
 package lint
 
-import "strings"
+import (
+	"strings"
+
+	"lookout/internal/finding"
+)
 
 var dashboardTitle = &Rule{
-	ID: "dashboard-title", Severity: Error,
+	ID: "dashboard-title", Severity: finding.Error,
 	Summary: "A dashboard without a title is refused by Grafana.",
 	Dashboard: func(p *Pass) {
 		if strings.TrimSpace(p.Dashboard.Title) == "" {

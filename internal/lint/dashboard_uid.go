@@ -3,13 +3,15 @@ package lint
 import (
 	"regexp"
 	"unicode/utf8"
+
+	"lookout/internal/finding"
 )
 
 // goodUID is what Grafana accepts: up to 40 letters, digits, dashes and underscores.
 var goodUID = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 
 var dashboardUID = &Rule{
-	ID: "dashboard-uid", Severity: Warning,
+	ID: "dashboard-uid", Severity: finding.Warning,
 	Summary: "Without a uid the dashboard gets another address in each Grafana; with a wrong one it is refused.",
 	Dashboard: func(p *Pass) {
 		switch uid := p.Dashboard.UIDNode; {

@@ -5,10 +5,11 @@ import (
 	"slices"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 )
 
 var datasourceHardcoded = &Rule{
-	ID: "datasource-hardcoded", Severity: Warning,
+	ID: "datasource-hardcoded", Severity: finding.Warning,
 	Summary: "A datasource is named directly; the dashboard works only where it has that name.",
 	Dashboard: func(p *Pass) {
 		// The remedy is the same wherever it stands: one finding for each datasource.
@@ -34,7 +35,7 @@ var datasourceHardcoded = &Rule{
 		for _, value := range order {
 			u, more := uses[value], ""
 			if n := len(u.panels) - 1; n > 0 {
-				more = fmt.Sprintf(" (here and in %s)", plural(n, "other place"))
+				more = fmt.Sprintf(" (here and in %s)", finding.Count(n, "other place"))
 			}
 			p.at(u.panel, u.node, "the datasource %q is named directly%s; use a variable of type datasource, or list the uid in the configuration", value, more)
 		}

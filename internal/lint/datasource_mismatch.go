@@ -1,9 +1,12 @@
 package lint
 
-import "lookout/internal/dashboard"
+import (
+	"lookout/internal/dashboard"
+	"lookout/internal/finding"
+)
 
 var datasourceMismatch = &Rule{
-	ID: "datasource-mismatch", Severity: Warning,
+	ID: "datasource-mismatch", Severity: finding.Warning,
 	Summary: "A query names another datasource than its panel, which is not Mixed; Grafana sends it to the panel's.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

@@ -1,9 +1,12 @@
 package lint
 
-import "lookout/internal/dashboard"
+import (
+	"lookout/internal/dashboard"
+	"lookout/internal/finding"
+)
 
 var datasourceUndefined = &Rule{
-	ID: "datasource-undefined", Severity: Error,
+	ID: "datasource-undefined", Severity: finding.Error,
 	Summary: "A datasource is named by a variable that does not exist, or is none for datasources.",
 	Dashboard: func(p *Pass) {
 		p.datasources(func(r dashboard.Ref, panel *dashboard.Panel) {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/rules"
 )
@@ -41,12 +42,12 @@ func wrap(kind, code string) []string {
 }
 
 // findings lints an example and gives what one rule says about it.
-func findings(t *testing.T, rule, kind, code string) []Finding {
+func findings(t *testing.T, rule, kind, code string) []finding.Finding {
 	t.Helper()
 	return findingsWith(t, DefaultConfig(), rule, kind, code)
 }
 
-func findingsWith(t *testing.T, cfg Config, rule, kind, code string) []Finding {
+func findingsWith(t *testing.T, cfg Config, rule, kind, code string) []finding.Finding {
 	t.Helper()
 	l := New(cfg, promql.NewParser())
 	for i, src := range wrap(kind, code) {
@@ -69,7 +70,7 @@ func findingsWith(t *testing.T, cfg Config, rule, kind, code string) []Finding {
 		require.NoError(t, err, src)
 		l.Dashboard(d, nil)
 	}
-	var out []Finding
+	var out []finding.Finding
 	for _, f := range l.Result().Findings {
 		if f.Rule == rule {
 			require.NotZero(t, f.Line)

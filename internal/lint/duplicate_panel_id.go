@@ -1,9 +1,12 @@
 package lint
 
-import "lookout/internal/dashboard"
+import (
+	"lookout/internal/dashboard"
+	"lookout/internal/finding"
+)
 
 var duplicatePanelID = &Rule{
-	ID: "duplicate-panel-id", Severity: Error,
+	ID: "duplicate-panel-id", Severity: finding.Error,
 	Summary: "Two panels have the same id: links, alerts and -- Dashboard -- queries reach only one of them.",
 	Dashboard: func(p *Pass) {
 		seen := map[int64]*dashboard.Panel{}

@@ -1,7 +1,9 @@
 package lint
 
+import "lookout/internal/finding"
+
 var duplicateRefID = &Rule{
-	ID: "duplicate-ref-id", Severity: Error,
+	ID: "duplicate-ref-id", Severity: finding.Error,
 	Summary: "Two queries of a panel have the same refId; overrides, transformations and alerts can't tell them apart.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

@@ -1,11 +1,15 @@
 package lint
 
-import "fmt"
+import (
+	"fmt"
+
+	"lookout/internal/finding"
+)
 
 const duplicateUIDID = "duplicate-uid"
 
 var duplicateUID = &Rule{
-	ID: duplicateUIDID, Severity: Error,
+	ID: duplicateUIDID, Severity: finding.Error,
 	Summary: "Two dashboards have the same uid; in Grafana the second replaces the first.",
 	// All files with the uid are named, so that a change which brings in the second one is told whatever the file is called.
 	Finish: func(l *Linter) {

@@ -1,7 +1,9 @@
 package lint
 
+import "lookout/internal/finding"
+
 var duplicateVariable = &Rule{
-	ID: "duplicate-variable", Severity: Error,
+	ID: "duplicate-variable", Severity: finding.Error,
 	Summary: "Two variables have the same name, or one has none.",
 	Dashboard: func(p *Pass) {
 		seen := map[string]int{}

@@ -4,10 +4,11 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 )
 
 var emptyQuery = &Rule{
-	ID: "empty-query", Severity: Warning,
+	ID: "empty-query", Severity: finding.Warning,
 	Summary: "A query without a text shows nothing.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

@@ -3,12 +3,13 @@ package lint
 import (
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var experimentalFunction = &Rule{
-	ID: "experimental-function", Severity: Info,
+	ID: "experimental-function", Severity: finding.Info,
 	Summary: "The function works only on some servers: it is experimental, or was renamed.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Tree == nil {

@@ -4,12 +4,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"lookout/internal/finding"
 )
 
 var usedExternal = regexp.MustCompile(`(?:\$externalLabels|\.ExternalLabels)\.([a-zA-Z_][a-zA-Z0-9_]*)`)
 
 var externalLabel = &Rule{
-	ID: "external-label", Severity: Warning,
+	ID: "external-label", Severity: finding.Warning,
 	Summary: "A template asks for an external label that Prometheus is not configured to have.",
 	RuleFile: func(p *Pass) {
 		for _, r := range p.Rules.Rules() {

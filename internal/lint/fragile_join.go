@@ -5,11 +5,12 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 )
 
 var fragileJoin = &Rule{
-	ID: "fragile-join", Severity: Info,
+	ID: "fragile-join", Severity: finding.Info,
 	Summary: "The sides of an operator are matched by all labels that they happen to have: one label more on one side, and nothing matches.",
 	RuleFile: func(p *Pass) {
 		for _, r := range p.Rules.Rules() {

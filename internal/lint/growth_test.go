@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 )
 
@@ -36,7 +37,7 @@ func sum(terms int) []byte {
 	return []byte(`{"title": "T", "panels": [{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "` + b.String() + `"}]}]}`)
 }
 
-func lintBytes(tb testing.TB, data []byte) Result {
+func lintBytes(tb testing.TB, data []byte) finding.Result {
 	tb.Helper()
 	d, err := dashboard.Load("d.json", data)
 	require.NoError(tb, err)

@@ -6,12 +6,13 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var histogramQuantileLe = &Rule{
-	ID: "histogram-quantile-le", Severity: Error,
+	ID: "histogram-quantile-le", Severity: finding.Error,
 	Summary: "histogram_quantile() of a classic histogram gets a vector without the label le and answers nothing.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Tree == nil {

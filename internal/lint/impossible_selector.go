@@ -3,12 +3,13 @@ package lint
 import (
 	"github.com/prometheus/prometheus/model/labels"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var impossibleSelector = &Rule{
-	ID: "impossible-selector", Severity: Error,
+	ID: "impossible-selector", Severity: finding.Error,
 	Summary: "Two label matchers contradict each other, so the selector can never find a series.",
 	Query: func(p *Pass, q *queries.Query) {
 		for _, s := range q.Selectors() {

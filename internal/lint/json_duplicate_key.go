@@ -1,7 +1,9 @@
 package lint
 
+import "lookout/internal/finding"
+
 var jsonDuplicateKey = &Rule{
-	ID: "json-duplicate-key", Severity: Error,
+	ID: "json-duplicate-key", Severity: finding.Error,
 	Summary: "An object has two members of the same name; all but the last are silently lost.",
 	Dashboard: func(p *Pass) {
 		for _, n := range p.Dashboard.Doc.Duplicates {

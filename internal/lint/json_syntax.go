@@ -1,10 +1,12 @@
 package lint
 
+import "lookout/internal/finding"
+
 // The rules that are reported by [Linter.Unreadable]: there is no dashboard to pass to a function.
 var (
-	jsonSyntax = &Rule{ID: JSONSyntaxID, Severity: Error, Summary: "The file is not JSON."}
-	yamlSyntax = &Rule{ID: YAMLSyntaxID, Severity: Error, Summary: "The file is not YAML."}
-	unreadable = &Rule{ID: UnreadableID, Severity: Error, Summary: "The file has to be a dashboard, because it was named or stands where they are kept, and is not."}
+	jsonSyntax = &Rule{ID: JSONSyntaxID, Severity: finding.Error, Summary: "The file is not JSON."}
+	yamlSyntax = &Rule{ID: YAMLSyntaxID, Severity: finding.Error, Summary: "The file is not YAML."}
+	unreadable = &Rule{ID: UnreadableID, Severity: finding.Error, Summary: "The file has to be a dashboard, because it was named or stands where they are kept, and is not."}
 )
 
 // The names of rules about files that could not be read.

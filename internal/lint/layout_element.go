@@ -1,7 +1,9 @@
 package lint
 
+import "lookout/internal/finding"
+
 var layoutElement = &Rule{
-	ID: "layout-element", Severity: Error,
+	ID: "layout-element", Severity: finding.Error,
 	Summary: "The layout names an element that is not there, or an element stands nowhere in the layout.",
 	Dashboard: func(p *Pass) {
 		for _, n := range p.Dashboard.MissingElements() {

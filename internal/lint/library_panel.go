@@ -1,7 +1,9 @@
 package lint
 
+import "lookout/internal/finding"
+
 var libraryPanel = &Rule{
-	ID: "library-panel", Severity: Warning,
+	ID: "library-panel", Severity: finding.Warning,
 	Summary: "A library panel lives in one Grafana, not in the file: it cannot be reviewed, and is missing elsewhere.",
 	Dashboard: func(p *Pass) {
 		elements := p.Dashboard.Root.Get("__elements")

@@ -2,115 +2,21 @@
 package lint
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 	"lookout/internal/rules"
-	"lookout/internal/source"
 )
-
-// Severity says how bad a finding is.
-type Severity string
-
-// An error means that something cannot work, a warning that it most likely misleads, an info that it could be better.
-const (
-	Error   Severity = "error"
-	Warning Severity = "warning"
-	Info    Severity = "info"
-)
-
-// rank orders severities, worst first.
-func (s Severity) rank() int { return slices.Index([]Severity{Error, Warning, Info}, s) }
-
-// AtLeast tells whether s is as bad as the other or worse.
-func (s Severity) AtLeast(other Severity) bool { return s.rank() <= other.rank() }
-
-// Finding is one thing that is not as it should be. Its JSON form is part of the command line's contract.
-type Finding struct {
-	Rule      string   `json:"rule"`
-	Severity  Severity `json:"severity"`
-	File      string   `json:"file"`
-	Line      int      `json:"line"`
-	Dashboard string   `json:"dashboard"`
-	Panel     string   `json:"panel"`
-	Message   string   `json:"message"`
-	Column    int      `json:"-"`
-	// Fix is set where there is one right answer: see [Fix].
-	Fix *Edit `json:"-"`
-}
-
-// Edit replaces bytes of a file.
-type Edit struct {
-	Start, End int
-	Text       string
-}
-
-// Fix applies the edits of findings to a file's text. Of edits that overlap only the first is applied; lint again for the others. It returns how many were.
-func Fix(src string, findings []Finding) (fixed string, applied int) {
-	var edits []*Edit
-	for _, f := range findings {
-		if f.Fix != nil {
-			edits = append(edits, f.Fix)
-		}
-	}
-	slices.SortStableFunc(edits, func(a, b *Edit) int { return cmp.Compare(a.Start, b.Start) })
-	var b strings.Builder
-	at := 0
-	for _, e := range edits {
-		if e.Start < at || e.End < e.Start || e.End > len(src) {
-			continue
-		}
-		b.WriteString(src[at:e.Start])
-		b.WriteString(e.Text)
-		at = e.End
-		applied++
-	}
-	b.WriteString(src[at:])
-	return b.String(), applied
-}
-
-// Summary says how much was looked at.
-type Summary struct {
-	Dashboards  int `json:"dashboards"`
-	Panels      int `json:"panels"`
-	Expressions int `json:"expressions"`
-	Alerts      int `json:"alerts"`
-}
-
-// Result is what lint and check have to say. Its JSON form is part of the command line's contract.
-type Result struct {
-	Summary  Summary   `json:"summary"`
-	Findings []Finding `json:"findings"`
-	// Silenced counts the findings that somebody gave a reason to overlook.
-	Silenced int `json:"-"`
-	// Skipped are JSON and YAML files that are neither dashboards nor alert rules, with the reason.
-	Skipped []source.Skip `json:"passed_over,omitempty"`
-	// Languages counts expressions that are not PromQL.
-	Languages map[promql.Language]int `json:"-"`
-}
-
-// Has reports whether there is a finding as bad as the severity or worse.
-func (r *Result) Has(least Severity) bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity.AtLeast(least) })
-}
-
-// Sort orders findings by place.
-func (r *Result) Sort() {
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))
-	})
-}
 
 // Rule is one thing to look for. It sets the functions it needs.
 type Rule struct {
 	// ID names the rule in findings and silences, and its page docs/lint/<ID>.md.
 	ID       string
-	Severity Severity
+	Severity finding.Severity
 	// Summary is one sentence that says what is wrong if the rule finds something.
 	Summary string
 	// Dashboard is called once for each dashboard.
@@ -140,7 +46,7 @@ type Pass struct {
 	// shown is what rules of a team's own see of the dashboard.
 	shown map[string]any
 	// fix is what mends the next finding.
-	fix *Edit
+	fix *finding.Edit
 	// last is the query that the rule has said something about.
 	last *queries.Query
 }
@@ -181,7 +87,7 @@ func (p *Pass) add(query string, at *dashboard.Node, pos dashboard.Position, pan
 	// Texts of a dashboard are parts of its source; a copy lets go of the rest.
 	fix := p.fix
 	p.fix = nil
-	f := Finding{Fix: fix, Rule: p.rule.ID, Severity: p.rule.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: strings.Clone(panel), Message: msg}
+	f := finding.Finding{Fix: fix, Rule: p.rule.ID, Severity: p.rule.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: strings.Clone(panel), Message: msg}
 	uid := ""
 	if p.Dashboard != nil {
 		f.Dashboard, uid = strings.Clone(p.Dashboard.Name()), p.Dashboard.UID
@@ -196,7 +102,7 @@ type Linter struct {
 
 	rules  []*Rule
 	ids    map[string]*Rule
-	result Result
+	result finding.Result
 	uids   map[string][]uidUse
 	// files are the rule files, for what only shows across them.
 	files []*rules.File
@@ -206,7 +112,7 @@ type Linter struct {
 
 // uidUse is where a uid stands. It must not hold on to the dashboard: that would keep all of them in memory.
 type uidUse struct {
-	finding  Finding
+	finding  finding.Finding
 	silenced bool
 }
 
@@ -227,7 +133,7 @@ func New(cfg Config, p *promql.Parser) *Linter {
 func (p *Pass) replaces(n *dashboard.Node, with *dashboard.Node) {
 	start, end := n.Range()
 	if end > start && n.Raw() != "" {
-		p.fix = &Edit{start, end, with.Compact()}
+		p.fix = &finding.Edit{Start: start, End: end, Text: with.Compact()}
 	}
 }
 
@@ -264,8 +170,8 @@ func (l *Linter) Dashboard(d *dashboard.Dashboard, qs []*queries.Query) {
 	l.pass(d, d.File(), qs)
 	if n := d.UIDNode; n.Text() != "" {
 		pos := n.Pos()
-		f := Finding{Rule: duplicateUIDID, Severity: Error, File: pos.File, Line: pos.Line, Column: pos.Column, Dashboard: strings.Clone(d.Name())}
-		l.uids[strings.Clone(d.UID)] = append(l.uids[d.UID], uidUse{f, Silenced(l.Config, f, d.UID, "", n)})
+		f := finding.Finding{Rule: duplicateUIDID, Severity: finding.Error, File: pos.File, Line: pos.Line, Column: pos.Column, Dashboard: strings.Clone(d.Name())}
+		l.uids[strings.Clone(d.UID)] = append(l.uids[d.UID], uidUse{f, l.Config.Silences.Cover(f, d.UID, "", n)})
 	}
 }
 
@@ -286,20 +192,14 @@ func (l *Linter) pass(d *dashboard.Dashboard, file string, qs []*queries.Query) 
 
 // Unreadable reports a file that has to be readable and is not. rule is [UnreadableID], [JSONSyntaxID] or [YAMLSyntaxID].
 func (l *Linter) Unreadable(rule string, at dashboard.Position, msg string) {
-	l.add(Finding{Rule: rule, Severity: Error, File: at.File, Line: max(at.Line, 1), Column: max(at.Column, 1), Message: msg}, "", "", nil)
+	l.add(finding.Finding{Rule: rule, Severity: finding.Error, File: at.File, Line: max(at.Line, 1), Column: max(at.Column, 1), Message: msg}, "", "", nil)
 }
 
 // Add takes a finding from elsewhere, for example of a rule that is no Rule.
-func (l *Linter) Add(f Finding) { l.add(f, "", "", nil) }
+func (l *Linter) Add(f finding.Finding) { l.add(f, "", "", nil) }
 
-// Silenced tells whether somebody gave a reason to overlook a finding: in the configuration, in a comment of the query, or in the file at or above the node.
-// uid is the dashboard's; query and at may be empty.
-func Silenced(cfg Config, f Finding, uid, query string, at *dashboard.Node) bool {
-	return cfg.silenced(&f, uid) || silencedInFile(f.Rule, query, at)
-}
-
-func (l *Linter) add(f Finding, uid, query string, at *dashboard.Node) {
-	if Silenced(l.Config, f, uid, query, at) {
+func (l *Linter) add(f finding.Finding, uid, query string, at *dashboard.Node) {
+	if l.Config.Silences.Cover(f, uid, query, at) {
 		l.result.Silenced++
 		return
 	}
@@ -307,15 +207,18 @@ func (l *Linter) add(f Finding, uid, query string, at *dashboard.Node) {
 }
 
 // Result ends the run.
-func (l *Linter) Result() Result {
+func (l *Linter) Result() finding.Result {
 	for _, r := range l.rules {
 		if r.Finish != nil {
 			r.Finish(l)
 		}
 	}
 	if l.result.Findings == nil {
-		l.result.Findings = []Finding{} // an empty list in JSON, not null
+		l.result.Findings = []finding.Finding{} // an empty list in JSON, not null
 	}
 	l.result.Sort()
+	for _, r := range l.rules {
+		l.result.Rules = append(l.result.Rules, finding.Rule{ID: r.ID, Severity: r.Severity, Summary: r.Summary})
+	}
 	return l.result
 }

@@ -10,6 +10,7 @@ import (
 
 	"lookout/internal/dashboard"
 	"lookout/internal/dashboard/dashtest"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/rules"
 )
@@ -61,7 +62,7 @@ func TestTheJSONIsTheContract(t *testing.T) {
 	require.NoError(t, r.Write(&out, "json", false))
 	require.JSONEq(t, `{"summary":{"dashboards":0,"panels":0,"expressions":0,"alerts":0},"findings":[]}`, out.String())
 
-	r.Findings = []Finding{{Rule: "r", Severity: Error, File: "f", Line: 3, Column: 4, Dashboard: "d", Panel: "p", Message: "<m>"}}
+	r.Findings = []finding.Finding{{Rule: "r", Severity: finding.Error, File: "f", Line: 3, Column: 4, Dashboard: "d", Panel: "p", Message: "<m>"}}
 	out.Reset()
 	require.NoError(t, r.Write(&out, "json", false))
 	require.Contains(t, out.String(), "<m>")
@@ -75,7 +76,7 @@ func TestTheJSONIsTheContract(t *testing.T) {
 }
 
 func TestFormats(t *testing.T) {
-	r := Result{Findings: []Finding{{Rule: "promql-syntax", Severity: Error, File: "a,b.json", Line: 3, Column: 4, Dashboard: "d", Panel: "p|q", Message: "100% wrong\nhere | there"}}}
+	r := finding.Result{Rules: New(DefaultConfig(), promql.NewParser()).Result().Rules, Findings: []finding.Finding{{Rule: "promql-syntax", Severity: finding.Error, File: "a,b.json", Line: 3, Column: 4, Dashboard: "d", Panel: "p|q", Message: "100% wrong\nhere | there"}}}
 	write := func(format string) string {
 		var b strings.Builder
 		require.NoError(t, r.Write(&b, format, false))
@@ -129,14 +130,14 @@ func TestConfiguration(t *testing.T) {
 
 	cfg, err = ParseConfig("c.yaml", []byte("silence: [{rule: panel-unit, file: 'vendor/**/x*.json', panel: P, reason: y}]"))
 	require.NoError(t, err)
-	f := Finding{Rule: "panel-unit", File: "dashboards/vendor/a/b/x1.json", Panel: "P"}
-	require.True(t, Silenced(cfg, f, "", "", nil))
+	f := finding.Finding{Rule: "panel-unit", File: "dashboards/vendor/a/b/x1.json", Panel: "P"}
+	require.True(t, cfg.Silences.Cover(f, "", "", nil))
 	f.File = "dashboards/vendor/x1.json"
-	require.True(t, Silenced(cfg, f, "", "", nil))
+	require.True(t, cfg.Silences.Cover(f, "", "", nil))
 	f.File = "dashboards/other/x1.json"
-	require.False(t, Silenced(cfg, f, "", "", nil))
+	require.False(t, cfg.Silences.Cover(f, "", "", nil))
 	f.File, f.Panel = "vendor/x1.json", "Q"
-	require.False(t, Silenced(cfg, f, "", "", nil))
+	require.False(t, cfg.Silences.Cover(f, "", "", nil))
 }
 
 func TestAReasonIsNotOptionalInFilesEither(t *testing.T) {
@@ -167,7 +168,7 @@ func TestAlertExpressionsAreJudged(t *testing.T) {
 	l := New(DefaultConfig(), promql.NewParser())
 	l.RuleFile(rules.Read("r.yaml", []byte("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: rate(x_total[5m]) > sum(\n  - record: a:b\n    expr: |\n      up\n      + )\n")))
 	r := l.Result()
-	require.Equal(t, Summary{Alerts: 1, Expressions: 2}, r.Summary)
+	require.Equal(t, finding.Summary{Alerts: 1, Expressions: 2}, r.Summary)
 	require.Len(t, r.Findings, 2)
 	require.Equal(t, []int{5, 9}, []int{r.Findings[0].Line, r.Findings[1].Line})
 	require.Equal(t, "A", r.Findings[0].Panel)
@@ -197,7 +198,7 @@ func TestAnOrdinaryCollectionIsClean(t *testing.T) {
 		l.Dashboard(d, nil)
 	}
 	for _, f := range l.Result().Findings {
-		if f.Severity == Error {
+		if f.Severity == finding.Error {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -1,7 +1,9 @@
 package lint
 
+import "lookout/internal/finding"
+
 var mixedSchema = &Rule{
-	ID: "mixed-schema", Severity: Warning,
+	ID: "mixed-schema", Severity: finding.Warning,
 	Summary: "The file has panels or variables of the old schema next to the elements of the new one; Grafana reads the elements only.",
 	Dashboard: func(p *Pass) {
 		if !p.Dashboard.Form.IsV2() {

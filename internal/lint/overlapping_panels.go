@@ -5,10 +5,11 @@ import (
 	"slices"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 )
 
 var overlappingPanels = &Rule{
-	ID: "overlapping-panels", Severity: Warning,
+	ID: "overlapping-panels", Severity: finding.Warning,
 	Summary: "Two panels lie on each other; Grafana moves one of them down, and with it all below.",
 	Dashboard: func(p *Pass) {
 		groups := map[*dashboard.Panel][]*dashboard.Panel{}

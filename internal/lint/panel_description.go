@@ -4,10 +4,11 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 )
 
 var panelDescription = &Rule{
-	ID: "panel-description", Severity: Info,
+	ID: "panel-description", Severity: finding.Info,
 	Summary: "A panel without a description leaves its reader to guess what is good and what is bad.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

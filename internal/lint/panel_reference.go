@@ -4,12 +4,13 @@ import (
 	"regexp"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 )
 
 var exprVariable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?`)
 
 var panelReference = &Rule{
-	ID: "panel-reference", Severity: Error,
+	ID: "panel-reference", Severity: finding.Error,
 	Summary: "A query takes the result of a panel or query that does not exist.",
 	Dashboard: func(p *Pass) {
 		ids := map[int64]bool{}

@@ -1,7 +1,9 @@
 package lint
 
+import "lookout/internal/finding"
+
 var panelSize = &Rule{
-	ID: "panel-size", Severity: Warning,
+	ID: "panel-size", Severity: finding.Warning,
 	Summary: "A panel reaches beyond the 24 columns of the grid, or has no size.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

@@ -1,9 +1,13 @@
 package lint
 
-import "strings"
+import (
+	"strings"
+
+	"lookout/internal/finding"
+)
 
 var panelTitle = &Rule{
-	ID: "panel-title", Severity: Warning,
+	ID: "panel-title", Severity: finding.Warning,
 	Summary: "A panel without a title doesn't say what it shows.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

@@ -4,10 +4,11 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 )
 
 var panelUnit = &Rule{
-	ID: "panel-unit", Severity: Warning,
+	ID: "panel-unit", Severity: finding.Warning,
 	Summary: "Numbers without a unit: nobody knows whether 5 is seconds or bytes.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

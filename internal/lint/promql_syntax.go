@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"regexp"
 
+	"lookout/internal/finding"
 	"lookout/internal/queries"
 )
 
 var promqlSyntax = &Rule{
-	ID: "promql-syntax", Severity: Error,
+	ID: "promql-syntax", Severity: finding.Error,
 	Summary: "Prometheus refuses the query.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Err == nil {

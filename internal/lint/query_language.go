@@ -4,12 +4,13 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var queryLanguage = &Rule{
-	ID: "query-language", Severity: Info,
+	ID: "query-language", Severity: finding.Info,
 	Summary: "The query is LogQL or MetricsQL, but its datasource is said to be a Prometheus.",
 	Query: func(p *Pass, q *queries.Query) {
 		if evidence, ok := relaxed(p, q); ok {

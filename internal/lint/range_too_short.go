@@ -6,11 +6,12 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/queries"
 )
 
 var rangeTooShort = &Rule{
-	ID: "range-too-short", Severity: Warning,
+	ID: "range-too-short", Severity: finding.Warning,
 	Summary: "The range is shorter than two scrapes, so most of the time it holds too few samples to compute anything.",
 	Query: func(p *Pass, q *queries.Query) {
 		for _, s := range q.Selectors() {

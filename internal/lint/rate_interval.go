@@ -7,11 +7,12 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/queries"
 )
 
 var rateInterval = &Rule{
-	ID: "rate-interval", Severity: Warning,
+	ID: "rate-interval", Severity: finding.Warning,
 	Summary: "$__interval follows the zoom and falls below two scrapes; rates want $__rate_interval.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Source == nil {

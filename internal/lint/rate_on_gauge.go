@@ -5,12 +5,13 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var rateOnGauge = &Rule{
-	ID: "rate-on-gauge", Severity: Warning,
+	ID: "rate-on-gauge", Severity: finding.Warning,
 	Summary: "rate() and its kin take every fall for a restart; on a gauge they answer nonsense.",
 	Query: func(p *Pass, q *queries.Query) {
 		for _, s := range q.Selectors() {

@@ -3,12 +3,13 @@ package lint
 import (
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var rateOverAggregate = &Rule{
-	ID: "rate-over-aggregate", Severity: Error,
+	ID: "rate-over-aggregate", Severity: finding.Error,
 	Summary: "A rate is taken over a sum of counters: the restart of one of them looks like a fall of all.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Tree == nil {

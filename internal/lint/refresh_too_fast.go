@@ -2,10 +2,12 @@ package lint
 
 import (
 	"github.com/prometheus/common/model"
+
+	"lookout/internal/finding"
 )
 
 var refreshTooFast = &Rule{
-	ID: "refresh-too-fast", Severity: Info,
+	ID: "refresh-too-fast", Severity: finding.Info,
 	Summary: "The dashboard reloads more often than there are new samples.",
 	Dashboard: func(p *Pass) {
 		n := p.Dashboard.Root.Get("refresh")

@@ -7,12 +7,13 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var regexpNeedless = &Rule{
-	ID: "regexp-needless", Severity: Info,
+	ID: "regexp-needless", Severity: finding.Info,
 	Summary: "A regular expression that does nothing a plain comparison would not do.",
 	Query: func(p *Pass, q *queries.Query) {
 		for _, s := range q.Selectors() {

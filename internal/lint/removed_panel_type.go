@@ -1,6 +1,9 @@
 package lint
 
-import "lookout/internal/dashboard"
+import (
+	"lookout/internal/dashboard"
+	"lookout/internal/finding"
+)
 
 // removedTypes are Angular panels and what took their place. Source: Grafana's "What's new" of 11 and 12.
 var removedTypes = map[string]string{
@@ -10,7 +13,7 @@ var removedTypes = map[string]string{
 }
 
 var removedPanelType = &Rule{
-	ID: "removed-panel-type", Severity: Info,
+	ID: "removed-panel-type", Severity: finding.Info,
 	Summary: "The panel is of a type that Grafana 12 no longer has.",
 	Dashboard: func(p *Pass) {
 		// Grafana converts all of a type at once when the dashboard is opened and saved: one finding for each type.
@@ -28,7 +31,7 @@ var removedPanelType = &Rule{
 		for _, t := range types {
 			panel, more := first[t], ""
 			if n := count[t] - 1; n > 0 {
-				more = ", and " + plural(n, "more panel") + " of this type"
+				more = ", and " + finding.Count(n, "more panel") + " of this type"
 			}
 			p.Panel(panel, panel.Node.Get("type"), "%s panels were removed from Grafana; make it %s%s", t, removedTypes[t], more)
 		}

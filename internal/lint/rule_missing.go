@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 )
 
@@ -16,7 +17,7 @@ import (
 var recordedName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*(:[a-zA-Z0-9_]+)+$`)
 
 var ruleMissing = &Rule{
-	ID: "rule-missing", Severity: Warning,
+	ID: "rule-missing", Severity: finding.Warning,
 	Summary: "A rule asks for what another rule records, or for another alert, and there is no such rule in the files.",
 	Finish: func(l *Linter) {
 		recorded, alerts := map[string]bool{}, map[string]bool{}
@@ -45,8 +46,8 @@ var ruleMissing = &Rule{
 					}
 					said[name] = true
 					at := r.Position(e.Offset(n.PositionRange().Start))
-					l.add(Finding{
-						Rule: "rule-missing", Severity: Warning, File: at.File, Line: at.Line, Column: at.Column, Panel: r.Name(),
+					l.add(finding.Finding{
+						Rule: "rule-missing", Severity: finding.Warning, File: at.File, Line: at.Line, Column: at.Column, Panel: r.Name(),
 						Message: fmt.Sprintf("there is no rule in these files that %s %s", what, name),
 					}, "", r.Expr+"\n"+r.Comments(), nil)
 				}

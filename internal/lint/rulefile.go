@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 	"lookout/internal/rules"
@@ -12,11 +13,11 @@ import (
 // What internal/rules says about a file is reported by these.
 var (
 	ruleFile = &Rule{
-		ID: string(rules.KindFile), Severity: Error,
+		ID: string(rules.KindFile), Severity: finding.Error,
 		Summary: "Prometheus, or Terraform for Lookout's own form, refuses the rule file.",
 	}
 	alertRule = &Rule{
-		ID: string(rules.KindRule), Severity: Error,
+		ID: string(rules.KindRule), Severity: finding.Error,
 		Summary: "A field of a rule, or of its group, holds something that is refused.",
 		Finish: func(l *Linter) {
 			for _, p := range rules.Doubles(l.files) {
@@ -25,7 +26,7 @@ var (
 		},
 	}
 	alertTemplate = &Rule{
-		ID: string(rules.KindTemplate), Severity: Error,
+		ID: string(rules.KindTemplate), Severity: finding.Error,
 		Summary: "The template of a label or an annotation is refused, or fails for every alert.",
 	}
 )
@@ -81,11 +82,11 @@ func (l *Linter) RuleFile(f *rules.File) {
 
 // problem reports what the reader found.
 func (l *Linter) problem(p rules.Problem, comments string) {
-	severity := Error
+	severity := finding.Error
 	if p.Minor {
-		severity = Warning
+		severity = finding.Warning
 	}
-	l.add(Finding{Rule: string(p.Kind), Severity: severity, File: p.File, Line: p.Line, Column: p.Column, Panel: p.Rule, Message: p.Message}, "", comments, nil)
+	l.add(finding.Finding{Rule: string(p.Kind), Severity: severity, File: p.File, Line: p.Line, Column: p.Column, Panel: p.Rule, Message: p.Message}, "", comments, nil)
 }
 
 // Alert reports a finding about a rule at a place.

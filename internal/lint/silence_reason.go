@@ -4,27 +4,25 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
-// silenceReasonID is a constant because silencing itself must not be silenced.
-const silenceReasonID = "silence-reason"
-
 var silenceReason = &Rule{
-	ID: silenceReasonID, Severity: Error,
+	ID: finding.SilenceReasonID, Severity: finding.Error,
 	Summary: "A rule is silenced without a reason, or a rule is named that does not exist.",
 	Dashboard: func(p *Pass) {
-		if !strings.Contains(p.Dashboard.Doc.Source, SilenceKey) {
+		if !strings.Contains(p.Dashboard.Doc.Source, finding.SilenceKey) {
 			return
 		}
 		p.Dashboard.Root.Walk(func(n *dashboard.Node) bool {
-			s := n.Get(SilenceKey)
+			s := n.Get(finding.SilenceKey)
 			if s == nil {
 				return true
 			}
 			if !s.Is(dashboard.Object) {
-				p.Node(s, "%s is %s; write an object from rule to reason", SilenceKey, s.Kind())
+				p.Node(s, "%s is %s; write an object from rule to reason", finding.SilenceKey, s.Kind())
 				return true
 			}
 			for _, c := range s.Children() {
@@ -43,7 +41,7 @@ var silenceReason = &Rule{
 			return
 		}
 		comments := promql.Comments(q.Text)
-		for _, m := range queryComment.FindAllStringSubmatchIndex(q.Text, -1) {
+		for _, m := range finding.QueryComment.FindAllStringSubmatchIndex(q.Text, -1) {
 			if !strings.Contains(comments, q.Text[m[0]:m[3]]) {
 				continue // a string
 			}

@@ -4,10 +4,11 @@ import (
 	"strconv"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 )
 
 var thresholds = &Rule{
-	ID: "thresholds", Severity: Warning,
+	ID: "thresholds", Severity: finding.Warning,
 	Summary: "Thresholds in the wrong order, twice the same, or where no value ever comes.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

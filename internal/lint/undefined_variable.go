@@ -6,12 +6,13 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var undefinedVariable = &Rule{
-	ID: "undefined-variable", Severity: Error,
+	ID: "undefined-variable", Severity: finding.Error,
 	Summary: "A variable is used that the dashboard does not define.",
 	Query: func(p *Pass, q *queries.Query) {
 		if p.Dashboard == nil {

@@ -5,12 +5,13 @@ import (
 
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var unitMismatch = &Rule{
-	ID: "unit-mismatch", Severity: Warning,
+	ID: "unit-mismatch", Severity: finding.Warning,
 	Summary: "The metric's name says one thing, the panel's unit another.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Tree == nil || q.Source == nil || q.Source.Panel == nil || q.Source.Target.Hide {

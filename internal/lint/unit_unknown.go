@@ -1,6 +1,10 @@
 package lint
 
-import "strings"
+import (
+	"strings"
+
+	"lookout/internal/finding"
+)
 
 // Units of Grafana 12; a unit is the value of "unit" in a panel's field options.
 // Source: Grafana's documentation of standard options, and packages/grafana-data/src/valueFormats of the offline version.
@@ -30,7 +34,7 @@ var units = func() map[string]bool {
 }()
 
 var unitUnknown = &Rule{
-	ID: "unit-unknown", Severity: Warning,
+	ID: "unit-unknown", Severity: finding.Warning,
 	Summary: "Grafana does not know the unit and prints it behind the number as it is.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {

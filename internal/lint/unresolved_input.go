@@ -1,7 +1,9 @@
 package lint
 
+import "lookout/internal/finding"
+
 var unresolvedInput = &Rule{
-	ID: "unresolved-input", Severity: Warning,
+	ID: "unresolved-input", Severity: finding.Warning,
 	Summary: "The dashboard is in the form for publishing: its __inputs are filled in only by Grafana's import dialogue.",
 	Dashboard: func(p *Pass) {
 		if len(p.Dashboard.Inputs) > 0 {

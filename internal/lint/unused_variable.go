@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 )
 
 var unusedVariable = &Rule{
-	ID: "unused-variable", Severity: Warning,
+	ID: "unused-variable", Severity: finding.Warning,
 	Summary: "A variable can be chosen but changes nothing.",
 	Dashboard: func(p *Pass) {
 		if len(p.Dashboard.Variables) == 0 {

@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 )
 
 var variableCycle = &Rule{
-	ID: "variable-cycle", Severity: Error,
+	ID: "variable-cycle", Severity: finding.Error,
 	Summary: "Variables ask for each other's value in a circle, so none of them can ever be filled.",
 	Dashboard: func(p *Pass) {
 		needs := map[string][]string{}

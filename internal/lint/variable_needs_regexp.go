@@ -6,11 +6,12 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/queries"
 )
 
 var variableNeedsRegexp = &Rule{
-	ID: "variable-needs-regexp", Severity: Error,
+	ID: "variable-needs-regexp", Severity: finding.Error,
 	Summary: "A variable that can hold several values is compared with =, which finds nothing once two are chosen.",
 	Query: func(p *Pass, q *queries.Query) {
 		if p.Dashboard == nil || len(q.Uses) == 0 {

@@ -1,7 +1,9 @@
 package lint
 
+import "lookout/internal/finding"
+
 var variableRefresh = &Rule{
-	ID: "variable-refresh", Severity: Warning,
+	ID: "variable-refresh", Severity: finding.Warning,
 	Summary: "The values of a variable are never asked for again; new instances don't show up.",
 	Dashboard: func(p *Pass) {
 		for _, v := range p.Dashboard.Variables {

@@ -3,10 +3,12 @@ package lint
 import (
 	"regexp"
 	"strings"
+
+	"lookout/internal/finding"
 )
 
 var variableRegexp = &Rule{
-	ID: "variable-regexp", Severity: Error,
+	ID: "variable-regexp", Severity: finding.Error,
 	Summary: "The regular expression that filters a variable's values is wrong.",
 	Dashboard: func(p *Pass) {
 		for _, v := range p.Dashboard.Variables {

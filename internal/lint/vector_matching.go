@@ -7,12 +7,13 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/queries"
 )
 
 var vectorMatching = &Rule{
-	ID: "vector-matching", Severity: Warning,
+	ID: "vector-matching", Severity: finding.Warning,
 	Summary: "The two sides of an operator cannot match: they have no labels in common that could be equal.",
 	Query: func(p *Pass, q *queries.Query) {
 		if q.Tree == nil {

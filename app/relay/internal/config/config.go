@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -15,10 +14,10 @@ import (
 	"html"
 	"io"
 	"maps"
-	"net/mail"
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -27,9 +26,10 @@ import (
 
 	"github.com/prometheus/alertmanager/matcher/parse"
 	"github.com/prometheus/alertmanager/pkg/labels"
-	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 
+	"lookout/app/relay/internal/channel"
+	"lookout/app/relay/internal/channel/kinds"
 	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
 )
@@ -43,7 +43,7 @@ type Config struct {
 	// Templates is a folder of *.tmpl files, relative to the configuration's.
 	Templates string `yaml:"templates"`
 	// Keyword stands in front of every message; robots with other keywords get theirs as well.
-	Keyword Word `yaml:"keyword"`
+	Keyword channel.Word `yaml:"keyword"`
 	// BearerTokenFile protects everything but health, readiness and metrics.
 	BearerTokenFile string `yaml:"bearer_token_file"`
 	// AdminTokenFile protects the page and the dead letters, which the senders' token does not open.
@@ -51,17 +51,16 @@ type Config struct {
 	// Hosts are names with a dot that browsers know the relay by.
 	Hosts []string `yaml:"hosts"`
 	// DuplicateWindow is read at start only.
-	DuplicateWindow Duration              `yaml:"duplicate_window"`
+	DuplicateWindow channel.Duration      `yaml:"duplicate_window"`
 	Retry           Retry                 `yaml:"retry"`
-	Robots          map[string]*Robot     `yaml:"robots"`
-	Emails          map[string]*Email     `yaml:"emails"`
-	Webhooks        map[string]*Webhook   `yaml:"webhooks"`
 	Targets         map[string]*Target    `yaml:"targets"`
 	Routes          []Route               `yaml:"routes"`
 	Heartbeats      map[string]*Heartbeat `yaml:"heartbeats"`
 	// Organisations are DingTalk organisations whose robots share a quota.
 	Organisations map[string]*Organisation `yaml:"organisations"`
 
+	// Peers are the robots, mailboxes and gateways of all kinds by their ID, such as robot:ops.
+	Peers map[string]channel.Peer `yaml:"-"`
 	// What Load derives.
 	Zone        *time.Location     `yaml:"-"`
 	BearerToken string             `yaml:"-"`
@@ -78,32 +77,8 @@ type Config struct {
 // Retry is the backoff between tries of a channel that fails for the moment; every wait is
 // randomised by half.
 type Retry struct {
-	Initial Duration `yaml:"initial"`
-	Max     Duration `yaml:"max"`
-}
-
-// Robot is a DingTalk custom robot.
-type Robot struct {
-	// URL without the token; DingTalk's own by default.
-	URL       string `yaml:"url"`
-	TokenFile string `yaml:"token_file"`
-	// SecretFile is for a robot secured by a signature.
-	SecretFile string `yaml:"secret_file"`
-	// Keywords are those that the robot is secured by.
-	Keywords []Word `yaml:"keywords"`
-	// Type of message: markdown (default), actionCard, text or link.
-	Type string `yaml:"type"`
-	// Limit of messages in Window, at most 20 in 60s. Lower it when others send to the same robot.
-	Limit  int      `yaml:"limit"`
-	Window Duration `yaml:"window"`
-	// Block is how long to leave a robot alone that says it got too many.
-	Block   Duration `yaml:"block"`
-	Timeout Duration `yaml:"timeout"`
-	// Organisation that the robot belongs to; "default" unless there are several.
-	Organisation string `yaml:"organisation"`
-
-	Name          string `yaml:"-"`
-	Token, Secret string `yaml:"-"`
+	Initial channel.Duration `yaml:"initial"`
+	Max     channel.Duration `yaml:"max"`
 }
 
 // Organisation is a DingTalk organisation.
@@ -112,73 +87,10 @@ type Organisation struct {
 	MonthlyQuota int `yaml:"monthly_quota"`
 }
 
-// Email is a mail server and whom to write to.
-type Email struct {
-	// Smarthost is host:port.
-	Smarthost string `yaml:"smarthost"`
-	// TLS is starttls (default, mandatory), implicit, or none (for a server on the loopback only).
-	TLS          string   `yaml:"tls"`
-	From         string   `yaml:"from"`
-	To           []string `yaml:"to"`
-	Username     string   `yaml:"username"`
-	PasswordFile string   `yaml:"password_file"`
-	// CAFile is for a server whose certificate the system doesn't know.
-	CAFile  string   `yaml:"ca_file"`
-	Timeout Duration `yaml:"timeout"`
-
-	Name     string         `yaml:"-"`
-	Host     string         `yaml:"-"`
-	Port     int            `yaml:"-"`
-	Password string         `yaml:"-"`
-	Roots    *x509.CertPool `yaml:"-"`
-}
-
-// Webhook is any gateway that takes a POST, for SMS or telephone.
-type Webhook struct {
-	// URL, or URLFile where the address itself is a secret.
-	URL     string            `yaml:"url"`
-	URLFile string            `yaml:"url_file"`
-	Headers map[string]string `yaml:"headers"`
-	// HeaderFiles are headers whose value is a secret.
-	HeaderFiles map[string]string `yaml:"header_files"`
-	// Success says which answers mean that it was taken, Preset names those of a known gateway.
-	Success Success `yaml:"success"`
-	Preset  string  `yaml:"preset"`
-	// Template renders the body; "webhook" by default.
-	Template    string   `yaml:"template"`
-	ContentType string   `yaml:"content_type"`
-	Timeout     Duration `yaml:"timeout"`
-
-	Name    string            `yaml:"-"`
-	Address string            `yaml:"-"`
-	Header  map[string]string `yaml:"-"`
-}
-
-// Success is how a gateway's answer is read. Without a path an answer is refused whose errcode, code, Code or
-// status is other than 0, 200, OK or success.
-type Success struct {
-	// Path to a value in the answer's JSON, such as Response.SendStatusSet.*.Code.
-	Path string `yaml:"path"`
-	// Values that mean success.
-	Values []string `yaml:"values"`
-	// Throttled are beginnings of values that mean: too many, try again later.
-	Throttled []string `yaml:"throttled"`
-}
-
-// presets are the answers of gateways: Aliyun's SendSms
-// (https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-sendsms) and SingleCallByTts
-// (https://help.aliyun.com/zh/vms/developer-reference/api-dyvmsapi-2017-05-25-singlecallbytts), Tencent's SendSms
-// (https://cloud.tencent.com/document/product/382/55981).
-var presets = map[string]Success{
-	"aliyun-sms":   {Path: "Code", Values: []string{"OK"}, Throttled: []string{"isv.BUSINESS_LIMIT_CONTROL", "Throttling"}},
-	"aliyun-voice": {Path: "Code", Values: []string{"OK"}, Throttled: []string{"isv.BUSINESS_LIMIT_CONTROL", "Throttling"}},
-	"tencent-sms":  {Path: "Response.SendStatusSet.*.Code", Values: []string{"Ok"}, Throttled: []string{"LimitExceeded", "RequestLimitExceeded"}},
-}
-
 // Target is where alerts go: channels, the next one for what the one before did not deliver.
 type Target struct {
 	Channels []Channel         `yaml:"channels"`
-	Mentions []message.Mention `yaml:"mentions"`
+	Mentions []channel.Mention `yaml:"mentions"`
 	Digest   Digest            `yaml:"digest"`
 	// Templates is a folder of templates for this target, over the built-in ones; the configuration's by default.
 	Templates string `yaml:"templates"`
@@ -192,61 +104,72 @@ type Digest struct {
 	// Above this many waiting notifications they are merged; up to it each gets its own message.
 	Above int `yaml:"above"`
 	// Pause is the least time between two messages of a target; what comes meanwhile can be merged.
-	Pause Duration `yaml:"pause"`
+	Pause channel.Duration `yaml:"pause"`
 	// Settle is how long a storm must be quiet before its digest goes out, MaxWait how long at most
 	// it is waited for.
-	Settle  Duration `yaml:"settle"`
-	MaxWait Duration `yaml:"max_wait"`
+	Settle  channel.Duration `yaml:"settle"`
+	MaxWait channel.Duration `yaml:"max_wait"`
 	// MaxMessages of one digest; alerts beyond are counted by name.
 	MaxMessages int `yaml:"max_messages"`
 }
 
-// Channel is one way to people: robots in turn, an e-mail or a webhook.
+// Channel is one way to people: peers of one kind, in turn.
 type Channel struct {
-	Robots  []string `yaml:"robots"`
-	Email   string   `yaml:"email"`
-	Webhook string   `yaml:"webhook"`
+	Kind *channel.Kind
+	// Names of the peers.
+	Names []string
 	// EscalateAfter is how long a message may stay undelivered here before the next channel gets it,
 	// or, in the last one, before it becomes a dead letter.
-	EscalateAfter Duration `yaml:"escalate_after"`
+	EscalateAfter channel.Duration
 }
 
-// Kind is robot, email or webhook.
-func (c Channel) Kind() string {
-	switch {
-	case c.Email != "":
-		return "email"
-	case c.Webhook != "":
-		return "webhook"
+// UnmarshalYAML reads the peers under the key of their kind, one name or a list.
+func (c *Channel) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: a channel is written like {robots: [ops], escalate_after: 5m}", n.Line)
 	}
-	return "robot"
+	var keys []string
+	for _, k := range kinds.All {
+		keys = append(keys, k.Key)
+	}
+	given := 0
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Value == "escalate_after" {
+			if err := c.EscalateAfter.UnmarshalYAML(value); err != nil {
+				return err
+			}
+			continue
+		}
+		at := slices.Index(keys, key.Value)
+		if at < 0 {
+			return fmt.Errorf("line %d: field %s not found: a channel has escalate_after and one of %s", key.Line, key.Value, strings.Join(keys, ", "))
+		}
+		given++
+		c.Kind = kinds.All[at]
+		if value.Kind == yaml.ScalarNode && value.Value != "" {
+			c.Names = []string{value.Value}
+		} else if err := value.Decode(&c.Names); err != nil {
+			return fmt.Errorf("line %d: %s is a name or a list of names", value.Line, key.Value)
+		}
+	}
+	if given != 1 || len(c.Names) == 0 {
+		return fmt.Errorf("line %d: a channel has exactly one of %s, with a name", n.Line, strings.Join(keys, ", "))
+	}
+	return nil
 }
 
-// members names whom the channel reaches.
-func (c Channel) members() []string {
+// IDs are those of the peers.
+func (c Channel) IDs() []string {
 	var out []string
-	for _, r := range c.Robots {
-		out = append(out, "robot "+r)
-	}
-	if c.Email != "" {
-		out = append(out, "email "+c.Email)
-	}
-	if c.Webhook != "" {
-		out = append(out, "webhook "+c.Webhook)
+	for _, name := range c.Names {
+		out = append(out, c.Kind.ID(name))
 	}
 	return out
 }
 
 // Label names the channel in metrics and messages.
-func (c Channel) Label() string {
-	switch c.Kind() {
-	case "email":
-		return "email:" + c.Email
-	case "webhook":
-		return "webhook:" + c.Webhook
-	}
-	return "robot:" + strings.Join(c.Robots, "+")
-}
+func (c Channel) Label() string { return c.Kind.ID(strings.Join(c.Names, "+")) }
 
 // Route sends alerts with all labels of Match that fulfil all Matchers to a target. The first that fits wins.
 type Route struct {
@@ -262,50 +185,15 @@ type Heartbeat struct {
 	// Match are the labels of the alert; {alertname: Watchdog} by default.
 	Match map[string]string `yaml:"match"`
 	// Timeout without a sign of life raises the alarm.
-	Timeout Duration `yaml:"timeout"`
+	Timeout channel.Duration `yaml:"timeout"`
 	// Repeat the alarm this often while it lasts.
-	Repeat Duration `yaml:"repeat"`
-	Target string   `yaml:"target"`
+	Repeat channel.Duration `yaml:"repeat"`
+	Target string           `yaml:"target"`
 	// Channel of the target to begin with, from 0: the next one (1) by default, if there is one.
 	Channel  *int   `yaml:"channel"`
 	Severity string `yaml:"severity"`
 
 	Name string `yaml:"-"`
-}
-
-// Duration is written as Prometheus writes it, like 90s, 5m or 1d12h.
-type Duration time.Duration
-
-// UnmarshalYAML reads a duration; a bare number is refused, since its unit would be a guess, and 0, since whoever
-// writes it cannot mean the default that it would be.
-func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
-	v, err := model.ParseDuration(n.Value)
-	if err != nil {
-		// Fractions, as Go writes them.
-		var std time.Duration
-		std, err = time.ParseDuration(n.Value)
-		v = model.Duration(std)
-	}
-	if err != nil || v < 0 {
-		return fmt.Errorf("line %d: %q is not a valid duration: write it like 30s, 5m, 1h or 1d", n.Line, n.Value)
-	}
-	if v == 0 {
-		return fmt.Errorf("line %d: 0 is not a time that anything can be done in: leave it out for the default", n.Line)
-	}
-	*d = Duration(v)
-	return nil
-}
-
-// Word is a text that must say something.
-type Word string
-
-// UnmarshalYAML reads a text and refuses an empty one.
-func (w *Word) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind != yaml.ScalarNode || strings.TrimSpace(n.Value) == "" {
-		return fmt.Errorf("line %d: a keyword must not be empty", n.Line)
-	}
-	*w = Word(n.Value)
-	return nil
 }
 
 // Matchers are conditions on labels as Alertmanager writes them: team="db", severity=~"critical|page".
@@ -339,8 +227,20 @@ func (m Matchers) Match(alert map[string]string) bool {
 	return true
 }
 
-// Std is the duration as the standard library has it.
-func (d Duration) Std() time.Duration { return time.Duration(d) }
+// fileType is the type of the whole file: the common part, and a section for each kind of channel.
+func fileType() reflect.Type {
+	fields := []reflect.StructField{{Name: "Config", Type: reflect.TypeFor[Config](), Tag: `yaml:",inline"`}}
+	for i, kind := range kinds.All {
+		peer := reflect.TypeOf(kind.New())
+		fields = append(fields, reflect.StructField{
+			Name: fmt.Sprintf("Kind%d", i), Type: reflect.MapOf(reflect.TypeFor[string](), peer), Tag: reflect.StructTag(fmt.Sprintf("yaml:%q", kind.Section)),
+		})
+	}
+	return reflect.StructOf(fields)
+}
+
+// typed is what the library says about the Go type of a field.
+var typed = regexp.MustCompile(`(field \S+ (?:not found|already set)) in type .*`)
 
 var quoted = regexp.MustCompile("`[^`]*`")
 
@@ -358,17 +258,31 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	var c Config
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
-	if err := dec.Decode(&c); err != nil && err != io.EOF {
-		// The library quotes what it can't read, and that may be a token in the wrong place.
-		return nil, fmt.Errorf("configuration %s: %s", path, quoted.ReplaceAllString(err.Error(), "`…`"))
+	file := reflect.New(fileType())
+	if err := dec.Decode(file.Interface()); err != nil && err != io.EOF {
+		// The library quotes what it can't read, and that may be a token in the wrong place; the type says nothing.
+		return nil, fmt.Errorf("configuration %s: %s", path, typed.ReplaceAllString(quoted.ReplaceAllString(err.Error(), "`…`"), "$1"))
 	}
+	c := file.Elem().Field(0).Interface().(Config)
 	if err := dec.Decode(new(yaml.Node)); err != io.EOF {
 		return nil, fmt.Errorf("configuration %s: it holds a second YAML document (after ---), which would not be read: join them", path)
 	}
 	l := &loader{dir: filepath.Dir(path), files: map[string][]byte{path: raw}, c: &c}
+	c.Peers = map[string]channel.Peer{}
+	for i, kind := range kinds.All {
+		peers := file.Elem().Field(i + 1)
+		for _, name := range peers.MapKeys() {
+			peer := peers.MapIndex(name)
+			if peer.IsNil() {
+				l.fail("%s.%s is empty: it needs %s", kind.Section, name, kind.Needs)
+				c.Peers[kind.ID(name.String())] = nil
+				continue
+			}
+			c.Peers[kind.ID(name.String())] = peer.Interface().(channel.Peer)
+		}
+	}
 	l.check()
 	if len(l.errs) > 0 {
 		return nil, fmt.Errorf("configuration %s: %w", path, errors.Join(l.errs...))
@@ -452,19 +366,13 @@ func (l *loader) names(kind string, names []string) {
 	}
 }
 
-func orDuration(d *Duration, fallback time.Duration) {
-	if *d == 0 {
-		*d = Duration(fallback)
-	}
-}
-
 func (l *loader) check() {
 	c := l.c
 	c.TimeZone = cmp.Or(c.TimeZone, "Asia/Shanghai")
-	c.Keyword = cmp.Or(c.Keyword, Word("报警"))
-	orDuration(&c.DuplicateWindow, time.Minute)
-	orDuration(&c.Retry.Initial, time.Second)
-	orDuration(&c.Retry.Max, time.Minute)
+	c.Keyword = cmp.Or(c.Keyword, channel.Word("报警"))
+	c.DuplicateWindow.Or(time.Minute)
+	c.Retry.Initial.Or(time.Second)
+	c.Retry.Max.Or(time.Minute)
 	var err error
 	if c.Zone, err = time.LoadLocation(c.TimeZone); err != nil {
 		l.fail("time_zone %q is not known: use a name like Asia/Shanghai", c.TimeZone)
@@ -482,21 +390,18 @@ func (l *loader) check() {
 		c.Hosts[i] = strings.ToLower(h)
 	}
 	c.Texts = l.templates("templates", c.Templates)
-	l.names("robot", slices.Sorted(maps.Keys(c.Robots)))
-	for _, name := range slices.Sorted(maps.Keys(c.Robots)) {
-		l.robot(name)
-	}
-	l.names("email", slices.Sorted(maps.Keys(c.Emails)))
-	for _, name := range slices.Sorted(maps.Keys(c.Emails)) {
-		l.email(name)
-	}
-	l.names("webhook", slices.Sorted(maps.Keys(c.Webhooks)))
-	for _, name := range slices.Sorted(maps.Keys(c.Webhooks)) {
-		l.webhook(name)
-	}
 	used := map[string]bool{}
-	for _, w := range c.Webhooks {
-		used[w.Template] = true
+	for _, kind := range kinds.All {
+		names := c.Names(kind)
+		l.names(kind.Section, names)
+		for _, name := range names {
+			peer := c.Peers[kind.ID(name)]
+			if peer == nil {
+				continue
+			}
+			peer.Check(&checker{l, kind, name})
+			used[peer.Traits().Template] = true
+		}
 	}
 	if c.Texts != nil {
 		for _, name := range c.Texts.Unused(used) {
@@ -507,9 +412,19 @@ func (l *loader) check() {
 	if c.Targets == nil {
 		c.Targets = map[string]*Target{}
 	}
-	for name := range c.Robots {
-		if _, ok := c.Targets[name]; !ok {
-			c.Targets[name] = &Target{Channels: []Channel{{Robots: []string{name}}}}
+	alone := map[string]*channel.Kind{}
+	for _, kind := range kinds.All {
+		for _, name := range c.Names(kind) {
+			_, given := c.Targets[name]
+			before := alone[name]
+			switch {
+			case !kind.Alone || given && before == nil:
+			case before != nil:
+				l.fail("%s.%s and %s.%s have one name: define targets.%s, so that it is known which of them it means", before.Section, name, kind.Section, name, name)
+			default:
+				alone[name] = kind
+				c.Targets[name] = &Target{Channels: []Channel{{Kind: kind, Names: []string{name}}}}
+			}
 		}
 	}
 	if len(c.Targets) == 0 {
@@ -556,17 +471,75 @@ func (l *loader) equality(who, name, v string) {
 // twins refuses two robots with one address and token: they share one limit, whatever they are called.
 func (l *loader) twins() {
 	known := map[[2]string]string{}
-	for _, name := range slices.Sorted(maps.Keys(l.c.Robots)) {
-		r := l.c.Robots[name]
-		if r.Token == "" {
-			continue
+	for _, kind := range kinds.All {
+		for _, name := range l.c.Names(kind) {
+			peer := l.c.Peers[kind.ID(name)]
+			if peer == nil {
+				continue
+			}
+			t := peer.Traits()
+			if t.Token == "" {
+				continue
+			}
+			id := [2]string{t.Address, t.Token}
+			if other, ok := known[id]; ok {
+				l.fail("%s and %s.%s have the same address and token: they are one robot, use one name", other, kind.Section, name)
+			}
+			known[id] = kind.Section + "." + name
 		}
-		if other, ok := known[[2]string{r.URL, r.Token}]; ok {
-			l.fail("robots.%s and robots.%s have the same address and token: they are one robot, use one name", other, name)
-		}
-		known[[2]string{r.URL, r.Token}] = name
 	}
 }
+
+// Names of a kind's peers, in order.
+func (c *Config) Names(kind *channel.Kind) []string {
+	var out []string
+	for id := range c.Peers {
+		if name, ok := strings.CutPrefix(id, kind.Name+":"); ok {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// checker is what a peer's check can ask for.
+type checker struct {
+	*loader
+	kind *channel.Kind
+	name string
+}
+
+func (c *checker) who(field string) string {
+	return strings.TrimSuffix(c.kind.Section+"."+c.name+"."+field, ".")
+}
+
+// Name implements [channel.Checker], as do the others.
+func (c *checker) Name() string { return c.name }
+
+func (c *checker) Fail(field, format string, args ...any) {
+	c.fail("%s: %w", c.who(field), fmt.Errorf(format, args...))
+}
+
+func (c *checker) Secret(field, file string) string { return c.secret(c.who(field), file) }
+
+func (c *checker) File(field, file string) []byte {
+	raw, err := os.ReadFile(c.path(file))
+	if err != nil {
+		c.Fail(field, "%w", err)
+		return nil
+	}
+	c.files[c.path(file)] = raw
+	return raw
+}
+
+func (c *checker) Address(field, address string) {
+	c.httpURL(c.who(field), address)
+	c.address(c.who(field), address)
+}
+
+func (c *checker) HasTemplate(name string) bool { return c.c.Texts == nil || c.c.Texts.Has(name) }
+
+func (c *checker) HasOrganisation(name string) bool { return c.c.Organisations[name] != nil }
 
 // address keeps what an address holds besides its host out of everything that is written, and refuses one with
 // user and password.
@@ -595,159 +568,10 @@ func (l *loader) address(who, raw string) {
 
 func (l *loader) httpURL(who, raw string) {
 	u, err := url.Parse(raw)
-	switch {
-	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		// Not quoted: an address may carry a secret.
 		l.fail("%s is not an http(s) address", who)
-	case u.Query().Has("access_token"):
-		l.fail("%s holds an access_token: put it into the token_file, where nobody reads it by chance", who)
 	}
-}
-
-func (l *loader) robot(name string) {
-	who := "robots." + name
-	r := l.c.Robots[name]
-	if r == nil {
-		l.fail("%s is empty: it needs at least a token_file", who)
-		l.c.Robots[name] = &Robot{}
-		return
-	}
-	r.Name = name
-	r.URL = cmp.Or(r.URL, "https://oapi.dingtalk.com/robot/send")
-	l.httpURL(who+".url", r.URL)
-	l.address(who+".url", r.URL)
-	if r.TokenFile == "" {
-		l.fail("%s: token_file is missing", who)
-	}
-	r.Token = l.secret(who+".token_file", r.TokenFile)
-	if strings.Contains(r.Token, "access_token=") {
-		l.fail("%s.token_file holds a whole address: it should hold only what stands after access_token=", who)
-	}
-	r.Secret = l.secret(who+".secret_file", r.SecretFile)
-	if len(r.Keywords) > 10 {
-		l.fail("%s: %d keywords, a robot can have 10", who, len(r.Keywords))
-	}
-	r.Organisation = cmp.Or(r.Organisation, "default")
-	if r.Organisation != "default" && l.c.Organisations[r.Organisation] == nil {
-		l.fail("%s: organisation %q is not defined: add it to organisations", who, r.Organisation)
-	}
-	r.Type = cmp.Or(r.Type, "markdown")
-	if !slices.Contains([]string{"markdown", "actionCard", "text", "link"}, r.Type) {
-		l.fail("%s: type %q is none of markdown, actionCard, text, link", who, r.Type)
-	}
-	r.Limit = cmp.Or(r.Limit, 20)
-	if r.Limit < 1 || r.Limit > 20 {
-		l.fail("%s: limit %d is not between 1 and 20, which is what DingTalk allows in a minute", who, r.Limit)
-	}
-	orDuration(&r.Window, time.Minute)
-	orDuration(&r.Block, 10*time.Minute)
-	orDuration(&r.Timeout, 10*time.Second)
-	if u, err := url.Parse(r.URL); err == nil && r.Window.Std() < time.Minute && strings.HasSuffix(u.Hostname(), "dingtalk.com") {
-		l.fail("%s: window %s is shorter than DingTalk's minute; shorter ones are for tests against a stand-in", who, r.Window.Std())
-	}
-}
-
-func (l *loader) email(name string) {
-	who := "emails." + name
-	e := l.c.Emails[name]
-	if e == nil {
-		l.fail("%s is empty: it needs smarthost, from and to", who)
-		l.c.Emails[name] = &Email{}
-		return
-	}
-	e.Name = name
-	host, port, ok := strings.Cut(e.Smarthost, ":")
-	n, err := strconv.Atoi(port)
-	if !ok || host == "" || err != nil || n < 1 || n > 65535 {
-		l.fail("%s: smarthost %q is not host:port", who, e.Smarthost)
-	}
-	e.Host, e.Port = host, n
-	e.TLS = cmp.Or(e.TLS, "starttls")
-	switch e.TLS {
-	case "starttls", "implicit":
-	case "none":
-		if host != "localhost" && host != "127.0.0.1" && e.PasswordFile != "" {
-			l.fail("%s: tls none with a password would send it in clear: use starttls or implicit", who)
-		}
-	default:
-		l.fail("%s: tls %q is none of starttls, implicit, none", who, e.TLS)
-	}
-	if _, err := mail.ParseAddress(e.From); err != nil {
-		l.fail("%s: from %q is no mail address", who, e.From)
-	}
-	if len(e.To) == 0 {
-		l.fail("%s: to is empty", who)
-	}
-	for _, to := range e.To {
-		if _, err := mail.ParseAddress(to); err != nil {
-			l.fail("%s: to %q is no mail address", who, to)
-		}
-	}
-	if (e.Username == "") != (e.PasswordFile == "") {
-		l.fail("%s: username and password_file belong together", who)
-	}
-	e.Password = l.secret(who+".password_file", e.PasswordFile)
-	if e.CAFile != "" {
-		pem, err := os.ReadFile(l.path(e.CAFile))
-		e.Roots = x509.NewCertPool()
-		if err != nil {
-			l.fail("%s.ca_file: %w", who, err)
-		} else if !e.Roots.AppendCertsFromPEM(pem) {
-			l.fail("%s: ca_file %s holds no certificate", who, e.CAFile)
-		}
-		l.files[l.path(e.CAFile)] = pem
-	}
-	orDuration(&e.Timeout, 20*time.Second)
-}
-
-func (l *loader) webhook(name string) {
-	who := "webhooks." + name
-	w := l.c.Webhooks[name]
-	if w == nil {
-		l.fail("%s is empty: it needs url or url_file", who)
-		l.c.Webhooks[name] = &Webhook{}
-		return
-	}
-	w.Name = name
-	if (w.URL == "") == (w.URLFile == "") {
-		l.fail("%s: exactly one of url and url_file", who)
-	}
-	w.Address = w.URL
-	if w.URLFile != "" {
-		w.Address = l.secret(who+".url_file", w.URLFile)
-	}
-	if w.Address != "" {
-		l.address(who, w.Address)
-		if u, err := url.Parse(w.Address); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			l.fail("%s: the address is not an http(s) one", who)
-		}
-	}
-	w.Header = maps.Clone(w.Headers)
-	if w.Header == nil {
-		w.Header = map[string]string{}
-	}
-	for _, h := range slices.Sorted(maps.Keys(w.HeaderFiles)) {
-		w.Header[h] = l.secret(who+".header_files."+h, w.HeaderFiles[h])
-	}
-	if w.Preset != "" {
-		preset, ok := presets[w.Preset]
-		if !ok {
-			l.fail("%s: preset %q is not known: use one of %s", who, w.Preset, strings.Join(slices.Sorted(maps.Keys(presets)), ", "))
-		}
-		if w.Success.Path != "" {
-			l.fail("%s: success and preset exclude each other", who)
-		}
-		w.Success = preset
-	}
-	if (w.Success.Path == "") != (len(w.Success.Values) == 0) {
-		l.fail("%s: success needs both path and values", who)
-	}
-	w.Template = cmp.Or(w.Template, "webhook")
-	if l.c.Texts != nil && !l.c.Texts.Has(w.Template) {
-		l.fail("%s: there is no template %q", who, w.Template)
-	}
-	w.ContentType = cmp.Or(w.ContentType, "application/json; charset=utf-8")
-	orDuration(&w.Timeout, 10*time.Second)
 }
 
 func (l *loader) target(name string) {
@@ -765,51 +589,36 @@ func (l *loader) target(name string) {
 	used := map[string]int{}
 	for i := range t.Channels {
 		ch := &t.Channels[i]
-		for _, id := range ch.members() {
+		for _, name := range ch.Names {
+			id := ch.Kind.Name + " " + name
 			if before, ok := used[id]; ok && before == i {
 				l.fail("%s.channels[%d]: %s stands there twice", who, i, id)
 			} else if ok {
 				l.fail("%s.channels[%d]: %s is in channels[%d] already: what it did not deliver there it will not deliver here", who, i, id, before)
 			}
 			used[id] = i
-		}
-		set := 0
-		if len(ch.Robots) > 0 {
-			set++
-		}
-		if ch.Email != "" {
-			set++
-		}
-		if ch.Webhook != "" {
-			set++
-		}
-		if set != 1 {
-			l.fail("%s.channels[%d]: exactly one of robots, email, webhook", who, i)
-		}
-		for _, r := range ch.Robots {
-			if l.c.Robots[r] == nil {
-				l.fail("%s.channels[%d]: robot %q is not defined", who, i, r)
+			if _, ok := l.c.Peers[ch.Kind.ID(name)]; !ok {
+				l.fail("%s.channels[%d]: %s %q is not defined: add it to %s", who, i, ch.Kind.Name, name, ch.Kind.Section)
 			}
-		}
-		if ch.Email != "" && l.c.Emails[ch.Email] == nil {
-			l.fail("%s.channels[%d]: email %q is not defined", who, i, ch.Email)
-		}
-		if ch.Webhook != "" && l.c.Webhooks[ch.Webhook] == nil {
-			l.fail("%s.channels[%d]: webhook %q is not defined", who, i, ch.Webhook)
 		}
 		if i == len(t.Channels)-1 {
 			// No channel is left, so it is tried for as long as it can still be of use.
-			orDuration(&ch.EscalateAfter, 24*time.Hour)
+			ch.EscalateAfter.Or(24 * time.Hour)
 		} else {
-			orDuration(&ch.EscalateAfter, 5*time.Minute)
+			ch.EscalateAfter.Or(5 * time.Minute)
 			if ch.EscalateAfter.Std() > 24*time.Hour {
 				l.fail("%s.channels[%d]: escalate_after %s is longer than the day for which an alert is news", who, i, ch.EscalateAfter.Std())
 			}
 		}
 	}
 	for i, m := range t.Mentions {
-		if len(m.Mobiles)+len(m.UserIDs) == 0 && !m.All {
-			l.fail("%s.mentions[%d] names nobody: mobiles, user_ids or all", who, i)
+		if len(m.Mobiles)+len(m.UserIDs)+len(m.IDs) == 0 && !m.All {
+			l.fail("%s.mentions[%d] names nobody: mobiles, user_ids, ids or all", who, i)
+		}
+		for _, name := range slices.Sorted(maps.Keys(m.IDs)) {
+			if kind := kinds.Find(name); kind == nil || !kind.Alone {
+				l.fail("%s.mentions[%d]: ids are given by chat, like {feishu: [ou_…], wecom: [zhangsan]}, and %q is none", who, i, name)
+			}
 		}
 		for _, mobile := range m.Mobiles {
 			if strings.Trim(mobile, "+-0123456789") != "" || mobile == "" {
@@ -818,9 +627,9 @@ func (l *loader) target(name string) {
 		}
 	}
 	t.Digest.Above = cmp.Or(t.Digest.Above, 3)
-	orDuration(&t.Digest.Pause, time.Second)
-	orDuration(&t.Digest.Settle, 1500*time.Millisecond)
-	orDuration(&t.Digest.MaxWait, 15*time.Second)
+	t.Digest.Pause.Or(time.Second)
+	t.Digest.Settle.Or(1500 * time.Millisecond)
+	t.Digest.MaxWait.Or(15 * time.Second)
 	t.Digest.MaxMessages = cmp.Or(t.Digest.MaxMessages, 10)
 	if t.Digest.MaxMessages < 1 || t.Digest.Above < 1 {
 		l.fail("%s.digest: above and max_messages are at least 1", who)
@@ -838,8 +647,8 @@ func (l *loader) heartbeat(name string) {
 	if len(h.Match) == 0 {
 		h.Match = map[string]string{"alertname": "Watchdog"}
 	}
-	orDuration(&h.Timeout, 5*time.Minute)
-	orDuration(&h.Repeat, 4*time.Hour)
+	h.Timeout.Or(5 * time.Minute)
+	h.Repeat.Or(4 * time.Hour)
 	h.Severity = cmp.Or(h.Severity, "critical")
 	t := l.c.Targets[h.Target]
 	if t == nil {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lookout/app/relay/internal/channel/dingtalk"
 )
 
 func load(t *testing.T, conf string, files map[string]string) (*Config, error) {
@@ -35,7 +37,7 @@ func TestTheSimplestConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, target := c.Robots["ops"], c.Targets["ops"]
+	r, target := c.Peers["robot:ops"].(*dingtalk.Robot), c.Targets["ops"]
 	if r.Token != "abc" || r.URL != "https://oapi.dingtalk.com/robot/send" || r.Limit != 20 || r.Window.Std() != time.Minute || r.Block.Std() != 10*time.Minute {
 		t.Errorf("the robot is %+v", r)
 	}
@@ -59,7 +61,11 @@ func TestTheDocumentedConfiguration(t *testing.T) {
 	for line := range strings.Lines(conf) {
 		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" :,{}\n\"", r) }) {
 			if strings.HasPrefix(word, "secrets/") {
-				files[strings.ReplaceAll(word, "/", "-")] = "http://gateway.example/" + strings.ReplaceAll(word, "/", "-")
+				name := strings.ReplaceAll(word, "/", "-")
+				files[name] = name
+				if strings.HasSuffix(name, ".url") {
+					files[name] = "http://gateway.example/" + name
+				}
 			}
 		}
 	}
@@ -89,26 +95,41 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"robots: {ops: {token_file: token, type: feedCard}}":                   "none of markdown",
 		"robots: {ops: {token_file: token, url: 'ftp://x'}}":                   "not an http(s) address",
 		"robots: {ops: {token_file: token, url: 'https://x/?access_token=y'}}": "put it into the token_file",
-		base + "time_zone: Mars/Base":                                          "not known",
-		base + "targets: {x: {channels: []}}":                                  "has no channels",
-		base + "targets: {x: {channels: [{robots: [none]}]}}":                  `robot "none" is not defined`,
-		base + "targets: {x: {channels: [{robots: [ops], email: y}]}}":         "exactly one of",
-		base + "targets: {x: {channels: [{webhook: y}]}}":                      `webhook "y" is not defined`,
-		base + "routes: [{match: {a: b}, target: ops}]":                        "must have no match",
-		base + "routes: [{target: none}]":                                      `target "none" is not defined`,
-		base + "heartbeats: {h: {target: none}}":                               `target "none" is not defined`,
-		base + "heartbeats: {h: {target: ops, channel: 3}}":                    "channel 3 does not exist",
-		base + "emails: {m: {smarthost: mail, from: a@b, to: [c@d]}}":          "not host:port",
-		base + "emails: {m: {smarthost: 'mail:25', from: nobody, to: [c@d]}}":  "no mail address",
+		"feishu: {ops: {token_file: token, limit: 101}}":                       "between 1 and 100, which is what Feishu",
+		"feishu: {ops: {token_file: token, type: markdown}}":                   "none of card, post, text",
+		"feishu: {ops: {token_file: hook}}":                                    "only what stands after /hook/",
+		"feishu: {ops: {token_file: token, url: 'https://open.feishu.cn/open-apis/bot/v2/hook/abc'}}": "holds the token (hook)",
+		"feishu: {ops: {token_file: token, window: 30s}}":                                             "shorter than Feishu's minute",
+		"feishu: {ops: {token_file: token, organisation: x}}":                                         "line 1: field organisation not found",
+		"wecom: {ops: {token_file: token, limit: 21}}":                                                "between 1 and 20, which is what WeCom",
+		"wecom: {ops: {token_file: token, secret_file: token}}":                                       "field secret_file not found",
+		"wecom: {ops: }": "it needs at least a token_file",
+		"wecom: {ops: {token_file: token, url: 'https://x/send?key=y'}}":                                                 "holds the token (key)",
+		base + "feishu: {ops: {token_file: other}}":                                                                      "robots.ops and feishu.ops have one name: define targets.ops",
+		base + "targets: {x: {channels: [{feishu: none}]}}":                                                              `feishu "none" is not defined: add it to feishu`,
+		base + "targets: {x: {channels: [{slack: none}]}}":                                                               "field slack not found",
+		base + "targets: {x: {channels: [{escalate_after: 5m}]}}":                                                        "exactly one of",
+		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{ids: {robot: [x], slack: [y]}}]}}":                `"slack" is none`,
+		base + "time_zone: Mars/Base":                                                                                    "not known",
+		base + "targets: {x: {channels: []}}":                                                                            "has no channels",
+		base + "targets: {x: {channels: [{robots: [none]}]}}":                                                            `robot "none" is not defined`,
+		base + "targets: {x: {channels: [{robots: [ops], email: y}]}}":                                                   "exactly one of",
+		base + "targets: {x: {channels: [{webhook: y}]}}":                                                                `webhook "y" is not defined`,
+		base + "routes: [{match: {a: b}, target: ops}]":                                                                  "must have no match",
+		base + "routes: [{target: none}]":                                                                                `target "none" is not defined`,
+		base + "heartbeats: {h: {target: none}}":                                                                         `target "none" is not defined`,
+		base + "heartbeats: {h: {target: ops, channel: 3}}":                                                              "channel 3 does not exist",
+		base + "emails: {m: {smarthost: mail, from: a@b, to: [c@d]}}":                                                    "not host:port",
+		base + "emails: {m: {smarthost: 'mail:25', from: nobody, to: [c@d]}}":                                            "is not a valid mail address",
 		base + "emails: {m: {smarthost: 'mail:25', tls: none, from: a@b, to: [c@d], username: u, password_file: token}}": "in clear",
 		base + "emails: {m: {smarthost: 'mail:25', from: a@b, to: [c@d], username: u}}":                                  "belong together",
-		base + "webhooks: {w: {}}":                                                                       "exactly one of url and url_file",
-		base + "webhooks: {w: {url: 'http://x', template: none}}":                                        `no template "none"`,
-		base + "retry: {initial: 2m}":                                                                    "shorter than initial",
-		"robots: {ops: {token_file: token, timeout: 0s}}":                                                "0 is not a time",
-		"robots: {ops: {token_file: token, keywords: ['']}}":                                             "must not be empty",
-		base + "keyword: ''":                                                                             "must not be empty",
-		base + "---\nkeyword: x":                                                                         "second YAML document",
+		base + "webhooks: {w: {}}":                                                                                       "exactly one of url and url_file",
+		base + "webhooks: {w: {url: 'http://x', template: none}}":                                                        `no template "none"`,
+		base + "retry: {initial: 2m}":                                                                                    "shorter than initial",
+		"robots: {ops: {token_file: token, timeout: 0s}}":                                                                "0 is not a time",
+		"robots: {ops: {token_file: token, keywords: ['']}}":                                                             "must not be empty",
+		base + "keyword: ''":     "must not be empty",
+		base + "---\nkeyword: x": "second YAML document",
 		"robots: {a: {token_file: token}, b: {token_file: token}}":                                       "are one robot",
 		base + "targets: {x: {channels: [{robots: [ops, ops]}]}}":                                        "stands there twice",
 		base + "targets: {x: {channels: [{robots: [ops]}, {robots: [ops]}]}}":                            "is in channels[0] already",
@@ -129,7 +150,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{match: {a: b}}]}}":     "names nobody",
 		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{mobiles: ['1 38']}]}}": "no mobile number",
 	} {
-		_, err := load(t, conf, map[string]string{"token": "abc-secret", "void": "\n", "two": "a\nb", "other": "def-other", "whole": "https://x/?access_token=abc-secret"})
+		_, err := load(t, conf, map[string]string{"token": "abc-secret", "void": "\n", "two": "a\nb", "other": "def-other", "whole": "https://x/?access_token=abc-secret", "hook": "https://open.feishu.cn/open-apis/bot/v2/hook/abc-secret"})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n%v\nwant %q", conf, err, want)
 		} else if strings.Contains(err.Error(), "abc-secret") {

@@ -16,13 +16,13 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
@@ -107,18 +107,15 @@ func (e *Engine) Config() *config.Config { return e.config.Load() }
 // use makes a configuration the one in use, taking over what is known of robots.
 func (e *Engine) use(c *config.Config) error {
 	members := map[string]*member{}
-	for _, r := range c.Robots {
-		m := robotMember(c, r, e.transport, e.store.Wall)
-		m.stateKey = peerKey(e.store.Salt(), r)
-		members[m.id] = m
+	env := channel.Environment{
+		Transport: e.transport, Now: e.store.Wall, Redact: c.Redact,
+		Render: func(template string, m channel.Message) (string, error) {
+			ctx := message.Context{Keyword: string(c.Keyword), Target: m.Target, Escalated: m.Escalated, Now: e.store.Wall()}
+			return c.TextsOf(c.Targets[m.Target]).Gateway(template, m.Content, m.Notification(), ctx, m.ID)
+		},
 	}
-	for _, w := range c.Webhooks {
-		m := webhookMember(c, w, e.transport)
-		members[m.id] = m
-	}
-	for _, mail := range c.Emails {
-		m := emailMember(c, mail)
-		members[m.id] = m
+	for id, peer := range c.Peers {
+		members[id] = newMember(c, id, peer, e.store.Salt(), env)
 	}
 	now := e.store.Steady()
 	limiters := map[string]*limiter{}
@@ -126,18 +123,18 @@ func (e *Engine) use(c *config.Config) error {
 	err := e.store.View(func(tx *spool.Tx) error {
 		for _, id := range sortedKeys(members) {
 			m := members[id]
-			if r := c.Robots[strings.TrimPrefix(id, "robot:")]; m.kind == "robot" {
-				if organisations[r.Organisation] == nil {
-					o := &organisation{name: r.Organisation, zone: c.Zone, wall: e.store.Wall}
-					if known := c.Organisations[r.Organisation]; known != nil {
+			if name := m.organisationName; name != "" {
+				if organisations[name] == nil {
+					o := &organisation{name: name, zone: c.Zone, wall: e.store.Wall}
+					if known := c.Organisations[name]; known != nil {
 						o.quota = known.MonthlyQuota
 					}
 					// What cannot be read counts as not being there: it is put aside at the next start.
 					_, _ = tx.GetKey(collectionMembers, []byte("org:"+o.name), &o.s)
 					o.s.Rest = min(o.s.Rest, now+quotaRest)
-					organisations[r.Organisation] = o
+					organisations[name] = o
 				}
-				m.org = organisations[r.Organisation]
+				m.org = organisations[name]
 			}
 			if l := limiters[m.stateKey]; l != nil {
 				m.limiter = l
@@ -164,10 +161,10 @@ func (e *Engine) use(c *config.Config) error {
 }
 
 // peerKey names a robot by its address and token, without holding the token.
-func peerKey(salt []byte, r *config.Robot) string {
+func peerKey(salt []byte, address, token string) string {
 	h := sha256.New()
 	h.Write(salt)
-	fmt.Fprintf(h, "%q %q", r.URL, r.Token)
+	fmt.Fprintf(h, "%q %q", address, token)
 	return fmt.Sprintf("peer:%x", h.Sum(nil)[:12])
 }
 
@@ -236,7 +233,7 @@ func (e *Engine) startLanes(ctx context.Context, wg *sync.WaitGroup) {
 	for name, t := range c.Targets {
 		for i, ch := range t.Channels {
 			l := newLane(e, c, t, i)
-			for _, id := range memberIDs(ch) {
+			for _, id := range ch.IDs() {
 				l.members = append(l.members, members[id])
 			}
 			e.Metrics.begin(name, ch.Label(), l.members)
@@ -249,20 +246,6 @@ func (e *Engine) startLanes(ctx context.Context, wg *sync.WaitGroup) {
 	for _, l := range lanes {
 		wg.Go(func() { l.run(ctx) })
 	}
-}
-
-func memberIDs(ch config.Channel) []string {
-	switch ch.Kind() {
-	case "email":
-		return []string{"email:" + ch.Email}
-	case "webhook":
-		return []string{"webhook:" + ch.Webhook}
-	}
-	var ids []string
-	for _, r := range ch.Robots {
-		ids = append(ids, "robot:"+r)
-	}
-	return ids
 }
 
 func (e *Engine) memberList() []*member {
@@ -605,18 +588,13 @@ func (e *Engine) context(c *config.Config, t *config.Target, ch config.Channel, 
 // contextOf is what a message on a channel depends on besides its alerts.
 func contextOf(c *config.Config, t *config.Target, ch config.Channel, m *Message, now time.Time) message.Context {
 	ctx := message.Context{
-		Keyword: string(c.Keyword), Keywords: []string{string(c.Keyword)}, Target: t.Name, Type: "markdown",
-		Escalated: m.Escalated, Now: now, MaxBytes: 256 << 10,
+		Keyword: string(c.Keyword), Keywords: []string{string(c.Keyword)}, Target: t.Name,
+		Escalated: m.Escalated, Now: now, Mentions: t.Mentions, Form: c.Peers[ch.IDs()[0]].Traits().Form,
 	}
-	if ch.Kind() == "robot" {
-		ctx.MaxBytes = 0
-		ctx.Mentions = t.Mentions
-		ctx.Type = c.Robots[ch.Robots[0]].Type
-		for _, name := range ch.Robots {
-			// One of a robot's keywords is enough for it.
-			if kw := c.Robots[name].Keywords; len(kw) > 0 && !slices.Contains(kw, c.Keyword) {
-				ctx.Keywords = append(ctx.Keywords, string(kw[0]))
-			}
+	for _, id := range ch.IDs() {
+		// One of a robot's keywords is enough for it.
+		if kw := c.Peers[id].Traits().Keywords; len(kw) > 0 && !slices.Contains(kw, string(c.Keyword)) {
+			ctx.Keywords = append(ctx.Keywords, kw[0])
 		}
 	}
 	return ctx

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"lookout/app/relay/internal/config"
+	"lookout/app/relay/internal/memdir"
 	"lookout/app/relay/internal/notification"
 	"lookout/app/relay/internal/spool"
 )
@@ -93,7 +94,7 @@ func answer(status int, body string) *http.Response {
 // newRig starts an engine. Secrets a, b and c exist as files.
 func newRig(t *testing.T, conf string, s http.RoundTripper) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), log: &logBuffer{}, side: s, boot: time.Now()}
+	r := &rig{t: t, dir: memdir.New(t), log: &logBuffer{}, side: s, boot: time.Now()}
 	for _, name := range []string{"a", "b", "c"} {
 		r.write(name, "token-"+name)
 	}

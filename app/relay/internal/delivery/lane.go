@@ -10,10 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
-	"lookout/app/relay/internal/robot"
 	"lookout/app/relay/internal/spool"
 )
 
@@ -445,7 +445,7 @@ func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) err
 		return l.e.save(tx, m)
 	}); err != nil {
 		*m = before
-		mem.release(l.e.store.Steady(), robot.Answer{Outcome: robot.Delivered})
+		mem.release(l.e.store.Steady(), channel.Answer{Outcome: channel.Delivered})
 		return err
 	}
 	if m.Attempts > 1 {
@@ -453,21 +453,21 @@ func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) err
 	}
 	// Not ctx: a send that has begun is brought to its end, so that its answer is known.
 	sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mem.timeout)
-	answer := mem.send(sendCtx, outgoing{
-		id: m.uuid(l.e.store.Salt(), mem.id), content: *m.Content, message: m,
-		ctx: l.e.context(l.cfg, l.target, l.channel, m),
+	answer := mem.sender.Send(sendCtx, channel.Message{
+		ID: m.uuid(l.e.store.Salt(), mem.id), Content: *m.Content, Repeated: before.Ambiguous,
+		Target: l.target.Name, Escalated: m.Escalated, Notification: m.notification,
 	})
 	cancel()
 	answer.Reason = l.cfg.Redact(answer.Reason)
-	if answer.Unknown || answer.Code == robot.CodeHTTP4xx && answer.Outcome == robot.Retry {
+	if answer.Unknown || answer.Code == channel.CodeHTTP4xx && answer.Outcome == channel.Retry {
 		if m.Unknown++; m.Unknown >= maxUnknown {
-			answer.Outcome = robot.Refused
+			answer.Outcome = channel.Refused
 		}
 	}
 	quota := mem.release(l.e.store.Steady(), answer)
 	l.e.Metrics.Deliveries.WithLabelValues(l.target.Name, mem.id, string(answer.Outcome), answer.Code).Inc()
 
-	if answer.Outcome != robot.Delivered {
+	if answer.Outcome != channel.Delivered {
 		m.fail(Failure{At: l.e.store.Wall(), Channel: mem.id, Code: answer.Code, Reason: answer.Reason, Meaning: answer.Meaning})
 	}
 	// Whatever has to be written now must be written even when the relay is being stopped; until it is,
@@ -491,9 +491,9 @@ func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) err
 }
 
 // settle acts on an answer.
-func (l *lane) settle(ctx context.Context, b *box, m *Message, mem *member, a robot.Answer, wasAmbiguous bool) error {
+func (l *lane) settle(ctx context.Context, b *box, m *Message, mem *member, a channel.Answer, wasAmbiguous bool) error {
 	log := l.log.With("message", m.ID, "member", mem.id, "outcome", string(a.Outcome), "errcode", a.Code, "attempt", m.Attempts)
-	if a.Outcome == robot.Delivered {
+	if a.Outcome == channel.Delivered {
 		if err := l.replace(ctx, b, m, mem, nil); err != nil {
 			return err
 		}
@@ -510,14 +510,14 @@ func (l *lane) settle(ctx context.Context, b *box, m *Message, mem *member, a ro
 	}
 	log = log.With("reason", a.Reason)
 	switch a.Outcome {
-	case robot.Retry:
+	case channel.Retry:
 		m.Ambiguous = wasAmbiguous || a.Ambiguous
 		if !m.Ambiguous {
 			m.Robot = ""
 		}
 		log.Warn("not delivered, will be retried")
 		return l.keep(ctx, m, mem)
-	case robot.Throttled, robot.Quota:
+	case channel.Throttled, channel.Quota:
 		m.Ambiguous = wasAmbiguous
 		if !m.Ambiguous {
 			m.Robot = ""
@@ -528,7 +528,7 @@ func (l *lane) settle(ctx context.Context, b *box, m *Message, mem *member, a ro
 			return l.requeue(ctx, b, m, mem)
 		}
 		return l.keep(ctx, m, mem)
-	case robot.Split:
+	case channel.Split:
 		parts, ok := l.halve(m, wasAmbiguous)
 		if !ok {
 			break
@@ -786,7 +786,7 @@ func (l *lane) form(ctx context.Context, b *box, now time.Duration, stuck int) (
 // lasts for the rest of the window.
 func (l *lane) pause(now time.Duration, mem *member) time.Duration {
 	if mem.usage(now) >= 0.5 {
-		return max(l.target.Digest.Pause.Std(), mem.windowLength()/20)
+		return max(l.target.Digest.Pause.Std(), mem.spacing())
 	}
 	return l.target.Digest.Pause.Std()
 }
@@ -821,11 +821,12 @@ func since(received, left, now time.Duration) time.Duration {
 	return received
 }
 
-func (m *member) windowLength() time.Duration {
-	if m.window == nil {
+// spacing is the time between two calls that use up the longest window evenly.
+func (m *member) spacing() time.Duration {
+	if len(m.windows) == 0 {
 		return 0
 	}
-	return m.window.Length
+	return m.windows[0].Length / time.Duration(m.windows[0].Limit)
 }
 
 // distinct tells whether no alert occurs in two of the notifications: what fired and resolved while

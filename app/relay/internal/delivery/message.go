@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
-	"lookout/app/relay/internal/robot"
 )
 
 // Collections of the spool.
@@ -80,7 +80,7 @@ type Message struct {
 	Detail *notification.Notification `json:"detail,omitempty"`
 	Digest *message.Digest            `json:"digest,omitempty"`
 	// Content is what it looks like; nil until it is about to be tried on its channel.
-	Content *robot.Content `json:"content,omitempty"`
+	Content *channel.Content `json:"content,omitempty"`
 	// Robot is the member that may have shown it already, and so the only one to repeat it.
 	Robot     string `json:"robot,omitempty"`
 	Ambiguous bool   `json:"ambiguous,omitempty"`

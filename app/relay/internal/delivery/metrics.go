@@ -2,11 +2,13 @@ package delivery
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"lookout/app/relay/internal/robot"
+	"lookout/app/relay/internal/channel"
+	"lookout/app/relay/internal/channel/kinds"
 	"lookout/app/relay/internal/spool"
 )
 
@@ -83,14 +85,14 @@ var rejectReasons = []string{"bad_alert", "busy", "cut_off", "forbidden", "full"
 
 // begin makes the series that alert rules watch start at 0: Prometheus sees no increase in a counter
 // that appears with a 1, so the first refusal of a robot would go unnoticed.
-func (m *Metrics) begin(target, channel string, members []*member) {
+func (m *Metrics) begin(target, label string, members []*member) {
 	m.Accepted.WithLabelValues(target)
 	m.Duplicates.WithLabelValues(target)
 	m.Digests.WithLabelValues(target)
 	m.Digested.WithLabelValues(target)
 	m.Latency.WithLabelValues(target)
 	for _, cause := range []string{"refused", "timeout"} {
-		m.Escalations.WithLabelValues(target, channel, cause)
+		m.Escalations.WithLabelValues(target, label, cause)
 		m.DeadLetters.WithLabelValues(target, cause)
 	}
 	for _, kind := range []string{"queue", "outbox", "dead", "members", "heartbeats"} {
@@ -101,11 +103,21 @@ func (m *Metrics) begin(target, channel string, members []*member) {
 	}
 	for _, mem := range members {
 		m.Retries.WithLabelValues(target, mem.id)
-		m.Deliveries.WithLabelValues(target, mem.id, string(robot.Delivered), "0")
-		for _, code := range robot.RefusalCodes() {
-			m.Deliveries.WithLabelValues(target, mem.id, string(robot.Refused), code)
+		m.Deliveries.WithLabelValues(target, mem.id, string(channel.Delivered), "0")
+		for _, code := range refusals(mem.id) {
+			m.Deliveries.WithLabelValues(target, mem.id, string(channel.Refused), code)
 		}
 	}
+}
+
+// refusals are the codes that a peer's refusals can have.
+func refusals(id string) []string {
+	name, _, _ := strings.Cut(id, ":")
+	out := channel.SharedRefusals()
+	if kind := kinds.Find(name); kind != nil {
+		out = append(out, kind.Refusals...)
+	}
+	return out
 }
 
 // collector reads what lies in the spool when somebody asks.

@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/notification"
-	"lookout/app/relay/internal/robot"
 	"lookout/app/relay/internal/spool"
 )
 
@@ -74,13 +74,13 @@ func (o *organisation) wait(now time.Duration, urgent bool) time.Duration {
 }
 
 // answer counts what was delivered, and rests when the quota is used up.
-func (o *organisation) answer(now time.Duration, a robot.Answer) *quotaNews {
+func (o *organisation) answer(now time.Duration, a channel.Answer) *quotaNews {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.month()
 	news := &quotaNews{organisation: o.name, quota: o.quota}
 	switch a.Outcome {
-	case robot.Delivered:
+	case channel.Delivered:
 		o.s.Sent++
 		o.s.Rest = 0
 		for _, step := range quotaSteps {
@@ -88,7 +88,7 @@ func (o *organisation) answer(now time.Duration, a robot.Answer) *quotaNews {
 				news.percent = step
 			}
 		}
-	case robot.Quota:
+	case channel.Quota:
 		o.s.Rest = now + quotaRest
 		news.percent = 100
 	}
@@ -99,11 +99,11 @@ func (o *organisation) answer(now time.Duration, a robot.Answer) *quotaNews {
 	return news
 }
 
-// tellQuota reports a quota on a channel that is not a robot, where the target has one.
+// tellQuota reports a quota on a channel that does not use it up, where the target has one.
 func (e *Engine) tellQuota(ctx context.Context, l *lane, q quotaNews) {
 	channel := len(l.target.Channels) - 1
 	for i, ch := range l.target.Channels {
-		if ch.Kind() != "robot" {
+		if l.cfg.Peers[ch.IDs()[0]].Traits().Organisation == "" {
 			channel = i
 			break
 		}

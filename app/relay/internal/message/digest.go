@@ -2,16 +2,16 @@ package message
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"maps"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/notification"
-	"lookout/app/relay/internal/robot"
 )
 
 // Flapped is the state of an alert that fired and resolved while its message was waiting.
@@ -406,16 +406,22 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 	probe.Summary = summary
 	summed, err := t.assemble(probe, c, nil)
 	errs = errors.Join(errs, err)
-	begin := len(summed.Body(uuidRoom)) - len(frame.Body(uuidRoom))
-	// The slack is for one "continued".
-	overhead := len(frame.Body(uuidRoom)) + 48
-	budget := max(c.limit()-overhead, 256)
+	budget, begin := math.MaxInt32, 0
+	if c.Form.Limit > 0 {
+		begin = c.Form.Size(summed) - c.Form.Size(frame)
+		// The slack is for one "continued".
+		budget = max(c.Form.Limit-c.Form.Size(frame)-48, 256)
+	}
+	size := func(string) int { return 0 }
+	if c.Form.Line != nil {
+		size = c.Form.Line
+	}
 
 	var counted int
 	for _, g := range d.Counted {
 		line, err := t.render("digest.more", g)
 		errs = errors.Join(errs, err)
-		counted += escapedLen(line) + 2
+		counted += size(line)
 	}
 	all := kindsOf(d.Entries)
 	d.Kinds = all
@@ -427,7 +433,7 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 		errs = errors.Join(errs, err)
 		head, err := t.render("digest.group", heading(e, 999, kinds[e.group()], c))
 		errs = errors.Join(errs, err)
-		sizes[i], heads[i] = escapedLen(line)+len(`\n`), escapedLen(head)+len(`\n\n\n`)
+		sizes[i], heads[i] = size(line), size("\n"+head+"\n")
 	}
 	// Fill from the most severe on. The counted ones of an earlier packing go into the last part.
 	var parts []Digest
@@ -461,7 +467,7 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 			used := counted
 			for _, g := range rest.Counted {
 				line, _ := t.render("digest.more", g)
-				used += escapedLen(line) + 2
+				used += size(line)
 			}
 			if counted == 0 || end < len(d.Entries) {
 				end = fill(at, max(room-used, 0))
@@ -587,23 +593,22 @@ func countGroups(entries []Entry, more []Group) []Group {
 }
 
 // Fits renders one part and says whether it is short enough.
-func (t *Templates) Fits(d Digest, c Context) (robot.Content, bool, error) {
+func (t *Templates) Fits(d Digest, c Context) (channel.Content, bool, error) {
 	m, err := t.assemble(d, c, d.Entries)
-	return m, len(m.Body(uuidRoom)) <= c.limit(), err
+	return m, c.fits(m), err
 }
 
 // Digest renders one part as Pack made it. A part that is too long even so, because one of its
 // alerts is, is cut.
-func (t *Templates) Digest(d Digest, c Context) (robot.Content, error) {
+func (t *Templates) Digest(d Digest, c Context) (channel.Content, error) {
 	m, err := t.assemble(d, c, d.Entries)
-	for limit := c.limit(); len(m.Body(uuidRoom)) > limit && len(m.Text) > 64; {
-		over := len(m.Body(uuidRoom)) - limit
+	for over := c.over(m); over > 0 && len(m.Text) > 64; over = c.over(m) {
 		m.Text = Clip(max(len(m.Text)-over-8, 32), m.Text)
 	}
 	return m, err
 }
 
-func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Content, error) {
+func (t *Templates) assemble(d Digest, c Context, entries []Entry) (channel.Content, error) {
 	v := d.view(c)
 	title, err := t.render("digest.title", v)
 	text, err2 := t.render("digest.head", v)
@@ -657,7 +662,7 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Conten
 	if tail != "" {
 		text += "\n\n" + tail
 	}
-	m := robot.Content{Type: c.Type, Title: title, Text: text}
+	m := channel.Content{Type: c.Form.Type, Title: title, Text: text, Level: level(v.Status, v.Severity)}
 	for _, e := range d.Entries {
 		if m.Link = firstURL(panelURL(e.Alert), e.Alert.GeneratorURL); m.Link != "" {
 			break
@@ -665,16 +670,6 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (robot.Conten
 	}
 	t.complete(&m, c, alerts)
 	return m, err
-}
-
-// escapedLen is how many bytes s takes inside a JSON string as the relay writes it.
-func escapedLen(s string) int {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	// A string cannot fail to encode.
-	_ = enc.Encode(s)
-	return b.Len() - len("\"\"\n")
 }
 
 // Halve divides a digest that was refused as too long; ok is false for one that can't be divided.

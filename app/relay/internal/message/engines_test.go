@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lookout/app/relay/internal/channel/dingtalk"
 	"lookout/app/relay/internal/notification"
 )
 
@@ -50,10 +51,10 @@ func TestBothEnginesSayTheSame(t *testing.T) {
 			text := map[string]string{}
 			for _, from := range []string{"alertmanager", "grafana"} {
 				n := engine(t, from+"."+status+".json")
-				c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Type: kind, Now: noon}
+				c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Form: dingtalk.Form(kind), Now: noon}
 				content, fits, err := tm.Detail(n, c)
 				if kind == "digest" {
-					c.Type = "markdown"
+					c.Form = dingtalk.Form("markdown")
 					content, err = tm.Digest(Merge([]Item{{n, noon}, {n, noon}}), c)
 				}
 				if err != nil || !fits {
@@ -72,7 +73,7 @@ func TestBothEnginesSayTheSame(t *testing.T) {
 func TestAlertmanagersLinks(t *testing.T) {
 	tm := templates(t)
 	n := engine(t, "alertmanager.firing.json")
-	c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Type: "markdown", Now: noon}
+	c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Form: dingtalk.Form("markdown"), Now: noon}
 	m, _, err := tm.Detail(n, c)
 	if err != nil {
 		t.Fatal(err)

@@ -22,8 +22,8 @@ import (
 	"text/template/parse"
 	"time"
 
+	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/notification"
-	"lookout/app/relay/internal/robot"
 )
 
 //go:embed templates/default.tmpl
@@ -239,53 +239,59 @@ type Context struct {
 	// Keywords must each appear in title and text, one per robot that may carry the message.
 	Keywords []string
 	Target   string
-	// Type is markdown, actionCard, text or link.
-	Type string
+	// Form is how the channel shows a message, and how much of it; without one there is no limit.
+	Form channel.Form
 	// Escalated says why an earlier channel did not deliver the message; "" on the first one.
 	Escalated string
 	Now       time.Time
-	Mentions  []Mention
-	// MaxBytes is the most the body may have; 0 for DingTalk's limit.
-	MaxBytes int
+	Mentions  []channel.Mention
 }
 
-// Mention calls somebody for alerts that carry all labels of Match.
-type Mention struct {
-	Match   map[string]string `yaml:"match"`
-	Mobiles []string          `yaml:"mobiles"`
-	UserIDs []string          `yaml:"user_ids"`
-	All     bool              `yaml:"all"`
-}
+// fits tells whether a channel takes the content in one message.
+func (c Context) fits(m channel.Content) bool { return c.over(m) <= 0 }
 
-func (c Context) limit() int {
-	if c.MaxBytes > 0 {
-		return c.MaxBytes
+// over is by how much the content is too long.
+func (c Context) over(m channel.Content) int {
+	if c.Form.Limit == 0 {
+		return 0
 	}
-	return robot.MaxBytes
+	return c.Form.Size(m) - c.Form.Limit
 }
-
-// uuidRoom stands for the msgUuid, whose length is always the same.
-const uuidRoom = "00000000-0000-0000-0000-000000000000"
 
 // Detail renders one notification with everything about it. fits is false when it is too long for
 // one message, and then a digest is the way. err is a template's mistake; the content is usable
 // even so.
-func (t *Templates) Detail(n notification.Notification, c Context) (content robot.Content, fits bool, err error) {
+func (t *Templates) Detail(n notification.Notification, c Context) (content channel.Content, fits bool, err error) {
 	v := t.newDetail(n, c)
 	title, err1 := t.render("title", v)
 	name := "text"
-	if c.Type == "text" || c.Type == "link" {
+	if c.Form.Plain {
 		name = "plain"
 	}
 	text, err2 := t.render(name, v)
-	content = robot.Content{Type: c.Type, Title: title, Text: text, Link: v.Link}
+	content = channel.Content{Type: c.Form.Type, Title: title, Text: text, Level: level(v.Status, v.Severity), Link: v.Link}
 	t.complete(&content, c, n.Alerts)
-	return content, len(content.Body(uuidRoom)) <= c.limit(), errors.Join(err1, err2)
+	return content, c.fits(content), errors.Join(err1, err2)
+}
+
+// level is how bad a message is, for the colour of a card.
+func level(status, severity string) string {
+	if status != notification.Firing {
+		return status
+	}
+	switch notification.Rank(severity) {
+	case 0:
+		return "critical"
+	case 1:
+		return "error"
+	case 2:
+		return "warning"
+	}
+	return "info"
 }
 
 // complete makes sure of the title, the keywords and the mentions.
-func (t *Templates) complete(m *robot.Content, c Context, alerts []notification.Alert) {
-	m.Type = cmp.Or(m.Type, "markdown")
+func (t *Templates) complete(m *channel.Content, c Context, alerts []notification.Alert) {
 	m.Title = Clip(300, Safe(m.Title))
 	m.Title = cmp.Or(m.Title, cmp.Or(c.Keyword, "alert"))
 	m.Text = cmp.Or(m.Text, m.Title)
@@ -297,17 +303,17 @@ func (t *Templates) complete(m *robot.Content, c Context, alerts []notification.
 			m.Text = k + "\n\n" + m.Text
 		}
 	}
-	if m.Link == "" && m.Type == "link" {
-		// A link without an address is refused (40035); the text alone is not.
-		m.Type = "text"
-	}
 	for _, who := range c.Mentions {
+		if c.Form.Who == nil {
+			break
+		}
 		// People are called when something breaks, not when it is over.
 		if !slices.ContainsFunc(alerts, func(a notification.Alert) bool {
 			return a.Status == notification.Firing && notification.Matches(a.Labels, who.Match)
 		}) {
 			continue
 		}
+		who = c.Form.Who(who)
 		m.All = m.All || who.All
 		for _, x := range who.Mobiles {
 			if !slices.Contains(m.Mobiles, x) {
@@ -323,7 +329,7 @@ func (t *Templates) complete(m *robot.Content, c Context, alerts []notification.
 }
 
 // Gateway renders the body for a generic webhook by the named template.
-func (t *Templates) Gateway(name string, m robot.Content, n notification.Notification, c Context, id string) (string, error) {
+func (t *Templates) Gateway(name string, m channel.Content, n notification.Notification, c Context, id string) (string, error) {
 	v := gatewayView{detail: t.newDetail(n, c), Title: m.Title, Text: m.Text, ID: id}
 	for _, a := range n.Alerts {
 		v.Names = append(v.Names, strings.TrimSpace(a.Name()+" "+where(a)))

@@ -16,8 +16,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lookout/app/relay/internal/channel"
+	"lookout/app/relay/internal/channel/dingtalk"
+	"lookout/app/relay/internal/channel/feishu"
+	"lookout/app/relay/internal/channel/wecom"
 	"lookout/app/relay/internal/notification"
-	"lookout/app/relay/internal/robot"
 )
 
 var update = flag.Bool("update", false, "write the golden messages anew")
@@ -43,7 +46,7 @@ func TestGolden(t *testing.T) {
 	tm := templates(t)
 	for name, n := range Samples(noon) {
 		for _, kind := range []string{"markdown", "text"} {
-			c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Type: kind, Now: noon}
+			c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Form: dingtalk.Form(kind), Now: noon}
 			content, fits, err := tm.Detail(n, c)
 			if err != nil || fits == (name == "storm" && kind == "markdown") {
 				t.Fatalf("%s as %s: fits %v, %v", name, kind, fits, err)
@@ -53,7 +56,7 @@ func TestGolden(t *testing.T) {
 			}
 			golden(t, name+"."+kind, content)
 		}
-		c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Now: noon, Escalated: "robot:ops 拒绝 refused: errcode 300005: the token does not exist"}
+		c := Context{Keyword: "报警", Keywords: []string{"报警"}, Target: "ops", Form: dingtalk.Form("markdown"), Now: noon, Escalated: "robot:ops 拒绝 refused: errcode 300005: the token does not exist"}
 		content, err := tm.Digest(Merge([]Item{{n, noon.Add(-time.Second)}, {n, noon}}), c)
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +65,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func golden(t *testing.T, name string, c robot.Content) {
+func golden(t *testing.T, name string, c channel.Content) {
 	t.Helper()
 	file := filepath.Join("testdata", name+".md")
 	got := c.Title + "\n\n" + c.Text + "\n"
@@ -98,7 +101,7 @@ func TestKeywordsStandInTitleAndText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range []robot.Content{detail, digest} {
+	for _, m := range []channel.Content{detail, digest} {
 		for _, k := range c.Keywords {
 			if !strings.Contains(m.Title, k) || !strings.Contains(m.Text, k) {
 				t.Errorf("%s is missing in %q or %q", k, m.Title, m.Text)
@@ -111,7 +114,10 @@ func TestKeywordsStandInTitleAndText(t *testing.T) {
 // no more parts are made than needed by more than one.
 func TestPackNamesOrCountsEveryAlert(t *testing.T) {
 	tm := templates(t)
-	for seed := range uint64(18) {
+	short := dingtalk.Form("markdown")
+	short.Limit = 3000
+	forms := []channel.Form{dingtalk.Form("markdown"), short, feishu.Form("card"), feishu.Form("post"), wecom.Form("markdown")}
+	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 9))
 		var items []Item
 		alerts := 1 + random.IntN(1500)
@@ -126,7 +132,7 @@ func TestPackNamesOrCountsEveryAlert(t *testing.T) {
 			items = append(items, Item{notification.Notification{Alerts: []notification.Alert{a}}, noon})
 		}
 		d := Merge(items)
-		c := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon, MaxBytes: []int{20_000, 3_000}[seed%2]}
+		c := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon, Form: forms[seed%uint64(len(forms))]}
 		most := []int{1, 3, 1000}[seed%3]
 		parts, err := tm.Pack(d, c, most)
 		if err != nil {
@@ -141,9 +147,9 @@ func TestPackNamesOrCountsEveryAlert(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := len(m.Body(uuidRoom)); n > c.MaxBytes {
+			if n := c.Form.Size(m); n > c.Form.Limit {
 				t.Errorf("seed %d: part %d has %d bytes", seed, i, n)
-			} else if i < len(parts)-1 && n < c.MaxBytes*85/100 {
+			} else if i < len(parts)-1 && n < c.Form.Limit*80/100 {
 				t.Errorf("seed %d: part %d of %d has only %d bytes", seed, i, len(parts), n)
 			}
 			text += m.Text
@@ -243,15 +249,15 @@ func TestNoFalseAllClear(t *testing.T) {
 		a.Annotations = maps.Clone(a.Annotations)
 		c.change(&a)
 		n.Alerts = []notification.Alert{a}
-		ctx := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon}
+		ctx := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon, Form: dingtalk.Form("markdown")}
 		detail, _, err := tm.Detail(n, ctx)
 		digest, err2 := tm.Digest(Merge([]Item{{n, noon}}), ctx)
-		ctx.Type = "text"
+		ctx.Form = dingtalk.Form("text")
 		plain, _, err3 := tm.Detail(n, ctx)
 		if err := errors.Join(err, err2, err3); err != nil {
 			t.Fatal(err)
 		}
-		for kind, m := range map[string]robot.Content{"detail": detail, "digest": digest, "text": plain} {
+		for kind, m := range map[string]channel.Content{"detail": detail, "digest": digest, "text": plain} {
 			all := m.Title + "\n" + m.Text
 			if strings.Contains(all, "✅") != (c.doubt == "") || !strings.Contains(all, c.doubt) || strings.Contains(all, "可能未恢复") != (c.doubt != "") {
 				t.Errorf("%s as %s:\n%s", name, kind, all)
@@ -290,7 +296,7 @@ func TestOneEndlessAlertIsCut(t *testing.T) {
 	tm := templates(t)
 	n := Samples(noon)["firing"]
 	n.Alerts[0].Annotations["summary"] = strings.Repeat("长", 30_000)
-	c := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon}
+	c := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon, Form: dingtalk.Form("markdown")}
 	if m, fits, _ := tm.Detail(n, c); !fits || !strings.Contains(m.Text, "长…") {
 		t.Fatalf("a summary of 90,000 bytes isn't cut")
 	}
@@ -299,8 +305,8 @@ func TestOneEndlessAlertIsCut(t *testing.T) {
 		t.Fatalf("%d parts, %v", len(parts), err)
 	}
 	m, err := tm.Digest(parts[0], c)
-	if err != nil || len(m.Body(uuidRoom)) > robot.MaxBytes || !strings.Contains(m.Text, "go1") {
-		t.Errorf("%d bytes: %.200s", len(m.Body(uuidRoom)), m.Text)
+	if err != nil || !c.fits(m) || !strings.Contains(m.Text, "go1") {
+		t.Errorf("%d bytes: %.200s", c.Form.Size(m), m.Text)
 	}
 }
 
@@ -345,9 +351,9 @@ func FuzzTemplates(f *testing.F) {
 			StartsAt: noon.Add(time.Duration(seconds)), EndsAt: noon,
 		}
 		n := notification.Notification{Status: "firing", Alerts: []notification.Alert{a, a}}
-		c := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon, Escalated: text}
+		c := Context{Keyword: "报警", Keywords: []string{"报警"}, Now: noon, Escalated: text, Form: dingtalk.Form("markdown")}
 		for _, kind := range []string{"markdown", "text", "link", "actionCard"} {
-			c.Type = kind
+			c.Form = dingtalk.Form(kind)
 			m, _, err := tm.Detail(n, c)
 			if err != nil {
 				t.Fatal(err)
@@ -362,8 +368,8 @@ func FuzzTemplates(f *testing.F) {
 		}
 		for _, p := range parts {
 			m, err := tm.Digest(p, c)
-			if err != nil || len(m.Body(uuidRoom)) > robot.MaxBytes {
-				t.Fatalf("%d bytes, %v", len(m.Body(uuidRoom)), err)
+			if err != nil || !c.fits(m) {
+				t.Fatalf("%d bytes, %v", c.Form.Size(m), err)
 			}
 		}
 		safe := Safe(text)

@@ -11,13 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lookout/app/relay/internal/memdir"
 )
 
 // filled makes a spool with 2,000 notifications for two targets, some delivered already, and some other
 // records, and returns its file and which notifications it holds.
 func filled(t testing.TB) (raw []byte, held map[string]bool) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "spool.db")
+	path := filepath.Join(memdir.New(t), "spool.db")
 	s := open(t, path, Options{DuplicateWindow: time.Minute})
 	held = map[string]bool{}
 	var seqs []uint64
@@ -53,17 +55,6 @@ func filled(t testing.TB) (raw []byte, held map[string]bool) {
 	return raw, held
 }
 
-// inMemory is a folder that costs no syncs, where the machine has one.
-func inMemory(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "lookout-spool-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 func mark(body []byte) string {
 	_, rest, _ := bytes.Cut(body, []byte(`"n":"`))
 	m, _, _ := bytes.Cut(rest, []byte(`"`))
@@ -80,7 +71,7 @@ func TestADamagedSpoolIsNeverTheEnd(t *testing.T) {
 		places[m] = bytes.Index(raw, []byte(m))
 	}
 	random := rand.New(rand.NewPCG(11, 8))
-	dir := inMemory(t)
+	dir := memdir.New(t)
 	recovered := 0
 	for n := range 200 {
 		damaged := bytes.Clone(raw)
@@ -172,7 +163,7 @@ func TestAForeignOrEmptyFileIsPutAside(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"empty": {}, "foreign": []byte("SQLite format 3\x00" + strings.Repeat("z", 9000)), "short": []byte("x"), "zeros": make([]byte, 64<<10),
 	} {
-		path := filepath.Join(t.TempDir(), "spool.db")
+		path := filepath.Join(memdir.New(t), "spool.db")
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +183,7 @@ func TestAForeignOrEmptyFileIsPutAside(t *testing.T) {
 
 func TestASoundSpoolIsLeftAlone(t *testing.T) {
 	raw, held := filled(t)
-	path := filepath.Join(t.TempDir(), "spool.db")
+	path := filepath.Join(memdir.New(t), "spool.db")
 	if err := os.WriteFile(path, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +205,7 @@ func TestASoundSpoolIsLeftAlone(t *testing.T) {
 
 // TestSweep puts aside single records that nobody can read, and the others stay.
 func TestSweep(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "spool.db")
+	path := filepath.Join(memdir.New(t), "spool.db")
 	s := open(t, path, Options{})
 	if err := s.Update(context.Background(), func(tx *Tx) error {
 		for i := range 600 {

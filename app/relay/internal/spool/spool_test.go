@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"lookout/app/relay/internal/memdir"
 )
 
 func open(t testing.TB, path string, o Options) *Store {
@@ -26,7 +28,7 @@ func open(t testing.TB, path string, o Options) *Store {
 }
 
 func TestRepetitionIsRecognisedAcrossARestart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "spool.db")
+	path := filepath.Join(memdir.New(t), "spool.db")
 	accept := func(s *Store, target, body string) (dup bool) {
 		if err := s.Update(context.Background(), func(tx *Tx) (err error) {
 			_, dup, err = tx.Accept(target, []byte(body))
@@ -70,7 +72,7 @@ func TestRepetitionIsRecognisedAcrossARestart(t *testing.T) {
 // TestARepetitionIsOneOnlyWhileNothingCameBetween: firing, resolved and firing again within the window are
 // three pieces of news, in one transaction as in three, and over a restart.
 func TestARepetitionIsOneOnlyWhileNothingCameBetween(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "spool.db")
+	path := filepath.Join(memdir.New(t), "spool.db")
 	s := open(t, path, Options{DuplicateWindow: time.Minute})
 	accept := func(tx *Tx, body string, alerts ...uint64) bool {
 		_, dup, err := tx.Accept("ops", []byte(body), alerts...)
@@ -112,7 +114,7 @@ func TestARepetitionIsOneOnlyWhileNothingCameBetween(t *testing.T) {
 }
 
 func TestAFailingChangeLeavesOthersAlone(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "spool.db"), Options{})
+	s := open(t, filepath.Join(memdir.New(t), "spool.db"), Options{})
 	wrong := errors.New("wrong")
 	var wg sync.WaitGroup
 	errs := make([]error, 100)
@@ -146,7 +148,7 @@ func TestAFailingChangeLeavesOthersAlone(t *testing.T) {
 }
 
 func TestSteadyClock(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "spool.db")
+	path := filepath.Join(memdir.New(t), "spool.db")
 	wall, up, boot := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Hour, "one"
 	at := func() Clock {
 		return Clock{Now: func() time.Time { return wall }, Uptime: func() time.Duration { return up }, Boot: boot}
@@ -176,7 +178,7 @@ func TestSteadyClock(t *testing.T) {
 }
 
 func TestTwoRelaysCannotShareASpool(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "spool.db")
+	path := filepath.Join(memdir.New(t), "spool.db")
 	open(t, path, Options{})
 	if _, err := Open(path, Options{Clock: SystemClock()}); err == nil {
 		t.Fatal("a second one could open it")

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/subtle"
@@ -387,11 +388,15 @@ func (s *Server) deadDrop(w http.ResponseWriter, r *http.Request) {
 }
 
 type pageView struct {
-	Targets, Samples, Types        []string
+	Targets, Samples, Types []string
+	// Channels of the target, by their label.
+	Channels                       []string
+	Channel                        int
 	Target, Sample, Type, Captured string
 	Digest                         bool
 	Title, Text                    string
 	HTML                           template.HTML
+	Body                           string
 	Bytes, Limit                   int
 	Error                          string
 	Status                         delivery.Status
@@ -401,7 +406,7 @@ type pageView struct {
 func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 	c := s.e.Config()
 	r.Body = http.MaxBytesReader(w, r.Body, s.maxBody)
-	v := pageView{Types: []string{"markdown", "actionCard", "text", "link"}, Sample: "firing", Type: "markdown", Limit: 20000}
+	v := pageView{Sample: "firing"}
 	samples := message.Samples(time.Now())
 	for name := range samples {
 		v.Samples = append(v.Samples, name)
@@ -415,11 +420,20 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 	if x := r.FormValue("sample"); x != "" {
 		v.Sample = x
 	}
-	if x := r.FormValue("type"); slices.Contains(v.Types, x) {
-		v.Type = x
-	}
 	if x := r.FormValue("target"); c.Targets[x] != nil {
 		v.Target = x
+	}
+	channels := c.Targets[v.Target].Channels
+	for _, ch := range channels {
+		v.Channels = append(v.Channels, ch.Label())
+	}
+	if x, err := strconv.Atoi(r.FormValue("channel")); err == nil && x >= 0 && x < len(channels) {
+		v.Channel = x
+	}
+	v.Types = channels[v.Channel].Kind.Types
+	v.Type = c.Peers[channels[v.Channel].IDs()[0]].Traits().Form.Type
+	if x := r.FormValue("type"); slices.Contains(v.Types, x) {
+		v.Type = x
 	}
 	v.Digest = r.FormValue("digest") != ""
 	v.Captured = r.FormValue("captured")
@@ -431,14 +445,17 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 		err = fmt.Errorf("there is no sample %q", v.Sample)
 	}
 	if err == nil {
-		content, rerr := s.e.Preview(v.Target, v.Type, n, v.Digest)
+		shown, rerr := s.e.Preview(v.Target, v.Channel, v.Type, n, v.Digest)
 		err = rerr
-		v.Title, v.Text = content.Title, content.Text
-		v.Bytes = len(content.Body("00000000-0000-0000-0000-000000000000"))
+		v.Title, v.Text, v.Bytes, v.Limit = shown.Title, shown.Text, shown.Bytes, shown.Limit
+		var body bytes.Buffer
+		if json.Indent(&body, shown.Body, "", "  ") == nil {
+			v.Body = body.String()
+		}
 		var b strings.Builder
-		if v.Type == "text" || v.Type == "link" {
-			b.WriteString("<pre>" + template.HTMLEscapeString(content.Text) + "</pre>")
-		} else if cerr := goldmark.Convert([]byte(content.Text), &b); cerr != nil {
+		if shown.Plain {
+			b.WriteString("<pre>" + template.HTMLEscapeString(shown.Text) + "</pre>")
+		} else if cerr := goldmark.Convert([]byte(shown.Text), &b); cerr != nil {
 			err = errors.Join(err, cerr)
 		}
 		// Alerts are other people's text: whatever HTML is in them is cleaned away.

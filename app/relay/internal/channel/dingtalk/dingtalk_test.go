@@ -1,4 +1,4 @@
-package robot
+package dingtalk
 
 import (
 	"encoding/json"
@@ -8,8 +8,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/quick"
 	"time"
+
+	"lookout/app/relay/internal/channel"
 )
 
 func TestSignature(t *testing.T) {
@@ -27,14 +28,18 @@ func TestSignatureStandsInTheQuery(t *testing.T) {
 	}))
 	defer s.Close()
 	now := time.UnixMilli(1700000000000)
-	c := Client{URL: s.URL + "/robot/send?x=1", Token: "t+o/k=", Secret: "SECtest", HTTP: HTTPClient(time.Second, http.DefaultTransport), Now: func() time.Time { return now }}
-	if a := c.Send(t.Context(), []byte(`{}`)); a.Outcome != Delivered {
+	r := Robot{Robot: channel.Robot{URL: s.URL + "/robot/send?x=1", Token: "t+o/k="}, Secret: "SECtest"}
+	if a := r.Sender(environment(now)).Send(t.Context(), channel.Message{}); a.Outcome != channel.Delivered {
 		t.Fatalf("%+v", a)
 	}
 	q := got.URL.Query()
 	if q.Get("access_token") != "t+o/k=" || q.Get("timestamp") != "1700000000000" || q.Get("sign") != Sign("SECtest", 1700000000000) || q.Get("x") != "1" {
 		t.Errorf("the query is %v", q)
 	}
+}
+
+func environment(now time.Time) channel.Environment {
+	return channel.Environment{Transport: http.DefaultTransport, Now: func() time.Time { return now }, Redact: func(s string) string { return s }}
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
@@ -47,14 +52,14 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	}))
 	defer s.Close()
-	c := Client{URL: s.URL, Token: "t", HTTP: HTTPClient(time.Second, http.DefaultTransport), Now: time.Now}
-	if a := c.Send(t.Context(), []byte(`{}`)); a.Code != CodeRedirect || followed {
+	r := Robot{Robot: channel.Robot{URL: s.URL, Token: "t"}}
+	if a := r.Sender(environment(time.Now())).Send(t.Context(), channel.Message{}); a.Code != channel.CodeRedirect || followed {
 		t.Errorf("%+v, followed: %v", a, followed)
 	}
 }
 
 func TestBodies(t *testing.T) {
-	c := Content{Title: "报警 x", Text: "<b>&", Link: "https://e.test/", Mobiles: []string{"138"}, All: true}
+	c := channel.Content{Title: "报警 x", Text: "<b>&", Link: "https://e.test/", Mobiles: []string{"138"}, All: true}
 	for kind, want := range map[string]string{
 		"markdown":   `{"at":{"atMobiles":["138"],"isAtAll":true},"markdown":{"text":"<b>&\n\n@138","title":"报警 x"},"msgUuid":"u","msgtype":"markdown"}`,
 		"text":       `{"at":{"atMobiles":["138"],"isAtAll":true},"msgUuid":"u","msgtype":"text","text":{"content":"<b>&\n\n@138"}}`,
@@ -62,56 +67,9 @@ func TestBodies(t *testing.T) {
 		"actionCard": `{"actionCard":{"singleTitle":"查看 Open","singleURL":"https://e.test/","text":"<b>&\n\n@138","title":"报警 x"},"at":{"atMobiles":["138"],"isAtAll":true},"msgUuid":"u","msgtype":"actionCard"}`,
 	} {
 		c.Type = kind
-		if got := string(c.Body("u")); got != want {
+		if got := string(Body(c, "u")); got != want {
 			t.Errorf("%s:\n%s, want\n%s", kind, got, want)
 		}
-	}
-}
-
-// TestWindowNeverLetsTooManyThrough tries random patterns of calls against the definition itself.
-func TestWindowNeverLetsTooManyThrough(t *testing.T) {
-	check := func(waits []uint16) bool {
-		w := Window{Limit: 20, Length: time.Minute}
-		var now time.Duration
-		var starts, ends []time.Duration
-		for _, wait := range waits {
-			now += time.Duration(wait%4000) * time.Millisecond
-			if next := w.Next(now, 0); next > 0 {
-				now += next
-			}
-			w.Start()
-			starts = append(starts, now)
-			now += time.Duration(wait%700) * time.Millisecond
-			w.End(now)
-			ends = append(ends, now)
-		}
-		// The worst arrival: the 1st at the end of its call, the 21st at the start of its own.
-		for i := 20; i < len(starts); i++ {
-			if starts[i]-ends[i-20] < time.Minute {
-				return false
-			}
-		}
-		return true
-	}
-	if err := quick.Check(check, &quick.Config{MaxCount: 300}); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestWindowIsNotStricterThanNeeded(t *testing.T) {
-	w := Window{Limit: 20, Length: time.Minute}
-	for i := range 20 {
-		if wait := w.Next(0, 0); wait != 0 {
-			t.Fatalf("call %d has to wait %s", i, wait)
-		}
-		w.Start()
-		w.End(0)
-	}
-	if wait := w.Next(0, 0); wait < time.Minute || wait > time.Minute+Margin {
-		t.Errorf("the 21st waits %s", wait)
-	}
-	if wait := w.Next(time.Minute+Margin, 0); wait != 0 {
-		t.Errorf("after the minute it still waits %s", wait)
 	}
 }
 
@@ -119,19 +77,19 @@ func TestWindowIsNotStricterThanNeeded(t *testing.T) {
 // reason to show a message twice; secrets are gone before words are cut to length.
 func TestReadIsLenientWhereItIsSafe(t *testing.T) {
 	same := func(s string) string { return s }
-	for body, want := range map[string]Outcome{
-		"\ufeff{\"errcode\":0}": Delivered, `{"errcode":0.0,"errmsg":null}`: Delivered, `{"errcode":0,"errmsg":{"a":1}}`: Delivered, `{"errcode":0,"errmsg":7}`: Delivered,
-		`{"errcode":0.5}`: Retry, `{"errcode":"zero"}`: Retry, `{"errcode":null}`: Retry, `{"errcode":true}`: Retry,
-		`{"errcode":90018,"errmsg":"quota"}`: Quota, `{"errcode":90020}`: Quota, `{"errcode":90030}`: Quota, `{"errcode":101002}`: Split,
-		`{"errcode":130101,"errmsg":["too fast"]}`: Throttled,
+	for body, want := range map[string]channel.Outcome{
+		"\ufeff{\"errcode\":0}": channel.Delivered, `{"errcode":0.0,"errmsg":null}`: channel.Delivered, `{"errcode":0,"errmsg":{"a":1}}`: channel.Delivered, `{"errcode":0,"errmsg":7}`: channel.Delivered,
+		`{"errcode":0.5}`: channel.Retry, `{"errcode":"zero"}`: channel.Retry, `{"errcode":null}`: channel.Retry, `{"errcode":true}`: channel.Retry,
+		`{"errcode":90018,"errmsg":"quota"}`: channel.Quota, `{"errcode":90020}`: channel.Quota, `{"errcode":90030}`: channel.Quota, `{"errcode":101002}`: channel.Split,
+		`{"errcode":130101,"errmsg":["too fast"]}`: channel.Throttled,
 	} {
-		if a := Read(200, "", []byte(body), same); a.Outcome != want {
+		if a := Read(channel.Response{Status: 200, Body: []byte(body)}, same); a.Outcome != want {
 			t.Errorf("%s is %s, want %s", body, a.Outcome, want)
 		}
 	}
 	token := strings.Repeat("0123456789abcdef", 4)
 	body := fmt.Sprintf(`{"errcode":300005,"errmsg":"%s%s"}`, strings.Repeat("x", 160), token)
-	a := Read(200, "", []byte(body), func(s string) string { return strings.ReplaceAll(s, token, "[secret]") })
+	a := Read(channel.Response{Status: 200, Body: []byte(body)}, func(s string) string { return strings.ReplaceAll(s, token, "[secret]") })
 	if strings.Contains(a.Reason, "01234567") || !strings.Contains(a.Reason, "[secret]") {
 		t.Errorf("part of the token is left: %s", a.Reason)
 	}
@@ -148,12 +106,12 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(429, "999999999999999999999", []byte(`{"errcode":0}`))
 	codes := map[string]bool{}
-	for _, c := range CodeClasses() {
+	for _, c := range append(channel.SharedCodes(), Kind.Codes...) {
 		codes[c] = true
 	}
 	f.Fuzz(func(t *testing.T, status int, retryAfter string, body []byte) {
-		a := Read(status, retryAfter, body, strings.ToUpper)
-		if a.Outcome == Delivered {
+		a := Read(channel.Response{Status: status, Header: http.Header{"Retry-After": {retryAfter}}, Body: body}, strings.ToUpper)
+		if a.Outcome == channel.Delivered {
 			var w struct{ Errcode json.Number }
 			_ = json.NewDecoder(strings.NewReader(strings.TrimPrefix(string(body), "\ufeff"))).Decode(&w)
 			if n, err := w.Errcode.Float64(); err != nil || n != 0 || status != 200 {
@@ -167,7 +125,7 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%+v", a)
 		}
 		switch a.Outcome {
-		case Delivered, Retry, Throttled, Split, Refused, Quota:
+		case channel.Delivered, channel.Retry, channel.Throttled, channel.Split, channel.Refused, channel.Quota:
 		default:
 			t.Errorf("the outcome is %q", a.Outcome)
 		}

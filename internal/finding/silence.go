@@ -1,4 +1,4 @@
-package lint
+package finding
 
 import (
 	"fmt"
@@ -17,17 +17,20 @@ import (
 // Grafana keeps members it does not know.
 const SilenceKey = "x-lookout-ignore"
 
-// queryComment silences rules for one query, from inside it:
+// QueryComment matches the comment that silences a rule for one query, from inside it:
 //
 //	# lookout:ignore counter-without-rate: the total since the start is what we want
-var queryComment = regexp.MustCompile(`#\s*lookout:ignore\s+([a-z0-9-]+)\s*(?::\s*(\S.*))?`)
+var QueryComment = regexp.MustCompile(`#\s*lookout:ignore\s+([a-z0-9-]+)\s*(?::\s*(\S.*))?`)
+
+// SilenceReasonID is the rule that finds silences without a reason: silencing itself must not be silenced.
+const SilenceReasonID = "silence-reason"
 
 func silencedInFile(rule, query string, at *dashboard.Node) bool {
-	if rule == silenceReasonID {
+	if rule == SilenceReasonID {
 		return false
 	}
 	if strings.Contains(query, "lookout:ignore") {
-		for _, m := range queryComment.FindAllStringSubmatch(promql.Comments(query), -1) {
+		for _, m := range QueryComment.FindAllStringSubmatch(promql.Comments(query), -1) {
 			if m[1] == rule && m[2] != "" {
 				return true
 			}
@@ -39,6 +42,20 @@ func silencedInFile(rule, query string, at *dashboard.Node) bool {
 		}
 	}
 	return false
+}
+
+// Silences are those of a configuration file.
+type Silences []*Silence
+
+// Cover reports whether someone gave a reason to overlook a finding: in the configuration, in a comment of the query, or in the file at or above the node.
+// uid is the dashboard's; query and at may be empty.
+func (s Silences) Cover(f Finding, uid, query string, at *dashboard.Node) bool {
+	for _, one := range s {
+		if one != nil && one.matches(&f, uid) {
+			return true
+		}
+	}
+	return silencedInFile(f.Rule, query, at)
 }
 
 // Silence is an entry of the configuration file: it overlooks the findings that match all members given.
@@ -55,11 +72,12 @@ type Silence struct {
 	file *regexp.Regexp
 }
 
-func (s *Silence) validate(ids map[string]*Rule) error {
+// Validate reports what keeps a silence from working: known tells the rules that exist, besides those of check. It has to be called before Cover.
+func (s *Silence) Validate(known func(rule string) bool) error {
 	switch {
 	case s.Rule == "":
 		return fmt.Errorf("a silence without a rule; name one of docs/lint")
-	case ids[s.Rule] == nil && !strings.HasPrefix(s.Rule, "check-"):
+	case !known(s.Rule) && !strings.HasPrefix(s.Rule, "check-"):
 		return fmt.Errorf("a silence for the rule %q, which does not exist; see lookout lint --rules", s.Rule)
 	case strings.TrimSpace(s.Reason) == "":
 		return fmt.Errorf("the silence for %s has no reason; say why the finding can be overlooked", s.Rule)

@@ -1,4 +1,4 @@
-package delivery
+package gateway
 
 import (
 	"bytes"
@@ -8,45 +8,46 @@ import (
 	"slices"
 	"strings"
 
-	"lookout/app/relay/internal/config"
-	"lookout/app/relay/internal/robot"
+	"lookout/app/relay/internal/channel"
 )
 
-// readGateway understands a gateway's answer: HTTP 2xx, and what its body says of itself. Many gateways answer
+// read understands a gateway's answer: HTTP 2xx, and what its body says of itself. Many gateways answer
 // 200 to what they refuse.
-func readGateway(w *config.Webhook, status int, retryAfter string, body []byte, redact func(string) string) robot.Answer {
+func read(success Success, r channel.Response, redact func(string) string) channel.Answer {
+	status := r.Status
 	switch {
 	case status >= 200 && status < 300:
 	case status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooEarly &&
 		status != http.StatusTooManyRequests && status != http.StatusRequestEntityTooLarge:
-		return robot.Answer{Outcome: robot.Refused, Code: robot.CodeHTTP4xx, Reason: fmt.Sprintf("HTTP %d", status)}
+		return channel.Answer{Outcome: channel.Refused, Code: channel.CodeHTTP4xx, Reason: fmt.Sprintf("HTTP %d", status)}
 	default:
-		return robot.Read(status, retryAfter, body, redact)
+		a, _ := channel.ReadStatus(r)
+		return a
 	}
-	ok := robot.Answer{Outcome: robot.Delivered, Code: "0", Reason: "ok"}
+	ok := channel.OK()
 	var answer any
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))))
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(r.Body, []byte("\xef\xbb\xbf"))))
 	dec.UseNumber()
 	decoded := dec.Decode(&answer) == nil
-	words := func(path string, v string) robot.Answer {
-		a := robot.Answer{Outcome: robot.Refused, Code: robot.CodeGateway,
-			Reason: robot.OneLine(redact(fmt.Sprintf("HTTP %d with %s = %s: %s", status, path, v, bytes.TrimSpace(body))))}
-		if slices.ContainsFunc(w.Success.Throttled, func(s string) bool { return strings.HasPrefix(v, s) }) {
-			a.Outcome = robot.Throttled
+	words := func(path string, v string) channel.Answer {
+		a := channel.Answer{Outcome: channel.Refused, Code: channel.CodeGateway,
+			Reason: channel.OneLine(redact(fmt.Sprintf("HTTP %d with %s = %s: %s", status, path, v, bytes.TrimSpace(r.Body))))}
+		if slices.ContainsFunc(success.Throttled, func(s string) bool { return strings.HasPrefix(v, s) }) {
+			a.Outcome = channel.Throttled
 		}
 		return a
 	}
-	if w.Success.Path != "" {
+	if success.Path != "" {
 		if !decoded {
-			return robot.Answer{Outcome: robot.Retry, Code: robot.CodeNotJSON, Ambiguous: true, Reason: fmt.Sprintf("HTTP %d with a body that is not JSON", status)}
+			return channel.Answer{Outcome: channel.Retry, Code: channel.CodeNotJSON, Ambiguous: true, Reason: fmt.Sprintf("HTTP %d with a body that is not JSON", status)}
 		}
-		found := at(answer, strings.Split(w.Success.Path, "."))
+		found := at(answer, strings.Split(success.Path, "."))
 		if len(found) == 0 {
-			return words(w.Success.Path, "nothing")
+			return words(success.Path, "nothing")
 		}
 		for _, v := range found {
-			if !slices.Contains(w.Success.Values, v) {
-				return words(w.Success.Path, v)
+			if !slices.Contains(success.Values, v) {
+				return words(success.Path, v)
 			}
 		}
 		return ok

@@ -1,4 +1,4 @@
-package lint
+package finding
 
 import (
 	"encoding/json"
@@ -31,9 +31,9 @@ func (r *Result) Write(w io.Writer, format string, colored bool) error {
 
 // Line is the summary on one line: how much was looked at, and what came of it.
 func (r *Result) Line() string {
-	s := fmt.Sprintf("%s in %s, %s, %s", plural(len(r.Findings), "finding"), plural(r.Summary.Dashboards, "dashboard"), plural(r.Summary.Panels, "panel"), plural(r.Summary.Expressions, "expression"))
+	s := fmt.Sprintf("%s in %s, %s, %s", Count(len(r.Findings), "finding"), Count(r.Summary.Dashboards, "dashboard"), Count(r.Summary.Panels, "panel"), Count(r.Summary.Expressions, "expression"))
 	if r.Summary.Alerts > 0 {
-		s += ", " + plural(r.Summary.Alerts, "alert")
+		s += ", " + Count(r.Summary.Alerts, "alert")
 	}
 	for _, lang := range []promql.Language{promql.LogQL, promql.MetricsQL} {
 		if n := r.Languages[lang]; n > 0 {
@@ -44,12 +44,13 @@ func (r *Result) Line() string {
 		s += fmt.Sprintf("; %d silenced", r.Silenced)
 	}
 	if len(r.Skipped) > 0 {
-		s += "; " + plural(len(r.Skipped), "other file") + " passed over"
+		s += "; " + Count(len(r.Skipped), "other file") + " passed over"
 	}
 	return s
 }
 
-func plural(n int, noun string) string {
+// Count is "1 finding", "2 findings".
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
@@ -168,7 +169,7 @@ func (r *Result) sarif(w io.Writer) error {
 		}}}})
 	}
 	rules := []rule{}
-	for _, known := range Rules() {
+	for _, known := range r.Rules {
 		rules = append(rules, rule{known.ID, text{known.Summary}, map[string]string{"level": level[known.Severity]}})
 		delete(used, known.ID)
 	}

@@ -1,0 +1,141 @@
+package feishu
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"lookout/app/relay/internal/channel"
+)
+
+func same(s string) string { return s }
+
+func TestSignature(t *testing.T) {
+	// Worked out with openssl: printf '' | openssl dgst -sha256 -hmac $'1700000000\nSECtest' -binary | base64
+	if got, want := Sign("SECtest", 1700000000), "G7XpBpG8NgG02fJOAhX6FRAObIljmFoxVReo8I62pEk="; got != want {
+		t.Errorf("the signature is %s, want %s", got, want)
+	}
+}
+
+// TestAnswers: what each answer means, by its code, its words and its status.
+func TestAnswers(t *testing.T) {
+	for _, c := range []struct {
+		status  int
+		body    string
+		outcome channel.Outcome
+		code    string
+		says    string
+	}{
+		{200, `{"code":0,"msg":"success","data":{}}`, channel.Delivered, "0", "ok"},
+		{200, `{"Extra":null,"StatusCode":0,"StatusMessage":"success"}`, channel.Delivered, "0", "ok"},
+		{200, `{"StatusCode":0,"StatusMessage":"success","code":19024,"msg":"Key Words Not Found"}`, channel.Refused, "19024", "keyword"},
+		{200, `{"code":19021,"msg":"sign match fail or timestamp is not within one hour from current time"}`, channel.Refused, "19021", "clock"},
+		{200, `{"code":19022,"msg":"Ip Not Allowed"}`, channel.Refused, "19022", "address"},
+		{200, `{"code":19001,"msg":"param invalid: incoming webhook access token invalid"}`, channel.Refused, "19001", "token"},
+		{200, `{"code":19007,"msg":"Bot Not Enabled"}`, channel.Refused, channel.CodeOther, "19007"},
+		{200, `{"code":9499,"msg":"Bad Request","data":{}}`, channel.Refused, "9499", "not valid"},
+		{200, `{"code":9499,"msg":"too many request"}`, channel.Throttled, "9499", "too many"},
+		{200, `{"code":11232,"msg":"frequency limited psm[lark.oapi.app_platform_runtime]appID[1500]"}`, channel.Throttled, "11232", "too many"},
+		{200, `{"code":19036,"msg":"The message exceeds the size limit of 30KB"}`, channel.Split, "19036", "too long"},
+		{400, `{"code":99991400,"msg":"request trigger frequency limit"}`, channel.Throttled, "99991400", "too many"},
+		{429, `{"code":11232,"msg":"frequency limited"}`, channel.Throttled, "11232", "too many"},
+		{429, ``, channel.Throttled, channel.CodeHTTP429, "429"},
+		{400, `{"code":19001,"msg":"param invalid"}`, channel.Refused, "19001", "token"},
+		{400, `<html>`, channel.Retry, channel.CodeHTTP4xx, "400"},
+		{502, `{"code":0}`, channel.Retry, channel.CodeHTTP5xx, "502"},
+		{200, `{"code":777,"msg":"?"}`, channel.Retry, channel.CodeOther, "unknown"},
+		{200, `{"ok":true}`, channel.Retry, channel.CodeNoErrcode, "without"},
+		{200, `<html>`, channel.Retry, channel.CodeNotJSON, "JSON"},
+		{413, ``, channel.Split, channel.CodeTooBig, "too long"},
+	} {
+		a := Read(channel.Response{Status: c.status, Body: []byte(c.body), Header: http.Header{}}, same)
+		if a.Outcome != c.outcome || a.Code != c.code || !strings.Contains(a.Reason, c.says) {
+			t.Errorf("HTTP %d %s is %s %s (%s), want %s %s with %q", c.status, c.body, a.Outcome, a.Code, a.Reason, c.outcome, c.code, c.says)
+		}
+	}
+	// How long to wait stands in a header of Feishu's own.
+	a := Read(channel.Response{Status: 429, Header: http.Header{"X-Ogw-Ratelimit-Reset": {"52"}}, Body: []byte(`{"code":11232}`)}, same)
+	if a.Wait != 52*time.Second {
+		t.Errorf("the wait is %s", a.Wait)
+	}
+}
+
+const text = "### 🔴 报警 Firing\n\n**a\\*b \\[x\\]**\n\n> quoted \\_\n- **规则 Rule**: \\*\\*not bold\\*\\* <at id=all>\n- 1\\. two\n1\\. one\n---\n[📈 面板 Panel](http://console.test/d/x) · [📖 手册](http://x.test/)"
+
+// TestBodies holds the three forms still: markdown is translated, what was escaped is shown as written, and nobody is called
+// by text.
+func TestBodies(t *testing.T) {
+	c := channel.Content{Title: "🔴 报警 T", Text: text, Level: "critical", Link: "https://e.test/", UserIDs: []string{"ou_1"}, All: true}
+	for kind, want := range map[string]string{
+		"card": `{"card":{"body":{"elements":[{"content":"**a&#42;b &#91;x&#93;**\n\n> quoted &#95;\n- **规则 Rule**: &#42;&#42;not bold&#42;&#42; &#60;at id=all&#62;\n- 1&#46; two\n1&#46; one\n---\n[📈 面板 Panel](http://console.test/d/x) · [📖 手册](http://x.test/)\n\n<at id=all></at> <at id=ou_1></at>","tag":"markdown"},` +
+			`{"behaviors":[{"default_url":"https://e.test/","type":"open_url"}],"tag":"button","text":{"content":"查看 Open","tag":"plain_text"},"type":"primary"}]},"header":{"template":"red","title":{"content":"🔴 报警 T","tag":"plain_text"}},"schema":"2.0"},"msg_type":"interactive"}`,
+		"post": `{"content":{"post":{"zh_cn":{"content":[[{"tag":"text","text":"a*b [x]","style":["bold"]}],[{"tag":"text","text":"｜ "},{"tag":"text","text":"quoted _"}],[{"tag":"text","text":"• "},{"tag":"text","text":"规则 Rule","style":["bold"]},{"tag":"text","text":": **not bold** <at id=all>"}],[{"tag":"text","text":"• "},{"tag":"text","text":"1. two"}],[{"tag":"text","text":"1. one"}],[{"tag":"text","text":"————"}],` +
+			`[{"tag":"a","text":"📈 面板 Panel","href":"http://console.test/d/x"},{"tag":"text","text":" · "},{"tag":"a","text":"📖 手册","href":"http://x.test/"}],[{"tag":"at","user_id":"all"},{"tag":"at","user_id":"ou_1"}]],"title":"🔴 报警 T"}}},"msg_type":"post"}`,
+	} {
+		c.Type = kind
+		if got := string(Form(kind).Body(c, "")); got != want {
+			t.Errorf("%s:\n%s, want\n%s", kind, got, want)
+		}
+	}
+	c.Type, c.Text = "text", "报警 <at user_id=\"all\">"
+	if got, want := string(Form("text").Body(c, "")), `{"content":{"text":"报警 ‹at user_id=\"all\">\n\n<at user_id=\"all\"></at> <at user_id=\"ou_1\"></at>"},"msg_type":"text"}`; got != want {
+		t.Errorf("text:\n%s, want\n%s", got, want)
+	}
+}
+
+// TestALinesSizeIsWhatItAdds: digests are packed by it.
+func TestALinesSizeIsWhatItAdds(t *testing.T) {
+	for _, kind := range Kind.Types {
+		f := Form(kind)
+		base := f.Size(channel.Content{Type: kind, Title: "x", Text: "first"})
+		for line := range strings.SplitSeq(strings.TrimPrefix(text, "### 🔴 报警 Firing\n\n"), "\n") {
+			if got, want := f.Size(channel.Content{Type: kind, Title: "x", Text: "first\n" + line})-base, f.Line(line); got != want {
+				t.Errorf("%s: %q adds %d bytes, and counts as %d", kind, line, got, want)
+			}
+		}
+	}
+}
+
+func TestSend(t *testing.T) {
+	var path string
+	var body map[string]any
+	reply := `{"code":0,"msg":"success"}`
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, body = r.URL.Path, nil
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		io.WriteString(w, reply)
+	}))
+	defer s.Close()
+	now := time.Unix(1700000000, 0)
+	r := Robot{Robot: channel.Robot{URL: s.URL + "/hook", Token: "the-token", Type: "card"}, Secret: "SECtest"}
+	sender := r.Sender(channel.Environment{Transport: http.DefaultTransport, Now: func() time.Time { return now }, Redact: same})
+	m := channel.Message{Content: channel.Content{Type: "card", Title: "报警 T", Text: "x"}}
+	if a := sender.Send(t.Context(), m); a.Outcome != channel.Delivered {
+		t.Fatalf("%+v", a)
+	}
+	if path != "/hook/the-token" || body["timestamp"] != "1700000000" || body["sign"] != Sign("SECtest", 1700000000) {
+		t.Errorf("%s %v", path, body)
+	}
+	// What may be shown twice says so: a bot has nothing to recognise it by.
+	m.Repeated = true
+	sender.Send(t.Context(), m)
+	raw, _ := json.Marshal(body)
+	if !strings.Contains(string(raw), channel.MayRepeat) {
+		t.Errorf("%s", raw)
+	}
+	// "Bad Request" stands for a long message too.
+	reply = `{"code":9499,"msg":"Bad Request"}`
+	if a := sender.Send(t.Context(), m); a.Outcome != channel.Refused {
+		t.Errorf("a short one: %+v", a)
+	}
+	m.Content.Text = strings.Repeat("长", 5000)
+	if a := sender.Send(t.Context(), m); a.Outcome != channel.Split {
+		t.Errorf("a long one: %+v", a)
+	}
+}

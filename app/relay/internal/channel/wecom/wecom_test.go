@@ -1,0 +1,95 @@
+package wecom
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"lookout/app/relay/internal/channel"
+)
+
+func same(s string) string { return s }
+
+// TestAnswers: what each answer means, by its code and its words.
+func TestAnswers(t *testing.T) {
+	for _, c := range []struct {
+		status  int
+		body    string
+		outcome channel.Outcome
+		code    string
+		says    string
+	}{
+		{200, `{"errcode":0,"errmsg":"ok"}`, channel.Delivered, "0", "ok"},
+		{200, `{"errcode":-1,"errmsg":"system busy"}`, channel.Retry, "-1", "busy"},
+		{200, `{"errcode":45009,"errmsg":"api freq out of limit, hint: [1], from ip: 127.0.0.1"}`, channel.Throttled, "45009", "too many"},
+		{200, `{"errcode":45033,"errmsg":"api concurrent out of limit"}`, channel.Throttled, "45033", "at once"},
+		{200, `{"errcode":40058,"errmsg":"markdown.content exceed max length 4096. invalid Request Parameter, hint: [1]"}`, channel.Split, "40058", "too long"},
+		{200, `{"errcode":40058,"errmsg":"invalid Request Parameter, hint: [1]"}`, channel.Refused, "40058", "not valid"},
+		{200, `{"errcode":45002,"errmsg":"content size out of limit"}`, channel.Split, "45002", "too long"},
+		{200, `{"errcode":93000,"errmsg":"invalid webhook url, hint: [1]"}`, channel.Refused, "93000", "key is wrong"},
+		{200, `{"errcode":93999,"errmsg":"?"}`, channel.Refused, channel.CodeOther, "93999"},
+		{200, `{"errcode":40008,"errmsg":"invalid message type"}`, channel.Refused, "40008", "type"},
+		{200, `{"errcode":44004,"errmsg":"empty content"}`, channel.Refused, "44004", "empty"},
+		{200, `{"errcode":301,"errmsg":"?"}`, channel.Retry, channel.CodeOther, "unknown"},
+		{200, `{"errmsg":"ok"}`, channel.Retry, channel.CodeNoErrcode, "without"},
+		{200, `ok`, channel.Retry, channel.CodeNotJSON, "JSON"},
+		{502, `{"errcode":0}`, channel.Retry, channel.CodeHTTP5xx, "502"},
+	} {
+		a := Read(channel.Response{Status: c.status, Body: []byte(c.body), Header: http.Header{}}, same)
+		if a.Outcome != c.outcome || a.Code != c.code || !strings.Contains(a.Reason, c.says) {
+			t.Errorf("HTTP %d %s is %s %s (%s), want %s %s with %q", c.status, c.body, a.Outcome, a.Code, a.Reason, c.outcome, c.code, c.says)
+		}
+	}
+}
+
+const text = "### 🔴 报警 Firing\n\n**a\\*b**\n\n> quoted\n- **规则 Rule**: \\*\\*not bold\\*\\* \\`code\\` <@all> [x] (y)\n\\# no heading\n---\n[📈 面板](http://console.test/d/x)\x01\u2028"
+
+// TestBodies: headings, bold, links and quotations as WeCom writes them, the rest as text; what was escaped is shown as
+// written, nobody is called by text, and nothing is left that JSON writes as \uxxxx.
+func TestBodies(t *testing.T) {
+	c := channel.Content{Type: "markdown", Title: "not shown", Text: text, UserIDs: []string{"zhangsan"}, All: true}
+	want := `{"markdown":{"content":"### 🔴 报警 Firing\n\n**a*b**\n\n> quoted\n• **规则 Rule**: *` + "\u200b" + `*not bold*` + "\u200b" + `* ˋcodeˋ ‹@all> [x] (y)\n` + "\u200b" + `# no heading\n————\n[📈 面板](http://console.test/d/x)\n<@all><@zhangsan>"},"msgtype":"markdown"}`
+	if got := string(Form("markdown").Body(c, "")); got != want {
+		t.Errorf("markdown:\n%s, want\n%s", got, want)
+	}
+	c.Type, c.Mobiles = "text", []string{"13800000000"}
+	c.Text = "报警\x02 x"
+	want = `{"msgtype":"text","text":{"content":"报警  x","mentioned_list":["@all","zhangsan"],"mentioned_mobile_list":["13800000000"]}}`
+	if got := string(Form("text").Body(c, "")); got != want {
+		t.Errorf("text:\n%s, want\n%s", got, want)
+	}
+	// What counts is the content, in bytes.
+	if got := Form("text").Size(channel.Content{Type: "text", Text: "报警"}); got != len("报警\n"+channel.MayRepeat) {
+		t.Errorf("the size is %d", got)
+	}
+}
+
+// TestALinesSizeIsWhatItAdds: digests are packed by it.
+func TestALinesSizeIsWhatItAdds(t *testing.T) {
+	for _, kind := range Kind.Types {
+		f := Form(kind)
+		base := f.Size(channel.Content{Type: kind, Text: "first"})
+		for line := range strings.SplitSeq(text, "\n") {
+			if got, want := f.Size(channel.Content{Type: kind, Text: "first\n" + line})-base, f.Line(line); got != want {
+				t.Errorf("%s: %q adds %d bytes, and counts as %d", kind, line, got, want)
+			}
+		}
+	}
+}
+
+func TestSend(t *testing.T) {
+	var query string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query = r.URL.RawQuery
+		io.WriteString(w, `{"errcode":93000,"errmsg":"invalid webhook url the+key"}`)
+	}))
+	defer s.Close()
+	r := Robot{channel.Robot{URL: s.URL + "/cgi-bin/webhook/send?debug=1", Token: "the+key"}}
+	env := channel.Environment{Transport: http.DefaultTransport, Redact: func(s string) string { return strings.ReplaceAll(s, "the+key", "[secret]") }}
+	a := r.Sender(env).Send(t.Context(), channel.Message{Content: channel.Content{Type: "markdown", Text: "x"}})
+	if query != "debug=1&key=the%2Bkey" || a.Outcome != channel.Refused || strings.Contains(a.Reason, "the+key") {
+		t.Errorf("%s: %+v", query, a)
+	}
+}
