@@ -42,6 +42,7 @@ func encodeNotification(t *testing.T, n notification.Notification) []byte {
 // instead of full of asterisks, links that lead somewhere, whoever is mentioned, and the colours by which
 // firing and resolved are told apart.
 func TestWhatPeopleSee(t *testing.T) {
+	t.Parallel()
 	server, messages := newGroup(t, robot.Robot{AccessToken: "token", Name: "运维群机器人", Keywords: []string{"报警"}})
 	p := newProcess(t, fmt.Sprintf(`
 time_zone: UTC

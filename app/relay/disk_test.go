@@ -25,6 +25,7 @@ func TestFullDisk(t *testing.T) {
 		fullDisk(t, dir)
 		return
 	}
+	t.Parallel()
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestFullDisk$", "-test.v")
 	cmd.Env = append(os.Environ(), insideSmallDisk+"="+t.TempDir())
 	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
@@ -72,7 +73,7 @@ targets: {ops: {channels: [{robots: [ops]}], digest: {max_messages: 1000, pause:
 	// Fill it by notifications, and then the rest by something else, so that not only the reserve but
 	// the disk itself says no.
 	taken, refused := 0, 0
-	padding := strings.Repeat("x", 20_000)
+	padding := strings.Repeat("x", 60_000)
 	for i := 0; refused < 5; i++ {
 		status, answer := p.post("/v1/robots/ops", webhook("firing", "instance", fmt.Sprintf("disk-%d-", i), "__padding", padding))
 		switch status {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +23,18 @@ import (
 	"lookout/app/relay/internal/memdir"
 	"lookout/app/relay/internal/notification"
 )
+
+// long asks for the whole lengths that the README promises. By default tests are as long as it takes to see what they
+// are about, so that all of them together stay quick.
+var long = flag.Bool("long", false, "run with the full numbers of notifications and kills")
+
+// atLength is a number of a long run, or of a short one.
+func atLength(short, full int) int {
+	if *long {
+		return full
+	}
+	return short
+}
 
 // runAsRelay makes this test binary the relay, so that tests can kill a real process.
 const runAsRelay = "LOOKOUT_TEST_RUN_AS_RELAY"

@@ -76,10 +76,12 @@ func (m *moody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestNothingIsLostWhenTheRelayIsKilled is the bar: 10,000 notifications, a robot that fails in
+// TestNothingIsLostWhenTheRelayIsKilled is the bar with -args -long: 10,000 notifications, a robot that fails in
 // nearly half of its calls, and the relay killed (-9) 50 times meanwhile.
 func TestNothingIsLostWhenTheRelayIsKilled(t *testing.T) {
-	const notifications, kills, senders = 10_000, 50, 8
+	t.Parallel()
+	const senders = 8
+	notifications, kills := atLength(2_000, 10_000), atLength(10, 50)
 	group, err := robot.New(robot.Config{
 		Robots: []robot.Robot{{AccessToken: "chaos-token", Name: "ops", Keywords: []string{"报警"}, Secret: "SECchaos"}},
 		// A minute of a second, so that the test takes one.

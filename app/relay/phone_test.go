@@ -26,6 +26,7 @@ import (
 //
 // and are to be looked at whenever the templates change.
 func TestOnAPhone(t *testing.T) {
+	t.Parallel()
 	const width, height = 390, 844
 	server, messages := newGroup(t, robot.Robot{AccessToken: "token", Name: "ops", Keywords: []string{"报警"}})
 	p := newProcess(t, fmt.Sprintf(`

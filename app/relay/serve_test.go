@@ -56,6 +56,7 @@ var canaries = map[string]string{
 // failing, being refused with the secret repeated, a broken configuration, pages, metrics, errors,
 // dead letters — and looks for them everywhere but in their files.
 func TestSecretsStayInTheirFiles(t *testing.T) {
+	t.Parallel()
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The rudest answer there is: it repeats all that it was sent.
 		fmt.Fprintf(w, `{"errcode":300005,"errmsg":%q}`, r.URL.String()+" "+canaries["sign"])
@@ -185,6 +186,7 @@ targets:
 }
 
 func TestConfigurationIsReloaded(t *testing.T) {
+	t.Parallel()
 	server, messages := newGroup(t, robot.Robot{AccessToken: "second", Name: "ops", Keywords: []string{"报警"}, Secret: "SECreload"})
 	conf := fmt.Sprintf("retry: {initial: 50ms, max: 200ms}\nrobots: {ops: {url: %q, token_file: secrets/ops, secret_file: secrets/sign, limit: 20, window: 2s}}\n", server.URL+"/robot/send")
 	p := newProcess(t, conf, map[string]string{"ops": "first", "sign": "SECreload"})
@@ -405,6 +407,7 @@ func TestThePageCleansWhatAlertsBring(t *testing.T) {
 }
 
 func TestWrongUse(t *testing.T) {
+	t.Parallel()
 	p := newProcess(t, "robots: {ops: {url: \"http://127.0.0.1:1/\", token_file: secrets/ops}}\n", map[string]string{"ops": "token"})
 	p.start()
 	p.ready()
@@ -453,6 +456,7 @@ func TestRenderCommand(t *testing.T) {
 }
 
 func TestEscalationByMail(t *testing.T) {
+	t.Parallel()
 	var tries atomic.Int64
 	box, err := mailtest.Listen("127.0.0.1:0", func(verb, _ string) string {
 		if verb == "DATA" && tries.Add(1) == 1 {

@@ -171,6 +171,7 @@ func (g *group) story() {
 }
 
 func TestPageInABrowser(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, nil)
 	b := newBrowser(t, "zh-CN")
 	b.size(1280, 900, false)
@@ -262,6 +263,7 @@ func (b *browser) checkStory() {
 
 // A page that was open while the program was replaced must not show the old one's messages.
 func TestPageNoticesARestart(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, nil)
 	g.send(`{"msgtype":"text","text":{"content":"报警 of the first run"}}`)
 	b := newBrowser(t, "en-US")

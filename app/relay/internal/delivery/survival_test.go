@@ -267,7 +267,7 @@ func TestWhatWaitsOnALaterChannelIsMerged(t *testing.T) {
 			return answer(200, `{"errcode":0}`), nil
 		}
 		g := newRig(t, strings.Replace(twoChannels, "{robots: [a]}", "{robots: [a], escalate_after: 5m}", 1), rec)
-		const all = 500
+		const all = 400
 		for i := range all {
 			severity := "warning"
 			if i == all-1 {

@@ -178,6 +178,7 @@ func TestSteadyClock(t *testing.T) {
 }
 
 func TestTwoRelaysCannotShareASpool(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(memdir.New(t), "spool.db")
 	open(t, path, Options{})
 	if _, err := Open(path, Options{Clock: SystemClock()}); err == nil {
