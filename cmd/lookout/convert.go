@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/source"
 )
 
@@ -45,11 +46,11 @@ func (c *convertCmd) Run(ctx context.Context, a *app) error {
 	}
 	a.noteSkips(skipped)
 	if lost > 0 && !c.Lossy {
-		return fmt.Errorf("%s can't be said in %s; convert all the same with --lossy", count(lost, "thing"), c.To)
+		return fmt.Errorf("%s can't be said in %s; convert all the same with --lossy", finding.Count(lost, "thing"), c.To)
 	}
 	if !c.Write {
 		if len(out) != 1 {
-			return fmt.Errorf("%s don't fit on stdout; write into the files with --write", count(len(out), "dashboard"))
+			return fmt.Errorf("%s don't fit on stdout; write into the files with --write", finding.Count(len(out), "dashboard"))
 		}
 		_, err := a.stdout.Write(out[0].data)
 		return err
@@ -58,7 +59,7 @@ func (c *convertCmd) Run(ctx context.Context, a *app) error {
 		if o.file == source.StdinName {
 			return errors.New("--write can't write into standard input")
 		}
-		if err := replaceFile(o.file, o.data); err != nil {
+		if err := source.Replace(o.file, o.data); err != nil {
 			return err
 		}
 		fmt.Fprintln(a.stdout, o.file)

@@ -2,56 +2,34 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"io"
+	"os"
+
+	"github.com/mattn/go-isatty"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
+	"lookout/internal/inputs"
 	"lookout/internal/source"
 )
+
+// sources lists the JSON and YAML files under the paths.
+func (a *app) sources(paths []string) ([]source.File, error) {
+	return a.list(paths, ".json", ".yaml", ".yml")
+}
 
 // list gives the files with these endings under the paths; - is standard input.
 func (a *app) list(paths []string, ext ...string) ([]source.File, error) {
 	return source.Lister{Stdin: a.stdin, Ext: ext}.List(paths)
 }
 
-// dashboards hands every dashboard under the paths to visit, one at a time so that only one is held in memory. What must be a dashboard and is not goes to broken,
-// as an error with its place; other JSON is passed over and named.
-func (a *app) dashboards(ctx context.Context, paths []string, visit func(*dashboard.Dashboard) error, broken func(error)) (skipped []source.Skip, err error) {
+// dashboards hands every dashboard under the paths to visit: see [inputs.Dashboards].
+func (a *app) dashboards(ctx context.Context, paths []string, visit func(*dashboard.Dashboard) error, broken func(error)) ([]source.Skip, error) {
 	files, err := a.list(paths, ".json")
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return skipped, err
-		}
-		data, err := f.Read(nil)
-		if err != nil {
-			broken(err)
-			continue
-		}
-		d, err := dashboard.Load(f.Name, data)
-		switch {
-		case err == nil:
-			if err := visit(d); err != nil {
-				return skipped, err
-			}
-		case errors.Is(err, dashboard.ErrNotDashboard) && (!f.Must || isLock(f.Name, data)):
-			skipped = append(skipped, skip(f, err))
-		default:
-			broken(err)
-		}
-	}
-	return skipped, nil
-}
-
-// skip is the entry for a file that is something else.
-func skip(f source.File, err error) source.Skip {
-	reason := err.Error()
-	if _, msg, ok := dashboard.Problem(err); ok {
-		reason = msg
-	}
-	return source.Skip{File: f.Name, Reason: reason}
+	return inputs.Dashboards(ctx, files, visit, broken)
 }
 
 // mostSkips is how many files that were passed over are named to a person; JSON and SARIF name all.
@@ -63,14 +41,12 @@ func (a *app) noteSkips(skipped []source.Skip) {
 		a.note("passed over %s: %s", s.File, s.Reason)
 	}
 	if more := len(skipped) - mostSkips; more > 0 {
-		a.note("passed over %s more", count(more, "file"))
+		a.note("passed over %s more", finding.Count(more, "file"))
 	}
 }
 
-// count is "1 dashboard", "2 dashboards".
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+// colored tells whether w is a terminal that wants colour. NO_COLOR is a convention: https://no-color.org
+func (a *app) colored(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && a.getenv("NO_COLOR") == "" && isatty.IsTerminal(f.Fd())
 }

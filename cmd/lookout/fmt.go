@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/source"
 )
 
@@ -45,7 +45,7 @@ func (c *fmtCmd) Run(ctx context.Context, a *app) error {
 		if c.Check {
 			return nil
 		}
-		return replaceFile(d.File(), out)
+		return source.Replace(d.File(), out)
 	}, func(e error) { failed = append(failed, e) }) // one broken file must not keep the others from being formatted
 	verb := "formatted"
 	if c.Check {
@@ -53,7 +53,7 @@ func (c *fmtCmd) Run(ctx context.Context, a *app) error {
 	}
 	if err == nil {
 		a.noteSkips(skipped)
-		a.note("%d of %s %s, %s passed over", changed, count(seen, "dashboard"), verb, count(len(skipped), "other JSON file"))
+		a.note("%d of %s %s, %s passed over", changed, finding.Count(seen, "dashboard"), verb, finding.Count(len(skipped), "other JSON file"))
 	}
 	if err = errors.Join(append(failed, err)...); err != nil {
 		return err
@@ -62,28 +62,4 @@ func (c *fmtCmd) Run(ctx context.Context, a *app) error {
 		return errFindings
 	}
 	return nil
-}
-
-// replaceFile writes next to the file and renames, so that an interrupted run leaves the old or the new content and nothing in between. A symbolic link stays one.
-func replaceFile(path string, data []byte) error {
-	path, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer os.Remove(tmp.Name())
-	if _, err = tmp.Write(data); err == nil {
-		err = tmp.Chmod(info.Mode().Perm())
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(tmp.Name(), path)
 }

@@ -173,7 +173,7 @@ func TestPullOfNewAndLostDashboards(t *testing.T) {
 	}
 	env := map[string]string{"GRAFANA_URL": g.serve(t)}
 	out, _ := lookout(t, env, 0, "pull", "--all", "--dir", dir)
-	if !strings.Contains(out, "is not in Grafana; it was never applied, or somebody deleted it") {
+	if !strings.Contains(out, "is not in Grafana; it was never applied, or someone deleted it") {
 		t.Error(out)
 	}
 	read(t, lost)
@@ -341,5 +341,69 @@ func TestTheImportedDashboardIsWhatItsImportMakes(t *testing.T) {
 	}
 	if read(t, filepath.Join(dir, "lock.json")) != book {
 		t.Error("dashboards/lock.json is out of date")
+	}
+}
+
+// A dashboard that can't be read is named; the others are pulled all the same, and the exit code says that something was left out.
+func TestPullGoesOnPastWhatItCannotRead(t *testing.T) {
+	dir := t.TempDir()
+	g := &fakeGrafana{dashboards: map[string]map[string]any{
+		"bad":  {"uid": "bad", "title": "Bad", "panels": "none"},
+		"shop": decode(t, strings.Replace(shopFile, `"bytes"`, `"decbytes"`, 1)),
+	}, folders: map[string]string{"bad": "Web", "shop": "Web"}}
+	file := filepath.Join(dir, "web", "shop.json")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(shopFile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr := lookout(t, nil, exitFailed, "pull", "--all", "--dir", dir, "--grafana", g.serve(t))
+	if !strings.Contains(stderr, "bad: ") || !strings.Contains(stderr, "1 dashboard could not be read") {
+		t.Error(stderr)
+	}
+	if !strings.Contains(read(t, file), `"decbytes"`) {
+		t.Error("the other dashboard was not pulled")
+	}
+}
+
+// A red line that an environment has of its own is neither drift nor an edit of the file that all environments share.
+func TestPullKnowsAnEnvironmentsOwnThresholds(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write := func(name, text string) {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	board := func(line string) string {
+		return strings.NewReplacer(`"type": "stat",`, `"id": 1, "type": "stat",`, `"unit": "bytes"`,
+			`"unit": "bytes", "thresholds": {"mode": "absolute", "steps": [{"color": "green", "value": null}, {"color": "red", "value": `+line+`}]}`).Replace(shopFile)
+	}
+	write("dashboards/web/shop.json", board("8"))
+	write("alerts/a.yaml", strings.Replace(backtested, "        for: 5m", "        panel: {dashboard: shop, id: 1}\n        for: 5m", 1))
+	write("envs/prod/alerts.yaml", "overrides: {ThreadsHigh: {threshold: 64}}\n")
+	write("envs/staging/alerts.yaml", "{}\n")
+	g := &fakeGrafana{dashboards: map[string]map[string]any{"shop": decode(t, board("64"))}, folders: map[string]string{"shop": "Web"}}
+	address := g.serve(t)
+	before := read(t, "dashboards/web/shop.json")
+	lookout(t, nil, exitClean, "pull", "--check", "--grafana", address, "--env", "prod")
+	lookout(t, nil, exitClean, "pull", "--check", "--grafana", address)
+	lookout(t, nil, exitClean, "pull", "--all", "--grafana", address)
+	if now := read(t, "dashboards/web/shop.json"); now != before {
+		t.Error(now)
+	}
+	// In an environment that has no line of its own it is an edit, and so is another value.
+	if out, _ := lookout(t, nil, exitFindings, "pull", "--check", "--grafana", address, "--env", "staging"); !strings.Contains(out, "64") {
+		t.Error(out)
+	}
+	g.dashboards["shop"] = decode(t, board("65"))
+	if out, _ := lookout(t, nil, exitFindings, "pull", "--check", "--grafana", address, "--env", "prod"); !strings.Contains(out, "65") {
+		t.Error(out)
+	}
+	if _, stderr := lookout(t, nil, exitFailed, "pull", "--check", "--grafana", address, "--env", "nowhere"); !strings.Contains(stderr, `there is no environment "nowhere"`) {
+		t.Error(stderr)
 	}
 }

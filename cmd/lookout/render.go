@@ -16,6 +16,7 @@ import (
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/render"
 	"lookout/internal/source"
 )
@@ -62,7 +63,7 @@ func (c *renderCmd) Run(ctx context.Context, a *app) error {
 	}
 	a.noteSkips(skipped)
 	if len(files) == 0 {
-		return fmt.Errorf("no dashboard in %s (%s passed over)", strings.Join(c.Paths, ", "), count(len(skipped), "other JSON file"))
+		return fmt.Errorf("no dashboard in %s (%s passed over)", strings.Join(c.Paths, ", "), finding.Count(len(skipped), "other JSON file"))
 	}
 	targets, err := c.targets(files)
 	if err != nil {
@@ -96,7 +97,7 @@ func (c *renderCmd) Run(ctx context.Context, a *app) error {
 			a.note("%s: no font has %q; install one (Debian: fonts-noto-cjk) or name one with --font", file, string(report.Missing))
 		}
 	}
-	a.note("%s, %s, %d of them placeholders, %s, %d failed", count(len(files), "dashboard"), count(panels, "panel"), placeholders, count(queries, "request"), problems)
+	a.note("%s, %s, %d of them placeholders, %s, %d failed", finding.Count(len(files), "dashboard"), finding.Count(panels, "panel"), placeholders, finding.Count(queries, "request"), problems)
 	if problems > 0 {
 		return errFindings
 	}

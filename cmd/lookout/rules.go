@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"lookout/internal/finding"
+	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/rules"
+	"lookout/internal/source"
 )
 
 // rulesCmd holds what is there for alert rules only.
@@ -27,7 +30,7 @@ type rulesCheckCmd struct {
 }
 
 func (c *rulesCheckCmd) Run(a *app) error {
-	cfg, err := loadConfig(c.Config)
+	cfg, err := lint.Load(c.Config)
 	if err != nil {
 		return err
 	}
@@ -62,7 +65,7 @@ func (c *rulesCheckCmd) Run(a *app) error {
 	for _, f := range files {
 		alerts += len(f.Rules())
 	}
-	fmt.Fprintf(a.stdout, "%s in %s, %s\n", count(len(problems), "problem"), count(len(files), "file"), count(alerts, "rule"))
+	fmt.Fprintf(a.stdout, "%s in %s, %s\n", finding.Count(len(problems), "problem"), finding.Count(len(files), "file"), finding.Count(alerts, "rule"))
 	if serious > 0 {
 		return errFindings
 	}
@@ -165,7 +168,7 @@ func (c *rulesExportCmd) Run(_ context.Context, a *app) error {
 			if data == nil {
 				continue
 			}
-			if err := writeOut(filepath.Join(c.Output, filepath.Base(f.Path)), data); err != nil {
+			if err := source.Write(filepath.Join(c.Output, filepath.Base(f.Path)), data); err != nil {
 				return err
 			}
 		}
@@ -179,13 +182,5 @@ func (c *rulesExportCmd) Run(_ context.Context, a *app) error {
 		_, err = a.stdout.Write(data)
 		return err
 	}
-	return writeOut(c.Output, data)
-}
-
-// writeOut writes a new file, or replaces one in one step.
-func writeOut(path string, data []byte) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(path, data, 0o644)
-	}
-	return replaceFile(path, data)
+	return source.Write(c.Output, data)
 }

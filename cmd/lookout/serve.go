@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"time"
 	_ "time/tzdata" // images have no time zones of their own
 
 	"lookout/internal/console"
+	"lookout/internal/lint"
 	"lookout/internal/program"
 )
 
@@ -44,7 +46,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	// Unlike the other commands this one stays: what it holds counts, not how fast it is done.
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(56 << 20)
-	lintConfig, err := loadConfig(c.Config)
+	lintConfig, err := lint.Load(c.Config)
 	if err != nil {
 		return err
 	}
@@ -52,8 +54,9 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return fmt.Errorf("--timezone %q: %w; write a name such as Asia/Shanghai", c.Timezone, err)
 	}
-	if c.Runbooks == "" && exists("docs/runbooks") {
-		c.Runbooks = "docs/runbooks"
+	const runbooks = "docs/runbooks"
+	if _, err := os.Stat(runbooks); c.Runbooks == "" && err == nil {
+		c.Runbooks = runbooks
 	}
 	return console.Run(ctx, console.Config{
 		Paths: c.Paths, Prometheus: c.Prometheus, Alertmanager: c.Alertmanager,

@@ -47,6 +47,7 @@ func Convert(file string, data []byte, opts Options) (out []byte, notes []string
 		return nil, nil, err
 	}
 	c.datasources(d)
+	c.links(d.Root, published.UID)
 	d.Root.Set("uid", dashboard.NewString(opts.UID))
 	// Edits in Grafana come back by "lookout pull".
 	d.Root.Set("editable", dashboard.NewBool(false))
@@ -72,6 +73,7 @@ func (c *converter) v2(file string, published *dashboard.Dashboard) (out []byte,
 		meta.Remove(key)
 	}
 	meta.Set("name", dashboard.NewString(c.opts.UID))
+	c.links(root.Get("spec"), published.UID)
 	root.Get("spec").Set("editable", dashboard.NewBool(false))
 	d, err := dashboard.Load(file, root.JSON())
 	if err != nil {
@@ -156,6 +158,28 @@ func (c *converter) inputs(d *dashboard.Dashboard, root *dashboard.Node) error {
 		})
 	}
 	return nil
+}
+
+// toDashboard is the address of a dashboard in a link.
+var toDashboard = regexp.MustCompile(`(^|[^a-zA-Z0-9_-])(d|d-solo)/([a-zA-Z0-9_-]{1,40})(/|\?|$)`)
+
+// links lets a dashboard's links to itself follow its new uid, and notes those to others, which may not be here.
+func (c *converter) links(root *dashboard.Node, was string) {
+	rewrite(root, func(s string) string {
+		if !strings.Contains(s, "d/") && !strings.Contains(s, "d-solo/") {
+			return s
+		}
+		return toDashboard.ReplaceAllStringFunc(s, func(link string) string {
+			m := toDashboard.FindStringSubmatch(link)
+			switch {
+			case m[3] == was && was != "":
+				return m[1] + m[2] + "/" + c.opts.UID + m[4]
+			case m[3] != c.opts.UID && m[1] == "/":
+				c.note("it links to the dashboard %s; import that with --uid %s, or change the link", m[3], m[3])
+			}
+			return link
+		})
+	})
 }
 
 var (

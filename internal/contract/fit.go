@@ -21,6 +21,14 @@ type Fit struct {
 	Broken []string
 }
 
+// Share is the part of the panels that fit, 0 to 1; 1 where no panel asks for anything.
+func (f Fit) Share() float64 {
+	if f.Panels == 0 {
+		return 1
+	}
+	return float64(f.Fitting) / float64(f.Panels)
+}
+
 // String is "fits 31 of 34 panels; missing: a, b".
 func (f Fit) String() string {
 	s := fmt.Sprintf("fits %d of %d panels", f.Fitting, f.Panels)

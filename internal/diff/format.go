@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"html"
 	"io"
 	"path"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/fatih/color"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/markdown"
 )
 
 // Report is a result with what was looked at.
@@ -209,15 +209,14 @@ func (c Change) String() string {
 	return path + " " + short(c.Before) + " → " + short(c.After)
 }
 
-// Picture is where the pictures of a file are, for a comment. Empty fields are left out.
-type Picture struct{ Before, After string }
-
 // MarkdownOptions say how a comment looks.
 type MarkdownOptions struct {
 	// Limit is the most bytes to write; GitHub takes 65,536 characters. 0 means no limit.
 	Limit int
-	// Pictures by file.
-	Pictures map[string]Picture
+	// Pictures are the addresses of what [Changed] drew, by file.
+	Pictures map[string]string
+	// Plain writes no HTML: not every code host folds.
+	Plain bool
 	// All adds the ignored places, folded.
 	All bool
 }
@@ -237,9 +236,9 @@ func (r *Report) Markdown(w io.Writer, opts MarkdownOptions) error {
 	left, leftFiles := 0, 0
 	for _, file := range r.files() {
 		events := r.of(file)
-		head := "\n#### " + inline(events[0].Dashboard) + "\n"
+		head := "\n#### " + markdown.Inline(events[0].Dashboard) + "\n"
 		if events[0].Dashboard != file {
-			head += inline(file) + "\n"
+			head += markdown.Inline(file) + "\n"
 		}
 		if !fits(head + "\n") {
 			left, leftFiles = left+len(events), leftFiles+1
@@ -247,23 +246,20 @@ func (r *Report) Markdown(w io.Writer, opts MarkdownOptions) error {
 		}
 		cut := false
 		for _, e := range events {
-			if cut || !fits("- "+map[string]string{"+": "🟢 ", "−": "🔴 ", "~": "🟡 "}[sign(e.Kind)]+inline(e.Text)+"\n") {
+			if cut || !fits("- "+map[string]string{"+": "🟢 ", "−": "🔴 ", "~": "🟡 "}[sign(e.Kind)]+markdown.Inline(e.Text)+"\n") {
 				if !cut {
 					leftFiles++
 				}
 				left, cut = left+1, true
 			}
 		}
-		if p, ok := opts.Pictures[file]; ok && !cut {
-			row := "\n<details><summary>before and after</summary>\n\n| before | after |\n|---|---|\n|"
-			for _, url := range []string{p.Before, p.After} {
-				if url == "" {
-					row += " — |"
-				} else {
-					row += " ![](" + url + ") |"
-				}
+		if url := opts.Pictures[file]; url != "" && !cut {
+			picture := "![before and after](" + url + ")\n"
+			if opts.Plain {
+				fits("\n" + picture)
+			} else {
+				fits("\n<details open><summary>before and after</summary>\n\n" + picture + "\n</details>\n")
 			}
-			fits(row + "\n\n</details>\n")
 		}
 	}
 	if opts.All && len(r.Ignored) > 0 && fits("\n<details><summary>"+plural(len(r.Ignored), "place")+" without meaning</summary>\n\n") {
@@ -273,7 +269,7 @@ func (r *Report) Markdown(w io.Writer, opts MarkdownOptions) error {
 				fits("- …\n")
 				break
 			}
-			fits("- " + inline(clip(i.File+"#"+i.place(), 200)+": "+i.Reason) + "\n")
+			fits("- " + markdown.Inline(clip(i.File+"#"+i.place(), 200)+": "+i.Reason) + "\n")
 		}
 		b.WriteString(end)
 	}
@@ -282,23 +278,4 @@ func (r *Report) Markdown(w io.Writer, opts MarkdownOptions) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// inline makes a text harmless in Markdown: titles and queries come from whoever wrote the dashboard.
-func inline(s string) string {
-	var b strings.Builder
-	for _, r := range strings.Join(strings.Fields(s), " ") {
-		switch r {
-		case '<', '>', '&':
-			b.WriteString(html.EscapeString(string(r)))
-		case '\\', '`', '*', '_', '[', ']', '|', '~', '#', '!', '$':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case '@':
-			b.WriteString("&#64;") // nobody is to be called by a title
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

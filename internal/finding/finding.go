@@ -108,6 +108,11 @@ func (r *Result) Has(least Severity) bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity.AtLeast(least) })
 }
 
+// Keep drops the findings that are less severe.
+func (r *Result) Keep(least Severity) {
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool { return !f.Severity.AtLeast(least) })
+}
+
 // Sort orders findings by place.
 func (r *Result) Sort() {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fatih/color"
 
+	"lookout/internal/markdown"
 	"lookout/internal/promql"
 )
 
@@ -109,7 +110,6 @@ func (r *Result) github(w io.Writer) error {
 }
 
 func (r *Result) markdown(w io.Writer) error {
-	cell := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "`", "'")
 	var b strings.Builder
 	b.WriteString("**" + r.Line() + "**\n")
 	if len(r.Findings) > 0 {
@@ -117,11 +117,11 @@ func (r *Result) markdown(w io.Writer) error {
 	}
 	icon := map[Severity]string{Error: "🔴", Warning: "🟡", Info: "🔵"}
 	for _, f := range r.Findings {
-		where := fmt.Sprintf("`%s:%d`", cell.Replace(f.File), f.Line)
+		where := markdown.Code(fmt.Sprintf("%s:%d", f.File, f.Line))
 		if f.Panel != "" {
-			where += " " + cell.Replace(f.Panel)
+			where += " " + markdown.Inline(f.Panel)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", icon[f.Severity], where, cell.Replace(f.Message), f.Rule)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", icon[f.Severity], where, markdown.Inline(f.Message), f.Rule)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -86,6 +86,22 @@ func (p Pattern) String() string {
 // scrape every 15 s, and a rule that cries at [1m] would be silenced everywhere.
 func DefaultConfig() Config { return Config{ScrapeInterval: 15 * time.Second, Keyword: "报警"} }
 
+// Load reads the configuration: the named file, or .lookout.yaml in the working directory if it is there.
+func Load(name string) (Config, error) {
+	explicit := name != ""
+	if !explicit {
+		name = ".lookout.yaml"
+	}
+	data, err := os.ReadFile(name)
+	if errors.Is(err, os.ErrNotExist) && !explicit {
+		return DefaultConfig(), nil
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	return ParseConfig(name, data)
+}
+
 // ParseConfig reads the configuration. Unknown members are errors: a silence with a typing error would silence nothing.
 func ParseConfig(name string, data []byte) (Config, error) {
 	cfg := DefaultConfig()

@@ -1,4 +1,5 @@
-package main
+// Package revision reads files as they were in a commit of git.
+package revision
 
 import (
 	"bytes"
@@ -7,22 +8,21 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"lookout/internal/source"
 )
 
-// atRevision gives the files as they were in a commit, under the names they have now. Those that did not change since are read from the disk; those that are
+// At gives the files as they were in a commit, under the names they have now. Those that did not change since are read from the disk; those that are
 // no more are there too, under their path from the top of the repository.
-func atRevision(ctx context.Context, rev string, files []source.File) (base []source.File, err error) {
+func At(ctx context.Context, rev string, files []source.File) (base []source.File, err error) {
 	if strings.HasPrefix(rev, "-") {
-		return nil, fmt.Errorf("%q is no revision", rev)
+		return nil, fmt.Errorf("%q is not a revision", rev)
 	}
-	if _, err := git(ctx, "rev-parse", "--verify", "--quiet", rev+"^{commit}"); err != nil {
-		return nil, fmt.Errorf("%q is no commit of this repository: %w", rev, err)
+	if _, err := Git(ctx, "rev-parse", "--verify", "--quiet", rev+"^{commit}"); err != nil {
+		return nil, fmt.Errorf("%q is not a commit of this repository: %w", rev, err)
 	}
-	out, err := git(ctx, "rev-parse", "--show-toplevel")
+	out, err := Git(ctx, "rev-parse", "--show-toplevel")
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func atRevision(ctx context.Context, rev string, files []source.File) (base []so
 		return nil, err
 	}
 	show := func(name string) func([]byte) ([]byte, error) {
-		return func([]byte) ([]byte, error) { return git(ctx, "show", rev+":"+name) }
+		return func([]byte) ([]byte, error) { return Git(ctx, "show", rev+":"+name) }
 	}
 	for _, f := range files {
 		abs, err := filepath.Abs(f.Name)
@@ -66,7 +66,7 @@ func atRevision(ctx context.Context, rev string, files []source.File) (base []so
 
 // changes compares a commit with the working tree. changed maps paths from the top to what they were called, "" if they are new.
 func changes(ctx context.Context, top, rev string) (changed map[string]string, gone []string, err error) {
-	out, err := git(ctx, "-C", top, "diff", "--name-status", "--find-renames", "-z", rev, "--")
+	out, err := Git(ctx, "-C", top, "diff", "--name-status", "--find-renames", "-z", rev, "--")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,7 +88,7 @@ func changes(ctx context.Context, top, rev string) (changed map[string]string, g
 			changed[fields[i+1]] = fields[i+1]
 		}
 	}
-	out, err = git(ctx, "-C", top, "ls-files", "--others", "-z")
+	out, err = Git(ctx, "-C", top, "ls-files", "--others", "-z")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,7 +100,7 @@ func changes(ctx context.Context, top, rev string) (changed map[string]string, g
 	return changed, gone, nil
 }
 
-func git(ctx context.Context, args ...string) ([]byte, error) {
+func Git(ctx context.Context, args ...string) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -113,8 +113,3 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 	}
 	return stdout.Bytes(), nil
 }
-
-var lineNumbers = regexp.MustCompile(`on line [0-9]+`)
-
-// stripLines takes line numbers out of a message, since they change with every line above.
-func stripLines(msg string) string { return lineNumbers.ReplaceAllString(msg, "on a line") }
