@@ -216,8 +216,16 @@ func (s upkeep) prometheusGone(t *testing.T) {
 		way.do(t)
 		s.AwaitHealthy(t)
 		s.Measured(t, "Prometheus %s: back after %.1f s", way.name, time.Since(began).Seconds())
-		s.awaitQuiet(t, time.Now())
+		// Until it scrapes and has the Watchdog firing again: each is an outage of its own.
+		eventually(t, time.Minute, "the Watchdog fires again", func(ctx context.Context) error {
+			r, err := s.Rule(ctx, "Watchdog")
+			if err == nil && (r.State != "firing" || r.LastEvaluation.Before(began)) {
+				err = fmt.Errorf("it is %s, evaluated at %v", r.State, r.LastEvaluation)
+			}
+			return err
+		})
 	}
+	s.awaitQuiet(t, time.Now())
 	// Back to the image that the stack's end expects: one time more, and by then whatever was said before has been delivered.
 	s.SetImage(t, "prometheus", image)
 	apply(t)
@@ -477,33 +485,29 @@ func (s upkeep) requireRefused(t *testing.T, m mistake) {
 	}
 }
 
-// losses are rounds in which containers go away: arguments for docker. In each round one of the running ones is stopped,
-// another is killed, a third is removed, and one that only carried files and has ended is removed too; over all rounds each
-// of them is lost in each way, once.
-func (s upkeep) losses(t *testing.T) [][][]string {
+// losses are rounds in which containers go away: arguments for docker. In each of the three a third of the running ones is
+// stopped, another third is killed, the rest is removed, and so is a third of those that only carried files and have ended:
+// over all rounds each is lost in each way, once.
+func (s upkeep) losses(t *testing.T) [3][][]string {
 	t.Helper()
-	var running, ended []string
+	ways := [3][]string{{"stop", "--time=5"}, {"kill"}, {"rm", "--force"}}
+	var rounds [3][][]string
+	running, ended := 0, 0
 	for _, c := range s.Containers(t) {
-		if c.State.Running {
-			running = append(running, c.Name)
-		} else {
-			ended = append(ended, c.Name)
+		if !c.State.Running {
+			round := ended % len(rounds)
+			rounds[round] = append(rounds[round], []string{"rm", c.Name})
+			ended++
+			continue
 		}
-	}
-	n := len(running)
-	if n < 5 || len(ended) == 0 {
-		t.Fatalf("the stack has too few containers to lose: %q and %q", running, ended)
-	}
-	rounds := make([][][]string, n)
-	for i := range rounds {
-		rounds[i] = [][]string{
-			{"stop", "--time=5", running[i]},
-			{"kill", running[(i+2)%n]},
-			{"rm", "--force", running[(i+4)%n]},
+		for i, way := range ways {
+			round := (running + i) % len(rounds)
+			rounds[round] = append(rounds[round], append(slices.Clone(way), c.Name))
 		}
+		running++
 	}
-	for i, name := range ended {
-		rounds[i%n] = append(rounds[i%n], []string{"rm", name})
+	if running < 5 || ended == 0 {
+		t.Fatalf("the stack has too few containers to lose: %d that run and %d that have ended", running, ended)
 	}
 	return rounds
 }

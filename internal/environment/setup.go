@@ -1,10 +1,12 @@
 package environment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -297,24 +299,7 @@ func (s *setup) images(ctx context.Context) error {
 	if c := s.origins.Image("grafana"); c.Image != "" {
 		set("grafana", c.Image)
 	}
-	all.Go(func() error {
-		own, ctx := errgroup.WithContext(ctx)
-		own.SetLimit(2)
-		for _, program := range toolchain.Programs {
-			if c := s.origins.Image(program.Role); c.Image != "" {
-				set(program.Role, c.Image)
-				continue
-			}
-			own.Go(func() error {
-				image, err := b.FromProgram(ctx, program, toolchain.Version)
-				if err == nil {
-					set(program.Role, image)
-				}
-				return err
-			})
-		}
-		return own.Wait()
-	})
+	all.Go(func() error { return s.ours(ctx, b, set) })
 	if err := all.Wait(); err != nil {
 		return err
 	}
@@ -328,8 +313,63 @@ func (s *setup) images(ctx context.Context) error {
 	return s.e.writeVars("platform", "images", 0o644, map[string]any{"images": images})
 }
 
-// servers gets the images of the servers and links their programs for the host.
+// build makes the images that this checkout is to make itself, or finds them made of the same sources before. parts are the
+// folders of programs that come from elsewhere.
+func (s *setup) build(ctx context.Context, b *toolchain.ImageBuilder, name string, parts, roles []string, create func(context.Context, string) (string, error), set func(role, image string)) error {
+	known := b.Recall(ctx, name, parts, docker.HasImage)
+	built := map[string]string{}
+	var mu sync.Mutex
+	all, building := errgroup.WithContext(ctx)
+	all.SetLimit(2)
+	for _, role := range roles {
+		if image := cmp.Or(s.origins.Image(role).Image, known[role]); image != "" {
+			set(role, image)
+			continue
+		}
+		all.Go(func() error {
+			image, err := create(building, role)
+			if err != nil {
+				return err
+			}
+			set(role, image)
+			mu.Lock()
+			defer mu.Unlock()
+			built[role] = image
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil || len(built) == 0 {
+		return err
+	}
+	maps.Copy(built, known)
+	return b.Remember(ctx, name, parts, built)
+}
+
+// ours gets the images of our own programs.
+func (s *setup) ours(ctx context.Context, b *toolchain.ImageBuilder, set func(role, image string)) error {
+	programs := map[string]toolchain.Program{}
+	var roles []string
+	for _, p := range toolchain.Programs {
+		programs[p.Role], roles = p, append(roles, p.Role)
+	}
+	return s.build(ctx, b, "ours", nil, roles, func(ctx context.Context, role string) (string, error) {
+		return b.FromProgram(ctx, programs[role], toolchain.Version)
+	}, set)
+}
+
+// servers gets the images of the servers, and their programs for the host.
 func (s *setup) servers(ctx context.Context, b *toolchain.ImageBuilder, set func(role, image string)) error {
+	dirs, err := s.programs(ctx)
+	if err != nil {
+		return err
+	}
+	return s.build(ctx, b, "servers", slices.Sorted(maps.Values(dirs)), slices.Sorted(maps.Keys(servers)), func(ctx context.Context, role string) (string, error) {
+		return b.FromPart(ctx, toolchain.PartNamed(role), dirs[role])
+	}, set)
+}
+
+// programs returns the folders of the servers' programs, by role, and links those that tests and checks run on the host.
+func (s *setup) programs(ctx context.Context) (map[string]string, error) {
 	var parts []toolchain.Part
 	dirs := map[string]string{}
 	for role, programs := range servers {
@@ -337,7 +377,6 @@ func (s *setup) servers(ctx context.Context, b *toolchain.ImageBuilder, set func
 		if c.Image == "" {
 			continue
 		}
-		set(role, c.Image)
 		dir, err := s.extract(ctx, c.Image, programs)
 		if err != nil {
 			s.e.Progress.Note(fmt.Sprintf("%s can't be had from %s (%v): building them from their module", strings.Join(programs, " and "), c.Image, err))
@@ -353,27 +392,17 @@ func (s *setup) servers(ctx context.Context, b *toolchain.ImageBuilder, set func
 	}
 	built, err := s.cache.GetAll(ctx, parts)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for role, dir := range built {
-		dirs[role] = dir
-		if s.origins.Image(role).Image != "" {
-			continue
-		}
-		image, err := b.FromPart(ctx, toolchain.PartNamed(role), dir)
-		if err != nil {
-			return err
-		}
-		set(role, image)
-	}
+	maps.Copy(dirs, built)
 	for role, programs := range servers {
 		for _, program := range programs {
 			if err := link(filepath.Join(dirs[role], program), s.e.cache("bin", program)); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return dirs, nil
 }
 
 // extract returns a folder with programs out of an image, which run on this machine.
