@@ -33,8 +33,8 @@ heartbeats:
   chain: {timeout: 1h, target: ops}
 `))
 	args := []string{"check",
-		"--metrics", exposed(t, dir, "exporter", "orders_created_total", "--self-traffic=50"),
-		"--metrics", exposed(t, dir, "relay", "relay_heartbeat_age_seconds", "serve", "--config="+filepath.Join(dir, "relay.yaml"), "--spool="+filepath.Join(dir, "spool.db")),
+		"--metrics", exposed(t, dir, "exporter", []string{"orders_created_total", "http_requests_total", "http_request_duration_seconds_bucket"}, "--self-traffic=50"),
+		"--metrics", exposed(t, dir, "relay", []string{"relay_heartbeat_age_seconds"}, "serve", "--config="+filepath.Join(dir, "relay.yaml"), "--spool="+filepath.Join(dir, "spool.db")),
 		"--metrics", filepath.Join(root, ".github", "metrics", "prometheus.prom"),
 		filepath.Join(root, "dashboards"), filepath.Join(root, "alerts"),
 	}
@@ -69,8 +69,8 @@ func TestCaptureIsOfThePinnedPrometheus(t *testing.T) {
 	}
 }
 
-// exposed builds app/<name>, runs it and returns a file with what it exposes once that includes the metric.
-func exposed(t *testing.T, dir, name, metric string, args ...string) string {
+// exposed builds app/<name>, runs it and returns a file with what it exposes once that includes the metrics.
+func exposed(t *testing.T, dir, name string, metrics []string, args ...string) string {
 	t.Helper()
 	program := filepath.Join(dir, name)
 	if out, err := exec.Command("go", "build", "-o", program, "lookout/app/"+name).CombinedOutput(); err != nil {
@@ -104,8 +104,10 @@ func exposed(t *testing.T, dir, name, metric string, args ...string) string {
 		}
 		defer resp.Body.Close()
 		data, err := io.ReadAll(resp.Body)
-		if err == nil && !bytes.Contains(data, []byte("\n"+metric)) {
-			err = fmt.Errorf("there is no %s", metric)
+		for _, metric := range metrics {
+			if err == nil && !bytes.Contains(data, []byte("\n"+metric)) {
+				err = fmt.Errorf("there is no %s", metric)
+			}
 		}
 		return data, err
 	}
