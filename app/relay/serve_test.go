@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net"
@@ -48,8 +50,30 @@ func newGroup(t *testing.T, r robot.Robot) (*httptest.Server, func() []robot.Mes
 
 // canaries are the secrets of TestSecretsStayInTheirFiles, in every form they could leak in.
 var canaries = map[string]string{
-	"token": "canary-token-7f3a", "sign": "SECcanary-sign-91bc", "bearer": "canary-bearer-55d0", "smtp": "canary-smtp-e2e1",
+	"token": "canary-token-7f3a", "feishu": "canary-feishu/hook-4b1d", "feishusign": "canary+feishu&sign-77ac", "wecom": "canary-wecom-key-c0fe", "sign": "SECcanary-sign-91bc", "bearer": "canary-bearer-55d0", "smtp": "canary-smtp-e2e1",
 	"sms": "canary-sms-header-08aa", "smsurl": "http://127.0.0.1:1/canary-sms-url-3c3c",
+}
+
+// encodings are forms that a secret takes on its way through other programs.
+func encodings(secret string) []string {
+	quoted, _ := json.Marshal(secret)
+	escaped := ""
+	for _, r := range secret {
+		escaped += fmt.Sprintf("\\u%04x", r)
+	}
+	return []string{
+		secret, url.QueryEscape(secret), url.QueryEscape(url.QueryEscape(secret)), url.PathEscape(secret), string(quoted[1 : len(quoted)-1]),
+		escaped, hex.EncodeToString([]byte(secret)), fmt.Sprintf("%X", secret), html.EscapeString(secret),
+	}
+}
+
+// insideBase64 are the parts of a secret that show in something longer that is encoded, wherever it begins there.
+func insideBase64(secret string) (forms []string) {
+	for _, before := range []string{"", "u", "us"} {
+		encoded := base64.RawStdEncoding.EncodeToString([]byte(before + secret))
+		forms = append(forms, encoded[2:len(encoded)-2])
+	}
+	return forms
 }
 
 // TestSecretsStayInTheirFiles drives every path on which a secret is used or could be shown — sending,
@@ -57,9 +81,21 @@ var canaries = map[string]string{
 // dead letters — and looks for them everywhere but in their files.
 func TestSecretsStayInTheirFiles(t *testing.T) {
 	t.Parallel()
+	var turn atomic.Int64
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The rudest answer there is: it repeats all that it was sent.
-		fmt.Fprintf(w, `{"errcode":300005,"errmsg":%q}`, r.URL.String()+" "+canaries["sign"])
+		// The rudest answer there is: it repeats all that it was sent, and the secrets in every form.
+		body, _ := io.ReadAll(r.Body)
+		words := r.URL.String() + " " + string(body)
+		for _, name := range []string{"sign", "token", "feishu", "feishusign", "wecom"} {
+			words += " " + strings.Join(encodings(canaries[name]), " ")
+			for _, before := range []string{"", "u", "us"} {
+				words += " " + base64.StdEncoding.EncodeToString([]byte(before+canaries[name]+"zz"))
+			}
+		}
+		// Each time the last of it comes first, since only so much is kept of it.
+		from := int(turn.Add(37)) % len(words)
+		words = words[from:] + words[:from]
+		json.NewEncoder(w).Encode(map[string]any{"errcode": 300005, "errmsg": words, "code": 19001, "msg": words})
 	}))
 	defer echo.Close()
 	// As rude: it refuses the login, and repeats the password.
@@ -77,14 +113,20 @@ func TestSecretsStayInTheirFiles(t *testing.T) {
 bearer_token_file: secrets/bearer
 retry: {initial: 10ms, max: 50ms}
 robots:
-  ops: {url: %q, token_file: secrets/token, secret_file: secrets/sign}
+  ops: {url: %[1]q, token_file: secrets/token, secret_file: secrets/sign}
   down: {url: "http://127.0.0.1:1/robot/send", token_file: secrets/token, secret_file: secrets/sign}
+feishu:
+  fei: {url: %[1]q, token_file: secrets/feishu, secret_file: secrets/feishusign}
+  fei-down: {url: "http://127.0.0.1:1/open-apis/bot/v2/hook", token_file: secrets/feishu, secret_file: secrets/feishusign}
+wecom:
+  wei: {url: %[1]q, token_file: secrets/wecom}
+  wei-down: {url: "http://127.0.0.1:1/cgi-bin/webhook/send", token_file: secrets/wecom}
 emails:
-  duty: {smarthost: %q, from: relay@example.com, to: [duty@example.com], username: relay, password_file: secrets/smtp, ca_file: mail.pem, timeout: 2s}
+  duty: {smarthost: %[2]q, from: relay@example.com, to: [duty@example.com], username: relay, password_file: secrets/smtp, ca_file: mail.pem, timeout: 2s}
 webhooks:
   sms: {url_file: secrets/smsurl, header_files: {Authorization: secrets/sms}}
 targets:
-  all: {channels: [{robots: [ops], escalate_after: 1s}, {robots: [down], escalate_after: 1s}, {email: duty, escalate_after: 1s}, {webhook: sms, escalate_after: 1s}]}
+  all: {channels: [{robots: [ops], escalate_after: 1s}, {robots: [down], escalate_after: 1s}, {feishu: [fei, fei-down], escalate_after: 1s}, {wecom: [wei, wei-down], escalate_after: 1s}, {email: duty, escalate_after: 1s}, {webhook: sms, escalate_after: 1s}]}
 `, echo.URL, mail.Address()), canaries)
 	p.write("mail.pem", string(mail.CA()))
 	p.start()
@@ -162,12 +204,7 @@ targets:
 		t.Fatal(err)
 	}
 	for name, secret := range canaries {
-		forms := []string{secret, url.QueryEscape(secret)}
-		for _, before := range []string{"", "u", "us"} {
-			// As part of something longer that is encoded; both ends depend on what stands there.
-			encoded := base64.RawStdEncoding.EncodeToString([]byte(before + secret))
-			forms = append(forms, encoded[2:len(encoded)-2])
-		}
+		forms := append(encodings(secret), insideBase64(secret)...)
 		for _, form := range forms {
 			for place, text := range map[string]string{"the log": p.log.String(), "an answer": seen.String(), "the output of a command": out.String() + errs.String(), "the spool": string(spoolFile)} {
 				if strings.Contains(text, form) {
@@ -175,6 +212,11 @@ targets:
 					t.Errorf("secret %s is in %s: …%q…", name, place, text[max(0, i-120):min(len(text), i+60)])
 				}
 			}
+		}
+	}
+	for _, member := range []string{"robot:ops", "robot:down", "feishu:fei", "feishu:fei-down", "wecom:wei", "wecom:wei-down", "email:duty", "webhook:sms"} {
+		if !strings.Contains(p.log.String(), "member="+member) {
+			t.Errorf("%s was never tried: the test tests too little", member)
 		}
 	}
 	if !strings.Contains(p.log.String(), "[secret]") {

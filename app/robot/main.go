@@ -170,6 +170,7 @@ func (o options) robots() ([]robot.Robot, error) {
 func readRobots(r io.Reader) ([]robot.Robot, error) {
 	var file struct {
 		Robots []struct {
+			Chat        string   `yaml:"chat"`
 			AccessToken string   `yaml:"access_token"`
 			Name        string   `yaml:"name"`
 			Keywords    []string `yaml:"keywords"`
@@ -189,8 +190,11 @@ func readRobots(r io.Reader) ([]robot.Robot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("robot %s: allowed_ips: %w", in.Name, err)
 		}
+		if in.Chat == "dingtalk" {
+			in.Chat = ""
+		}
 		robots = append(robots, robot.Robot{
-			AccessToken: in.AccessToken, Name: in.Name, Keywords: in.Keywords, Secret: in.Secret,
+			Chat: robot.Chat(in.Chat), AccessToken: in.AccessToken, Name: in.Name, Keywords: in.Keywords, Secret: in.Secret,
 			AllowedIPs: ips, State: robot.State(in.State),
 		})
 	}

@@ -208,7 +208,7 @@ func (s *Server) addFaults(w http.ResponseWriter, r *http.Request) {
 			writeError(w, fmt.Sprintf("faults[%d]: %v", i, err))
 			return
 		}
-		if t := in.Faults[i].AccessToken; t != "" && s.find(t) == nil {
+		if t := in.Faults[i].AccessToken; t != "" && !slices.ContainsFunc(s.robots, func(r *member) bool { return r.AccessToken == t }) {
 			writeError(w, fmt.Sprintf("faults[%d]: access_token belongs to no robot here", i))
 			return
 		}
@@ -242,19 +242,19 @@ func (s *Server) redirected(w http.ResponseWriter, _ *http.Request) {
 }
 
 // sendWithFault answers one call the way fault says.
-func (s *Server) sendWithFault(w http.ResponseWriter, r *http.Request, body []byte, fault Fault) {
+func (s *Server) sendWithFault(w http.ResponseWriter, r *http.Request, p *protocol, body []byte, fault Fault) {
 	s.metrics.faults.WithLabelValues(fault.Kind).Inc()
 	v := s.book.verdict(AnswerOK, "")
 	if fault.delivers() {
-		v = s.receive(r, body, fault.Kind)
+		v = s.receive(r, p, body, fault.Kind)
 	} else {
-		s.loseTo(fault, r, body)
+		s.loseTo(fault, r, p, body)
 	}
 
 	switch fault.Kind {
 	case FaultSlow:
 		if s.wait(r.Context(), fault.delay(time.Second)) {
-			writeJSON(w, http.StatusOK, v)
+			writeJSON(w, http.StatusOK, p.answer(v))
 		}
 	case FaultTimeout:
 		s.wait(r.Context(), fault.delay(maxFaultDelay))
@@ -277,7 +277,7 @@ func (s *Server) sendWithFault(w http.ResponseWriter, r *http.Request, body []by
 	case FaultRedirect:
 		http.Redirect(w, r, "/robot/redirected", http.StatusFound)
 	case FaultHalfBody:
-		answer, _ := json.Marshal(v) // two plain fields: cannot fail
+		answer, _ := json.Marshal(p.answer(v)) // plain fields: cannot fail
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.Header().Set("Content-Length", fmt.Sprint(len(answer)))
 		w.Write(answer[:len(answer)/2])
@@ -288,14 +288,14 @@ func (s *Server) sendWithFault(w http.ResponseWriter, r *http.Request, body []by
 		if fault.Answer != "" {
 			given = s.book.verdict(fault.Answer, "test")
 		}
-		writeJSON(w, http.StatusOK, given)
+		writeJSON(w, http.StatusOK, p.answer(given))
 	}
 }
 
 // loseTo keeps a call that never reached its robot, so that the page shows what happened to it.
-func (s *Server) loseTo(fault Fault, r *http.Request, body []byte) {
-	m := &Message{Time: s.cfg.Now(), Robot: unknownRobot, Fault: fault.Kind, ErrMsg: fault.ErrMsg, ErrCode: fault.ErrCode}
-	if robot := s.find(r.URL.Query().Get("access_token")); robot != nil {
+func (s *Server) loseTo(fault Fault, r *http.Request, p *protocol, body []byte) {
+	m := &Message{Time: s.cfg.Now(), Robot: unknownRobot, Chat: p.chat, Fault: fault.Kind, ErrMsg: fault.ErrMsg, ErrCode: fault.ErrCode}
+	if robot := s.find(p.chat, p.token(r)); robot != nil {
 		m.Robot = robot.Name
 	}
 	if fault.Answer != "" {
@@ -305,7 +305,7 @@ func (s *Server) loseTo(fault Fault, r *http.Request, body []byte) {
 	if fault.Status != 0 {
 		m.ErrMsg = fmt.Sprintf("HTTP %d", fault.Status)
 	}
-	m.take(body, s.cfg.MaxBody)
+	p.take(m, body, s.cfg.MaxBody)
 	s.metrics.calls.WithLabelValues(m.Robot, "none").Inc()
 	s.cfg.Logger.Warn("message lost to a scripted fault", "robot", m.Robot, "fault", fault.Kind, "msg_uuid", m.MsgUUID)
 	s.mu.Lock()

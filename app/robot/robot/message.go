@@ -16,6 +16,8 @@ type Message struct {
 	// Robot is the robot's name, or "unknown" where the access token belongs to none. Tokens are
 	// not kept.
 	Robot string `json:"robot"`
+	// Chat is feishu or wecom; absent for DingTalk.
+	Chat Chat `json:"chat,omitempty"`
 	// Accepted says whether the message stands in the chat.
 	Accepted bool   `json:"accepted"`
 	ErrCode  int    `json:"errcode"`
@@ -123,7 +125,7 @@ func (m *Message) take(body []byte, limit int) (missing string, unsupported bool
 		if len(text) > limit {
 			text = strings.ToValidUTF8(text[:limit], "") + "…"
 		}
-		*m = Message{Time: m.Time, Robot: m.Robot, Fault: m.Fault, ErrCode: m.ErrCode, ErrMsg: m.ErrMsg, Text: text}
+		*m = Message{Time: m.Time, Robot: m.Robot, Chat: m.Chat, Fault: m.Fault, ErrCode: m.ErrCode, ErrMsg: m.ErrMsg, Text: text}
 		if !unsupported {
 			m.MsgType = w.MsgType
 		}

@@ -59,7 +59,7 @@ func newMetrics(s *Server, reg prometheus.Registerer) (*metrics, error) {
 			Help:        "1 while the robot is blocked because more than the allowed number of messages came within a minute.",
 			ConstLabels: prometheus.Labels{"robot": r.Name},
 		}, func() float64 {
-			if r.limiter.blocked(s.cfg.Now()) {
+			if r.blocked(s.cfg.Now()) {
 				return 1
 			}
 			return 0

@@ -181,6 +181,10 @@ func (p *page) view(m *Message, lang string) messageView {
 	switch m.MsgType {
 	case "markdown", "actionCard":
 		v.Type, v.Body = m.MsgType, p.renderer.md(m.Text, m.At)
+	case "interactive":
+		v.Type, v.Body = "actionCard", p.renderer.md("### "+m.Title+"\n\n"+m.Text, m.At)
+	case "post":
+		v.Body = p.renderer.text(m.Title+"\n"+m.Text, m.At)
 	case "link", "feedCard":
 		if len(m.Links) > 0 {
 			v.Type = m.MsgType

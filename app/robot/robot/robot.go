@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -52,8 +51,9 @@ const maxRead = 1 << 20
 
 type member struct {
 	Robot
-	limiter *limiter
-	uuids   uuids
+	admission sync.Mutex
+	limiters  []*limiter
+	uuids     uuids
 }
 
 // Server answers for all robots of a group.
@@ -107,9 +107,9 @@ func New(cfg Config) (*Server, error) {
 	s.faults = newFaultScript(cfg.Rand)
 	for _, r := range cfg.Robots {
 		s.robots = append(s.robots, &member{
-			Robot:   r,
-			limiter: &limiter{limit: cfg.PerMinute, window: cfg.Window, block: cfg.Block},
-			uuids:   uuids{keep: cfg.KeepUUIDs},
+			Robot:    r,
+			limiters: protocolOf(r.Chat).limits(cfg),
+			uuids:    uuids{keep: cfg.KeepUUIDs},
 		})
 	}
 	var err error
@@ -157,10 +157,14 @@ func (c Config) check() error {
 		case names[r.Name]:
 			return fmt.Errorf("robot %s: two robots have this name", r.Name)
 		case len(r.Keywords) > maxKeywords:
-			return fmt.Errorf("robot %s: %d keywords, DingTalk takes up to %d", r.Name, len(r.Keywords), maxKeywords)
+			return fmt.Errorf("robot %s: %d keywords, a robot takes up to %d", r.Name, len(r.Keywords), maxKeywords)
 		case slices.Contains(r.Keywords, ""):
 			return fmt.Errorf("robot %s: a keyword is empty, which would let everything pass", r.Name)
-		case len(r.Keywords) == 0 && r.Secret == "" && len(r.AllowedIPs) == 0:
+		case protocolOf(r.Chat) == nil:
+			return fmt.Errorf("robot %s: chat %q: choose dingtalk, feishu or wecom", r.Name, r.Chat)
+		case r.Chat == WeCom && (len(r.Keywords) > 0 || r.Secret != "" || len(r.AllowedIPs) > 0):
+			return fmt.Errorf("robot %s: WeCom's robots are secured by their key alone: leave out keywords, secret and allowed_ips", r.Name)
+		case r.Chat == DingTalk && len(r.Keywords) == 0 && r.Secret == "" && len(r.AllowedIPs) == 0:
 			return fmt.Errorf("robot %s: set keywords, secret or allowed_ips; DingTalk demands at least one", r.Name)
 		case r.State != Active && r.State != Disabled && r.State != Removed && r.State != Disbanded:
 			return fmt.Errorf("robot %s: state %q: choose %s, %s, %s or leave it out", r.Name, r.State, Disabled, Removed, Disbanded)
@@ -178,7 +182,9 @@ func (s *Server) Close() { s.cancel() }
 // program's.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/robot/send", s.send)
+	mux.HandleFunc("/robot/send", s.sendBy(dingTalk))
+	mux.HandleFunc("/open-apis/bot/v2/hook/{token}", s.sendBy(feishu))
+	mux.HandleFunc("/cgi-bin/webhook/send", s.sendBy(wecom))
 	mux.HandleFunc("/robot/redirected", s.redirected)
 	mux.HandleFunc("GET /api/messages", s.listMessages)
 	mux.HandleFunc("DELETE /api/messages", s.clearMessages)
@@ -194,43 +200,39 @@ func (s *Server) Handler() http.Handler {
 
 const unknownRobot = "unknown"
 
-func (s *Server) find(token string) *member {
+func (s *Server) find(chat Chat, token string) *member {
 	for _, r := range s.robots {
-		if r.AccessToken == token {
+		if r.Chat == chat && r.AccessToken == token {
 			return r
 		}
 	}
 	return nil
 }
 
-// send is POST /robot/send?access_token=…
-func (s *Server) send(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRead))
-	if err != nil {
-		var tooLong *http.MaxBytesError
-		if !errors.As(err, &tooLong) {
+// sendBy is what the robots of a chat are called at.
+func (s *Server) sendBy(p *protocol) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, ok := readBody(w, r)
+		if !ok {
 			return // the caller is gone
 		}
+		if fault, ok := s.faults.next(p.token(r)); ok {
+			s.sendWithFault(w, r, p, body, fault)
+			return
+		}
+		writeJSON(w, http.StatusOK, p.answer(s.receive(r, p, body, "")))
 	}
-	token := r.URL.Query().Get("access_token")
-	if fault, ok := s.faults.next(token); ok {
-		s.sendWithFault(w, r, body, fault)
-		return
-	}
-	v := s.receive(r, body, "")
-	writeJSON(w, http.StatusOK, v)
 }
 
 // receive applies the rules to one call, keeps it, and returns the verdict. fault names the kind of
 // fault its caller will see in place of the verdict.
-func (s *Server) receive(r *http.Request, body []byte, fault string) verdict {
-	m := &Message{Time: s.cfg.Now(), Robot: unknownRobot, Fault: fault}
-	robot := s.find(r.URL.Query().Get("access_token"))
+func (s *Server) receive(r *http.Request, p *protocol, body []byte, fault string) verdict {
+	m := &Message{Time: s.cfg.Now(), Robot: unknownRobot, Chat: p.chat, Fault: fault}
+	robot := s.find(p.chat, p.token(r))
 	if robot != nil {
 		m.Robot = robot.Name
 	}
-	name, about := s.judge(robot, r, body, m)
-	v := s.book.verdict(name, about)
+	v := p.judge(s, robot, r, body, m)
 	s.decide(m, robot, v)
 	return v
 }
@@ -268,7 +270,7 @@ func (s *Server) judge(robot *member, r *http.Request, body []byte, m *Message) 
 		return AnswerMissingParameter, missing
 	case len(robot.Keywords) > 0 && !m.holds(robot.Keywords):
 		return AnswerKeyword, ""
-	case !robot.limiter.admit(m.Time):
+	case !robot.admit(m.Time):
 		return AnswerTooFast, ""
 	}
 	return AnswerOK, ""

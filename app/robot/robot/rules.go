@@ -25,6 +25,8 @@ const (
 // Robot is one custom robot of a group. Each of its security settings that is set must be met;
 // DingTalk itself demands that at least one is.
 type Robot struct {
+	// Chat is DingTalk's unless it says otherwise.
+	Chat Chat
 	// AccessToken is the secret part of its webhook's address.
 	AccessToken string
 	// Name is shown in the chat and labels the metrics.
@@ -102,7 +104,8 @@ type limiter struct {
 	blockedUntil time.Time
 }
 
-func (l *limiter) admit(now time.Time) bool {
+// room tells whether one more call is taken, and blocks all where it is not.
+func (l *limiter) room(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.Before(l.blockedUntil) {
@@ -115,8 +118,14 @@ func (l *limiter) admit(now time.Time) bool {
 		l.blockedUntil = now.Add(l.block)
 		return false
 	}
-	l.admitted = append(l.admitted, now)
 	return true
+}
+
+// take notes a call that is taken.
+func (l *limiter) take(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.admitted = append(l.admitted, now)
 }
 
 func (l *limiter) blocked(now time.Time) bool {

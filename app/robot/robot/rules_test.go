@@ -288,7 +288,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"two robots":              func(c *robot.Config) { c.Robots = append(c.Robots, robot.Robot{AccessToken: "u", Name: "n"}) },
 		"at least one":            func(c *robot.Config) { c.Robots[0].Keywords = nil },
 		"a keyword is empty":      func(c *robot.Config) { c.Robots[0].Keywords = []string{"k", ""} },
-		"DingTalk takes up to 10": func(c *robot.Config) { c.Robots[0].Keywords = strings.Split("abcdefghijk", "") },
+		"a robot takes up to 10": func(c *robot.Config) { c.Robots[0].Keywords = strings.Split("abcdefghijk", "") },
 		`state "asleep"`:          func(c *robot.Config) { c.Robots[0].State = "asleep" },
 		`wording "french"`:        func(c *robot.Config) { c.Wording = "french" },
 		"below zero":              func(c *robot.Config) { c.Keep = -1 },
