@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/api"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -35,11 +37,15 @@ type renderCmd struct {
 	Width    int      `default:"1400" help:"Width of the dashboard in pixels, 400 to 4000."`
 	Scale    float64  `default:"1" help:"PNG pixels to a pixel."`
 	Expand   bool     `help:"Draw the panels of collapsed rows, too."`
+	Tab      string   `placeholder:"TITLE" help:"Draw this tab alone. Default: all tabs below one another, or a picture of each where --out is a directory."`
 	Panel    string   `placeholder:"ID|TITLE" help:"Draw this panel alone (svg)."`
 	Font     []string `placeholder:"FILE" help:"Font for PNG with what Liberation Sans lacks, Chinese for one. Default: one that is installed."`
 	Timezone string   `default:"UTC" help:"Time zone of axes and tables, such as Asia/Shanghai."`
 
 	Paths []string `arg:"" name:"path" help:"Dashboard files, or directories that are walked for them."`
+
+	// taken are the names of the pictures in the directory, in lower case; nil if the pictures do not go into one.
+	taken map[string]bool
 }
 
 func (c *renderCmd) Run(ctx context.Context, a *app) error {
@@ -81,20 +87,27 @@ func (c *renderCmd) Run(ctx context.Context, a *app) error {
 		if loaded.Err != nil {
 			return fmt.Errorf("%s: %w", file, loaded.Err)
 		}
-		out, err := c.draw(ctx, loaded.Dashboard, opts)
+		pictures, err := c.pictures(loaded.Dashboard, targets[i])
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		if err := writePicture(a, targets[i], out); err != nil {
-			return err
-		}
-		report := opts.Report
-		panels, placeholders, queries, problems = panels+report.Panels, placeholders+report.Placeholders, queries+report.Queries, problems+len(report.Problems)
-		for _, p := range report.Problems {
-			a.note("%s: %v", file, p)
-		}
-		if len(report.Missing) > 0 {
-			a.note("%s: no font has %q; install one (Debian: fonts-noto-cjk) or name one with --font", file, string(report.Missing))
+		for _, pic := range pictures {
+			opts.Tab = pic.tab
+			out, err := c.draw(ctx, loaded.Dashboard, opts)
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			if err := writePicture(a, pic.target, out); err != nil {
+				return err
+			}
+			report := opts.Report
+			panels, placeholders, queries, problems = panels+report.Panels, placeholders+report.Placeholders, queries+report.Queries, problems+len(report.Problems)
+			for _, p := range report.Problems {
+				a.note("%s: %v", file, p)
+			}
+			if len(report.Missing) > 0 {
+				a.note("%s: no font has %q; install one (Debian: fonts-noto-cjk) or name one with --font", file, string(report.Missing))
+			}
 		}
 	}
 	a.note("%s, %s, %d of them placeholders, %s, %d failed", finding.Count(len(files), "dashboard"), finding.Count(panels, "panel"), placeholders, finding.Count(queries, "request"), problems)
@@ -104,10 +117,57 @@ func (c *renderCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
+// picture is one file to write: of a dashboard, or of one of its tabs.
+type picture struct {
+	target string
+	tab    *dashboard.Panel
+}
+
+// pictures of a dashboard: one of the whole, of the tab that is asked for, or of each tab where there is a directory for them.
+func (c *renderCmd) pictures(d *dashboard.Dashboard, target string) ([]picture, error) {
+	tabs := render.Tabs(d)
+	if c.Tab != "" {
+		i := slices.IndexFunc(tabs, func(t *dashboard.Panel) bool { return t.Title == c.Tab })
+		if i < 0 {
+			return nil, fmt.Errorf("no tab has the title %q", c.Tab)
+		}
+		return []picture{{target, tabs[i]}}, nil
+	}
+	if len(tabs) < 2 || c.taken == nil || c.Panel != "" {
+		return []picture{{target: target}}, nil
+	}
+	base := strings.TrimSuffix(target, "."+c.Format)
+	out := make([]picture, len(tabs))
+	for i, t := range tabs {
+		out[i] = picture{c.free(base + "-" + fileName(cmp.Or(t.Title, "tab"))), t}
+	}
+	return out, nil
+}
+
+// fileName is a title as a part of a file's name.
+func fileName(title string) string {
+	words := strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	name := []rune(strings.Join(words, "-"))
+	return cmp.Or(string(name[:min(len(name), 60)]), "tab")
+}
+
+// free is a file's name that no other picture of this run has, also where upper and lower case are the same.
+func (c *renderCmd) free(base string) string {
+	name := base + "." + c.Format
+	for i := 2; c.taken[strings.ToLower(name)]; i++ {
+		name = fmt.Sprintf("%s-%d.%s", base, i, c.Format)
+	}
+	c.taken[strings.ToLower(name)] = true
+	return name
+}
+
 func (c *renderCmd) options(a *app) (render.Options, error) {
 	opts := render.Options{
 		Theme: render.Theme(c.Theme), Width: c.Width, Expand: c.Expand, Now: a.now(), ScrapeInterval: c.ScrapeInterval,
 		Fonts: c.Font, Scale: c.Scale, Report: &render.Report{},
+	}
+	if c.Scale == 0 {
+		return opts, errors.New("--scale 0: from 0.1 to 4 is possible")
 	}
 	var err error
 	if opts.Location, err = time.LoadLocation(c.Timezone); err != nil {
@@ -191,8 +251,12 @@ func (c *renderCmd) targets(files []string) ([]string, error) {
 	}
 	if c.Format == "" {
 		c.Format = "svg"
-		if !isDir && slices.Contains([]string{"png", "html"}, ext) {
+		switch {
+		case isDir || len(files) > 1:
+		case ext == "png" || ext == "html":
 			c.Format = ext
+		case ext != "" && ext != "svg":
+			return nil, fmt.Errorf("--out %s: pictures are .svg, .png or .html; name one of them, or give --format", c.Out)
 		}
 	}
 	if len(files) == 1 && !isDir {
@@ -207,20 +271,20 @@ func (c *renderCmd) targets(files []string) ([]string, error) {
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return nil, err
 	}
-	from := map[string]bool{}
+	bare := func(file string) string { return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) }
+	named := map[string]int{}
+	for _, file := range files {
+		named[strings.ToLower(bare(file))]++
+	}
+	c.taken = map[string]bool{}
 	var out []string
 	for _, file := range files {
-		base := filepath.Base(file)
-		target := filepath.Join(c.Out, strings.TrimSuffix(base, filepath.Ext(base))+"."+c.Format)
-		if from[target] { // the same name in two directories: the path becomes part of it
+		base := bare(file)
+		if named[strings.ToLower(base)] > 1 { // in several directories: the path becomes part of the name
 			flat := strings.NewReplacer("/", "-", "\\", "-", "..", "").Replace(strings.TrimSuffix(file, filepath.Ext(file)))
-			target = filepath.Join(c.Out, strings.TrimLeft(flat, "-.")+"."+c.Format)
-			for i := 2; from[target]; i++ {
-				target = filepath.Join(c.Out, fmt.Sprintf("%s-%d.%s", strings.TrimLeft(flat, "-."), i, c.Format))
-			}
+			base = strings.TrimLeft(flat, "-.")
 		}
-		from[target] = true
-		out = append(out, target)
+		out = append(out, c.free(filepath.Join(c.Out, base)))
 	}
 	return out, nil
 }

@@ -51,15 +51,24 @@ func (a *axis) ticks(lo, hi, room float64) []plot.Tick {
 		}
 		return out
 	}
-	step := niceStep(a.field.unit, (hi-lo)/max(room, 1), max(math.Abs(lo), math.Abs(hi)))
+	step := niceStep(a.field.unit, (hi-lo)/max(room, 1))
 	var values []float64
 	for i := math.Ceil(lo/step - 1e-9); i*step <= hi+step*1e-9 && len(values) < 100; i++ {
-		values = append(values, i*step)
+		values = append(values, rounded(i*step))
 	}
 	for i, label := range a.labels(values) {
 		out = append(out, plot.Tick{Value: values[i], Label: label})
 	}
 	return out
+}
+
+// rounded takes the noise out of a number that was computed of a round one.
+func rounded(v float64) float64 {
+	f, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 12, 64), 64)
+	if err != nil {
+		return v
+	}
+	return f
 }
 
 // labels writes numbers with as few decimals as show them exactly, and with equally many wherever the unit's prefix is the same.
@@ -79,8 +88,9 @@ func (a *axis) labels(values []float64) []string {
 		if !scaled || values[i] == 0 {
 			continue // words and dates have no decimals
 		}
-		real := v * s.factor / max(s.pick(v*s.factor).from, math.SmallestNonzeroFloat64)
-		for d := 0; d <= 6; d++ {
+		real := v * s.factor / s.pick(v*s.factor).size
+		first := max(int(-math.Floor(math.Log10(math.Abs(real)))), 0)
+		for d := first; d <= first+6; d++ {
 			f := write(v, d)
 			decimals[f.suffix] = max(decimals[f.suffix], d)
 			if shown, ok := parseNumber(f.text); ok && math.Abs(shown-real) < 1e-3*math.Abs(real) {
@@ -99,31 +109,23 @@ func (a *axis) labels(values []float64) []string {
 }
 
 // niceStep is a round number at or above want: 1, 2, 5 times a power of ten; of the powers of two for bytes, of minutes and hours for times.
-func niceStep(unit string, want, largest float64) float64 {
+func niceStep(unit string, want float64) float64 {
 	if want <= 0 || math.IsNaN(want) || math.IsInf(want, 0) {
 		return 1
 	}
-	factor, base := 1.0, 10.0
-	s, ok := scaleOf(unit)
-	if ok {
-		switch {
-		case len(s.steps) > 1 && s.steps[1].from == 1024:
-			base = 1024
-			factor = s.factor
-		case s.factor != 1 || len(s.steps) > 4 && s.steps[4].from == 60:
-			factor = s.factor
-		}
-		if len(s.steps) > 4 && s.steps[4].from == 60 && want*factor >= 1 {
-			for _, nice := range []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800} {
-				if nice >= want*factor*(1-1e-9) {
-					return nice / factor
-				}
+	s, _ := scaleOf(unit)
+	factor := cmp.Or(s.factor, 1)
+	if s.kind == timeScale && want*factor >= 1 {
+		for _, nice := range []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800} {
+			if nice >= want*factor*(1-1e-9) {
+				return nice / factor
 			}
-			return niceDecimal(want*factor/31536000) * 31536000 / factor
 		}
+		largest := s.steps[len(s.steps)-1].size
+		return niceDecimal(want*factor/largest) * largest / factor
 	}
 	want *= factor
-	if base == 1024 {
+	if s.kind == binaryScale {
 		power := math.Pow(1024, math.Floor(math.Log(max(want, 1))/math.Log(1024)))
 		return math.Exp2(math.Ceil(math.Log2(want/power)-1e-9)) * power / factor
 	}
@@ -695,6 +697,19 @@ func (r *renderer) ghost(p *pen, body rect, v *view, f *field) {
 type legendSpec struct {
 	show, table, right bool
 	calcs              []string
+	// whole is the sum that shares are of, where a legend tells them.
+	whole float64
+}
+
+// cell is what a legend's column says of a series.
+func (l legendSpec) cell(r *renderer, s *series, name string) string {
+	switch name {
+	case "percent":
+		return formatUnit("percentunit", calc("last", s.points)/l.whole, s.f.decimals, r.loc, r.end).String()
+	case "value":
+		name = "last"
+	}
+	return formatUnit(s.f.unit, calc(name, s.points), s.f.decimals, r.loc, r.end).String()
 }
 
 func readLegend(p *dashboard.Panel) legendSpec {
@@ -723,7 +738,10 @@ func readLegend(p *dashboard.Panel) legendSpec {
 
 // legend draws the legend at the bottom or the right and returns what is left for the chart.
 func (r *renderer) legend(p *pen, body rect, v *view, list []*series) rect {
-	spec := readLegend(v.panel)
+	return r.legendBy(p, body, v, list, readLegend(v.panel))
+}
+
+func (r *renderer) legendBy(p *pen, body rect, v *view, list []*series, spec legendSpec) rect {
 	if r.live != nil {
 		return r.live.keepLegend(r, body, spec, list)
 	}
@@ -775,7 +793,7 @@ func (r *renderer) legendList(p *pen, body rect, v *view, shown []*series, spec 
 	for _, s := range shown {
 		it := item{s: s, label: p.fit(s.name, min(body.w-24, 420), name)}
 		for _, c := range spec.calcs {
-			it.vals += "  " + calcTitle(c) + ": " + formatUnit(s.f.unit, calc(c, s.points), s.f.decimals, r.loc, r.end).String()
+			it.vals += "  " + calcTitle(c) + ": " + spec.cell(r, s, c)
 		}
 		it.vals = p.fit(it.vals, max(body.w-40-p.width(it.label, name), 0), dim)
 		it.w = 18 + p.width(it.label, name) + p.width("  "+it.vals, dim) + 12
@@ -832,7 +850,7 @@ func (r *renderer) legendTable(p *pen, at rect, v *view, shown []*series, spec l
 	wide := make([]float64, len(spec.calcs))
 	for i, s := range shown {
 		for j, c := range spec.calcs {
-			cell := formatUnit(s.f.unit, calc(c, s.points), s.f.decimals, r.loc, r.end).String()
+			cell := spec.cell(r, s, c)
 			cells[i] = append(cells[i], cell)
 			wide[j] = max(wide[j], p.width(cell, name)+14, p.width(calcTitle(c), dim)+14)
 		}

@@ -76,18 +76,20 @@ type fieldMaker struct {
 }
 
 type override struct {
-	match func(name, refID string) bool
+	match func(name, refID string, kind columnKind) bool
 	apply func(*field)
 }
 
 func (r *renderer) fields(p *dashboard.Panel) *fieldMaker {
 	m := &fieldMaker{pal: r.pal, panel: p, loc: r.loc, now: r.end}
 	m.base = field{decimals: -1, lineWidth: 1, draw: "line", colorMode: "palette-classic", thresholds: "off"}
-	if p.Type == "stat" || p.Type == "gauge" || p.Type == "bargauge" || p.Type == "singlestat" {
+	switch p.Type {
+	case "stat", "gauge", "bargauge", "singlestat", "table", "state-timeline", "status-history":
 		m.base.colorMode = "thresholds"
-	}
-	if p.Type == "table" {
-		m.base.colorMode = "thresholds"
+	case "barchart", "histogram":
+		m.base.fill = 0.8
+	case "alertlist":
+		m.base.noValue = "No alerts match"
 	}
 	defaults := p.Node.Path("fieldConfig", "defaults")
 	if defaults == nil {
@@ -110,6 +112,8 @@ func (r *renderer) fields(p *dashboard.Panel) *fieldMaker {
 	switch p.Type {
 	case "graph":
 		m.oldGraph()
+	case "grafana-piechart-panel":
+		m.base.unit = cmp.Or(p.Node.Get("format").Text(), m.base.unit)
 	case "singlestat", "grafana-singlestat-panel":
 		m.singlestat()
 	case "table", "table-old":
@@ -123,10 +127,25 @@ func (r *renderer) fields(p *dashboard.Panel) *fieldMaker {
 	return m
 }
 
+// make is the field of a series.
 func (m *fieldMaker) make(name, refID string) *field {
 	f := m.base
 	for _, o := range m.over {
-		if o.match(name, refID) {
+		if o.match(name, refID, numberColumn) {
+			o.apply(&f)
+		}
+	}
+	return &f
+}
+
+// column is the field of a column: overrides may use its own name, or the one that transformations gave it.
+func (m *fieldMaker) column(c *column, refID string) *field {
+	f := m.base
+	if c.from != nil {
+		refID = c.from.refID
+	}
+	for _, o := range m.over {
+		if o.match(c.title, refID, c.kind) || c.name != c.title && c.from == nil && o.match(c.name, refID, c.kind) {
 			o.apply(&f)
 		}
 	}
@@ -260,26 +279,27 @@ func readOverride(n *dashboard.Node) (override, bool) {
 	switch m.Get("id").Text() {
 	case "byName":
 		want := opt.Text()
-		o.match = func(name, _ string) bool { return name == want }
+		o.match = func(name, _ string, _ columnKind) bool { return name == want }
 	case "byRegexp":
 		re, err := compileSlashed(opt.Text())
 		if err != nil {
 			return o, false
 		}
-		o.match = func(name, _ string) bool { return re.MatchString(name) }
+		o.match = func(name, _ string, _ columnKind) bool { return re.MatchString(name) }
 	case "byFrameRefID":
 		want := opt.Text()
-		o.match = func(_, ref string) bool { return ref == want }
+		o.match = func(_, ref string, _ columnKind) bool { return ref == want }
 	case "byNames":
 		var names []string
 		for _, s := range opt.Get("names").Items() {
 			names = append(names, s.Text())
 		}
 		exclude := opt.Get("mode").Text() == "exclude"
-		o.match = func(name, _ string) bool { return slices.Contains(names, name) != exclude }
+		o.match = func(name, _ string, _ columnKind) bool { return slices.Contains(names, name) != exclude }
 	case "byType":
 		want := opt.Text()
-		o.match = func(name, _ string) bool { return (name == "Time") == (want == "time") }
+		kinds := map[string]columnKind{"number": numberColumn, "string": textColumn, "time": timeColumn}
+		o.match = func(_, _ string, kind columnKind) bool { k, ok := kinds[want]; return ok && k == kind }
 	default:
 		return o, false
 	}
@@ -409,13 +429,13 @@ func (m *fieldMaker) oldGraph() {
 	}
 	for _, o := range n.Get("seriesOverrides").Items() {
 		alias := o.Get("alias").Text()
-		match := func(name, _ string) bool { return name == alias }
+		match := func(name, _ string, _ columnKind) bool { return name == alias }
 		if strings.HasPrefix(alias, "/") {
 			re, err := compileSlashed(alias)
 			if err != nil {
 				continue
 			}
-			match = func(name, _ string) bool { return re.MatchString(name) }
+			match = func(name, _ string, _ columnKind) bool { return re.MatchString(name) }
 		}
 		m.over = append(m.over, override{match, func(f *field) {
 			style(o, f)
@@ -433,7 +453,7 @@ func (m *fieldMaker) oldGraph() {
 	}
 	for _, c := range n.Get("aliasColors").Children() {
 		name, col := c.Key(), c.Text()
-		m.over = append(m.over, override{func(s, _ string) bool { return s == name }, func(f *field) { f.colorMode, f.fixedColor = "fixed", col }})
+		m.over = append(m.over, override{func(s, _ string, _ columnKind) bool { return s == name }, func(f *field) { f.colorMode, f.fixedColor = "fixed", col }})
 	}
 	for _, t := range n.Get("thresholds").Items() {
 		v := number(t.Get("value"))
@@ -498,13 +518,13 @@ func (m *fieldMaker) singlestat() {
 func (m *fieldMaker) oldTable() {
 	for _, s := range m.panel.Node.Get("styles").Items() {
 		pattern := s.Get("pattern").Text()
-		match := func(name, _ string) bool { return name == pattern }
+		match := func(name, _ string, _ columnKind) bool { return name == pattern }
 		if strings.HasPrefix(pattern, "/") {
 			re, err := compileSlashed(pattern)
 			if err != nil {
 				continue
 			}
-			match = func(name, _ string) bool { return re.MatchString(name) }
+			match = func(name, _ string, _ columnKind) bool { return re.MatchString(name) }
 		}
 		// The first style that matches wins, so those before must not be overwritten.
 		m.over = append([]override{{match, func(f *field) {
@@ -655,8 +675,11 @@ func calc(name string, pts []point) float64 {
 		return float64(len(pts))
 	}
 	if len(vals) == 0 {
-		if name == "changeCount" || name == "distinctCount" {
+		switch name {
+		case "changeCount", "distinctCount":
 			return 0
+		case "allIsNull":
+			return 1
 		}
 		return math.NaN()
 	}
@@ -695,6 +718,18 @@ func calc(name string, pts []point) float64 {
 		return total
 	case "median", "p50":
 		return percentile(vals, 0.5)
+	case "logmin":
+		least := math.Inf(1)
+		for _, v := range vals {
+			if v > 0 {
+				least = min(least, v)
+			}
+		}
+		return least
+	case "step":
+		return spacing(pts)
+	case "allIsZero":
+		return truth(slices.Max(vals) == 0 && slices.Min(vals) == 0)
 	case "variance", "stdDev":
 		sq := 0.0
 		for _, v := range vals {
@@ -730,24 +765,24 @@ func percentile(vals []float64, q float64) float64 {
 	return s[int(math.Round(q*float64(len(s)-1)))]
 }
 
-// calcTitle is a reducer as a legend's column is called.
+// calcTitle is a reducer as a legend's column or a transformation's result is called.
 func calcTitle(name string) string {
-	switch name {
-	case "lastNotNull", "current", "last":
-		return "Last"
-	case "mean", "avg":
-		return "Mean"
-	case "firstNotNull", "first":
-		return "First"
-	case "sum", "total":
-		return "Total"
-	case "diff":
-		return "Difference"
-	case "stdDev":
-		return "StdDev"
+	if title, ok := calcTitles[name]; ok {
+		return title
+	}
+	if q, ok := strings.CutPrefix(name, "p"); ok {
+		if _, isNumber := parseNumber(q); isNumber {
+			return q + "th %"
+		}
 	}
 	if name == "" {
 		return ""
 	}
 	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+var calcTitles = map[string]string{
+	"lastNotNull": "Last *", "firstNotNull": "First *", "current": "Last", "avg": "Mean", "sum": "Total", "diff": "Difference", "diffperc": "Difference percent",
+	"stdDev": "StdDev", "allIsZero": "All zeros", "allIsNull": "All nulls", "changeCount": "Change count", "distinctCount": "Distinct count", "logmin": "Min (above zero)",
+	"allValues": "All values", "uniqueValues": "All unique values",
 }

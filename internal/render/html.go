@@ -145,7 +145,7 @@ func (r *renderer) pagePanel(v *view, policy *bluemonday.Policy) pagePanel {
 		}
 	}
 	for _, q := range v.queries {
-		out.Queries = append(out.Queries, pageQuery{q.target.RefID, oneLine(q.target.Expr), q.target.Legend, q.skip})
+		out.Queries = append(out.Queries, pageQuery{q.target.RefID, strings.TrimSpace(cmp.Or(q.target.Expr, q.expr)), q.target.Legend, q.skip})
 	}
 	return out
 }

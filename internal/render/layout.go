@@ -63,6 +63,9 @@ func (r *renderer) layOut() layout {
 	y := margin + headHeight
 	cell := (r.width - 2*margin + gap) / columns
 	for _, s := range sections(r.d) {
+		if r.opts.Tab != nil && !within(s.row, r.opts.Tab) {
+			continue
+		}
 		repeat := ""
 		if s.row != nil {
 			repeat = s.row.Repeat
@@ -104,6 +107,27 @@ func (r *renderer) layOut() layout {
 	}
 	l.height = y - gap + margin
 	return l
+}
+
+// Tabs are the tabs at the top of a V2 dashboard, in order; none if it has no tabs there.
+func Tabs(d *dashboard.Dashboard) []*dashboard.Panel {
+	var out []*dashboard.Panel
+	for _, p := range d.Panels {
+		if p.Tab && p.Outer == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// within tells whether a row is a tab, or stands in it.
+func within(row, tab *dashboard.Panel) bool {
+	for ; row != nil; row = row.Outer {
+		if row == tab {
+			return true
+		}
+	}
+	return false
 }
 
 // spread puts the panels of a section on the grid, with the copies of repeated ones, which push down what is below them. It returns the height, too.

@@ -412,7 +412,7 @@ func (b *Board) Values(ctx context.Context, key string, o DrawOptions) (*Values,
 		return nil, err
 	}
 	defer b.pool.Put(r.m)
-	list := v.series()
+	list := v.series(r.end)
 	r.live.choose(list)
 	at := map[int64]int{}
 	out := &Values{Times: []int64{}, Series: []ValueSeries{}}
@@ -488,7 +488,7 @@ func (l *live) keepLegend(r *renderer, body rect, spec legendSpec, list []*serie
 		}
 		one := LegendEntry{Name: s.name, Color: hex(s.color), Off: len(l.only) > 0 && !slices.Contains(l.only, s.name)}
 		for _, c := range spec.calcs {
-			one.Values = append(one.Values, formatUnit(s.f.unit, calc(c, s.points), s.f.decimals, r.loc, r.end).String())
+			one.Values = append(one.Values, spec.cell(r, s, c))
 		}
 		w := min(r.m.width(s.name, st)*1.08+38, body.w)
 		if x+w > body.w {
@@ -528,7 +528,7 @@ func (l *live) keepFrame(p *pen, pl *plot.Plot, at rect) {
 func (l *live) keepTable(r *renderer, v *view, cols []*column) {
 	out := &Table{}
 	for _, c := range cols {
-		out.Columns = append(out.Columns, TableColumn{c.title, c.numeric})
+		out.Columns = append(out.Columns, TableColumn{c.title, c.numeric()})
 	}
 	for i := range min(len(cols[0].cells), maxTableRows) {
 		row := make([]TableCell, len(cols))
@@ -542,12 +542,12 @@ func (l *live) keepTable(r *renderer, v *view, cols []*column) {
 				case "color-text":
 					cell.Color = hex(col)
 				case "gradient-gauge", "lcd-gauge", "basic", "gauge":
-					if c.numeric {
+					if c.numeric() {
 						lo, hi := c.f.bounds(0, c.f.defaultMax())
 						cell.Color, cell.Share = hex(col), min(max((c.cells[i].number-lo)/(hi-lo), 0), 1)
 					}
 				default:
-					if !c.numeric && col != r.pal.text {
+					if !c.numeric() && col != r.pal.text {
 						cell.Color = hex(col)
 					}
 				}

@@ -68,6 +68,8 @@ type Options struct {
 	Width int
 	// Expand draws the panels of collapsed rows, too.
 	Expand bool
+	// Tab draws only what stands in this tab of a V2 dashboard, one of [Tabs]; nil draws all tabs below one another.
+	Tab *dashboard.Panel
 	// Marks by panel of the dashboard that is drawn. A marked panel inside a collapsed row opens the row.
 	Marks map[*dashboard.Panel]Mark
 

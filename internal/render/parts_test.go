@@ -197,7 +197,7 @@ func TestLegends(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.views[r.layout.sections[0]][0].series()[0].name; got != want {
+		if got := r.views[r.layout.sections[0]][0].series(r.end)[0].name; got != want {
 			t.Errorf("legend %q gives %q, want %q", legend, got, want)
 		}
 	}

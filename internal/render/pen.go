@@ -2,6 +2,7 @@ package render
 
 import (
 	"image/color"
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -156,6 +157,46 @@ func (m *metrics) wrap(s string, w float64, n int, st textStyle) []string {
 	return lines
 }
 
+// codeLine is a line of a query, indent pixels to the right.
+type codeLine struct {
+	indent float64
+	text   string
+}
+
+// wrapCode breaks a query into at most n lines of width w. The lines that its author made stay, and so does their indentation.
+func (m *metrics) wrapCode(s string, w float64, n int, st textStyle) []codeLine {
+	var out []codeLine
+	var lines []string
+	for l := range strings.Lines(strings.ReplaceAll(s, "\r", "")) {
+		if l = strings.TrimRight(strings.ReplaceAll(l, "\t", "  "), " \n"); l != "" {
+			lines = append(lines, l)
+		}
+		if len(lines) > n {
+			break
+		}
+	}
+	if len(lines) > n && n == 1 {
+		lines = []string{s} // there is no room for lines
+	}
+	for i, l := range lines {
+		if len(out) == n {
+			break
+		}
+		text := strings.TrimLeft(l, " ")
+		indent := min(float64(len(l)-len(text)), 40) * m.width(" ", st)
+		indent = min(indent, w/3)
+		room := n - len(out)
+		parts := m.wrap(text, w-indent, room, st)
+		for j, part := range parts {
+			if j == room-1 && i < len(lines)-1 && !strings.HasSuffix(part, ellipsis) {
+				part = m.fit(part+" "+ellipsis, w-indent, st)
+			}
+			out = append(out, codeLine{indent, part})
+		}
+	}
+	return out
+}
+
 // oneLine joins lines and runs of space.
 func oneLine(s string) string {
 	if !utf8.ValidString(s) {
@@ -285,6 +326,27 @@ func (p *pen) polygon(c color.NRGBA, xy ...float64) {
 func (p *pen) circle(x, y, r float64, c color.NRGBA) {
 	var path vg.Path
 	path.Arc(p.pt(x, y), vg.Length(r), 0, 2*3.141592653589793)
+	path.Close()
+	p.SetColor(c)
+	p.Fill(path)
+}
+
+// ring is a part of a ring, or of a disc if inner is 0. Angles are in radians, counted against the clock from the right.
+func (p *pen) ring(cx, cy, outer, inner, from, sweep float64, c color.NRGBA) {
+	var path vg.Path
+	o := p.pt(cx, cy)
+	at := func(r, angle float64) vg.Point {
+		sin, cos := math.Sincos(angle)
+		return vg.Point{X: o.X + vg.Length(r*cos), Y: o.Y + vg.Length(r*sin)}
+	}
+	path.Move(at(outer, from))
+	path.Arc(o, vg.Length(outer), from, sweep)
+	if inner > 0 {
+		path.Line(at(inner, from+sweep))
+		path.Arc(o, vg.Length(inner), from+sweep, -sweep)
+	} else {
+		path.Line(o)
+	}
 	path.Close()
 	p.SetColor(c)
 	p.Fill(path)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"slices"
@@ -36,33 +37,61 @@ type query struct {
 	instant bool
 	// skip tells why the target is not asked.
 	skip string
+	// compute is a server-side expression, which is worked out here; hidden is a query that only such an expression uses.
+	compute *dashboard.Node
+	hidden  bool
 
 	series []answerSeries
-	err    error
+	// buckets are of native histograms in the answer: a series for each upper bound, cumulative, as classic histograms have them.
+	buckets []answerSeries
+	err     error
 }
+
+// shown tells whether the picture shows the query's answer.
+func (q *query) shown() bool { return q.skip == "" && !q.hidden }
+
+// sent tells whether Prometheus is asked.
+func (q *query) sent() bool { return q.skip == "" && q.compute == nil }
 
 func (q *query) key() string { return fmt.Sprintf("%s\x00%d\x00%v", q.expr, q.step, q.instant) }
 
 // plan lists the queries of a panel that is width pixels wide.
 func (r *renderer) plan(p *dashboard.Panel, sc *scope, width float64) []*query {
+	return r.planFor(p, sc, width, false)
+}
+
+// planFor is plan; reused is a panel whose result another one shows.
+func (r *renderer) planFor(p *dashboard.Panel, sc *scope, width float64, reused bool) []*query {
 	var out []*query
+	if p.Type == "alertlist" && !reused {
+		return []*query{alertQuery(p, sc)}
+	}
+	computed := slices.ContainsFunc(p.Targets, func(t *dashboard.Target) bool {
+		return !t.Hide && r.d.Datasource(p, t).Kind == dashboard.RefExpr
+	})
 	for _, t := range p.Targets {
-		if t.Hide {
+		if t.Hide && !computed {
 			continue
 		}
-		q := &query{target: t, instant: t.Instant && !t.Node.Get("range").Bool()}
-		out = append(out, q)
+		q := &query{target: t, instant: t.Instant && !t.Node.Get("range").Bool(), hidden: t.Hide}
 		ds := r.d.Datasource(p, t)
+		if ds.Kind == dashboard.RefDashboard || t.Node.Get("panelId").Is(dashboard.Number) && t.ExprNode == nil {
+			if of := r.otherPanel(t); of != nil && of != p && !reused {
+				out = append(out, r.planFor(of, sc, width, true)...)
+				continue
+			}
+		}
+		out = append(out, q)
+		q.expr = sc.text(queryText(t, ds))
 		switch {
 		case ds.Kind == dashboard.RefDashboard || t.Node.Get("panelId").Is(dashboard.Number) && t.ExprNode == nil:
-			q.skip = "takes the result of another panel"
+			q.skip = "takes the result of a panel that is not here"
 			continue
 		case ds.Kind == dashboard.RefExpr:
-			q.skip = "is a server-side expression"
+			q.compute = t.Node
 			continue
 		case !isPrometheus(ds):
 			q.skip = "asks " + cmp.Or(ds.Type, "another datasource")
-			q.expr = oneLine(sc.text(t.Expr))
 			continue
 		case strings.TrimSpace(t.Expr) == "":
 			q.skip = "has no query"
@@ -88,6 +117,19 @@ func (r *renderer) plan(p *dashboard.Panel, sc *scope, width float64) []*query {
 	return out
 }
 
+// otherPanel is the panel whose result a target takes, nil if it is not in the dashboard.
+func (r *renderer) otherPanel(t *dashboard.Target) *dashboard.Panel {
+	id, ok := t.Node.Get("panelId").Int()
+	if !ok {
+		return nil
+	}
+	i := slices.IndexFunc(r.d.Panels, func(p *dashboard.Panel) bool { return p.HasID && p.ID == id && !p.IsRow() })
+	if i < 0 {
+		return nil
+	}
+	return r.d.Panels[i]
+}
+
 const parallelQueries = 8
 
 // ask sends every query once, however many panels have it.
@@ -96,7 +138,7 @@ func (r *renderer) ask(ctx context.Context, views []*view) error {
 	var order []string
 	for _, v := range views {
 		for _, q := range v.queries {
-			if q.skip == "" {
+			if q.sent() {
 				if k := q.key(); jobs[k] == nil {
 					jobs[k] = q
 					order = append(order, k)
@@ -134,11 +176,11 @@ func (r *renderer) ask(ctx context.Context, views []*view) error {
 	}
 	for _, v := range views {
 		for _, q := range v.queries {
-			if q.skip != "" {
+			if !q.sent() {
 				continue
 			}
 			if same := jobs[q.key()]; same != q {
-				q.series, q.err = same.series, same.err
+				q.series, q.buckets, q.err = same.series, same.buckets, same.err
 			}
 			if q.err != nil {
 				if fatal := r.queryFailed(ctx, Problem{Panel: v.title(), Query: q.expr, Err: q.err}); fatal != nil {
@@ -202,11 +244,14 @@ func (r *renderer) fetch(ctx context.Context, q *query) ([]answerSeries, error) 
 			if len(one.points) > 0 {
 				out = append(out, one)
 			}
+			q.addBuckets(s.Metric, s.Histograms...)
 		}
 	case model.Vector:
 		for _, s := range res {
 			if s.Histogram == nil {
 				out = append(out, answerSeries{s.Metric, []point{{float64(s.Timestamp) / 1000, float64(s.Value)}}})
+			} else {
+				q.addBuckets(s.Metric, model.SampleHistogramPair{Timestamp: s.Timestamp, Histogram: s.Histogram})
 			}
 		}
 	case *model.Scalar:
@@ -217,6 +262,34 @@ func (r *renderer) fetch(ctx context.Context, q *query) ([]answerSeries, error) 
 		slices.SortStableFunc(out, func(a, b answerSeries) int { return cmp.Compare(a.metric.String(), b.metric.String()) })
 	}
 	return out, nil
+}
+
+// addBuckets turns native histograms into series as classic ones are: one for each upper bound, with what is counted up to it.
+func (q *query) addBuckets(metric model.Metric, list ...model.SampleHistogramPair) {
+	at := map[float64]int{}
+	for _, h := range list {
+		for _, b := range h.Histogram.Buckets {
+			if _, ok := at[float64(b.Upper)]; !ok {
+				labels := metric.Clone()
+				labels[model.BucketLabel] = model.LabelValue(strconv.FormatFloat(float64(b.Upper), 'g', -1, 64))
+				at[float64(b.Upper)] = len(q.buckets)
+				q.buckets = append(q.buckets, answerSeries{metric: labels})
+			}
+		}
+	}
+	uppers := slices.Sorted(maps.Keys(at))
+	for _, h := range list {
+		counts := map[float64]float64{}
+		for _, b := range h.Histogram.Buckets {
+			counts[float64(b.Upper)] += float64(b.Count)
+		}
+		sum := 0.0
+		for _, u := range uppers {
+			sum += counts[u]
+			s := &q.buckets[at[u]]
+			s.points = append(s.points, point{float64(h.Timestamp) / 1000, sum})
+		}
+	}
 }
 
 // compareLabel puts numbers in numeric order (le="5" before le="10").

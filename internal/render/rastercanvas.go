@@ -364,6 +364,9 @@ func (c *rasterCanvas) glyph(key glyphKey) glyph {
 	return g
 }
 
+// minKernSize is from how many pixels on (26.6) the spaces of pairs of letters are adjusted.
+const minKernSize = 18 << 6
+
 // FillString writes text with its baseline at pt.
 func (c *rasterCanvas) FillString(f font.Face, pt vg.Point, text string) {
 	key := faceKey{f.Face, fix.Int26_6(math.Round(float64(f.Font.Size) * c.zoom() * 64))}
@@ -386,8 +389,10 @@ func (c *rasterCanvas) FillString(f font.Face, pt vg.Point, text string) {
 		levels[i] = uint32(i) * 255 / shades * uint32(col.A) / 255
 	}
 	face, last := c.face(key), rune(-1)
+	// Pairs are drawn together in large text only: in small one letters would touch, "11" for one.
+	kern := key.size >= minKernSize
 	for _, ch := range text {
-		if last >= 0 {
+		if kern && last >= 0 {
 			dot += face.Kern(last, ch)
 		}
 		last = ch

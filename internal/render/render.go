@@ -212,10 +212,12 @@ func (r *renderer) head(p *pen) {
 	if r.opts.Prometheus != nil {
 		dim := textStyle{size: 12, color: r.pal.dim, align: alignEnd}
 		text := r.rangeText()
+		dim.exact = true
 		p.text(right, margin+20, text, dim)
 		right -= p.width(text, dim) + 16
 	}
-	p.text(margin+2, margin+22, p.fit(r.d.Name(), right-margin, st), st)
+	st.exact = r.opts.Prometheus != nil
+	p.text(margin+2, margin+22, p.fit(r.d.Name(), right-margin-2, st), st)
 	x, y := margin+2.0, margin+34.0
 	for _, v := range r.d.Variables {
 		if v.Hide == 2 || v.Name == "" || v.Type == "adhoc" {

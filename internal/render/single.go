@@ -278,19 +278,9 @@ func (r *renderer) arc(p *pen, at rect, s reduced, v *view, markers bool) {
 	cx, cy := at.x+at.w/2, at.y+3+radius+max(at.h-6-radius*1.5, 0)/2
 	lo, hi := ends(s.series)
 	ring := func(outer, inner, t0, t1 float64, c color.NRGBA) {
-		if t1 <= t0 {
-			return
+		if t1 > t0 {
+			p.ring(cx, cy, outer, inner, from+sweep*t0, sweep*(t1-t0), c)
 		}
-		var path vg.Path
-		a0, a1 := from+sweep*t0, from+sweep*t1
-		o := p.pt(cx, cy)
-		path.Move(vg.Point{X: o.X + vg.Length(outer*math.Cos(a0)), Y: o.Y + vg.Length(outer*math.Sin(a0))})
-		path.Arc(o, vg.Length(outer), a0, a1-a0)
-		path.Line(vg.Point{X: o.X + vg.Length(inner*math.Cos(a1)), Y: o.Y + vg.Length(inner*math.Sin(a1))})
-		path.Arc(o, vg.Length(inner), a1, a0-a1)
-		path.Close()
-		p.SetColor(c)
-		p.Fill(path)
 	}
 	band := max(radius*0.035, 2)
 	outer := radius - band - 3
@@ -324,6 +314,7 @@ func (r *renderer) arc(p *pen, at rect, s reduced, v *view, markers bool) {
 	if w := p.width(text, big); w > inner*1.7 {
 		big.size *= inner * 1.7 / w
 	}
+	big.exact = true
 	p.text(cx, cy+big.size*0.3, text, big)
 	if labels := v.panel.Node.Path("options", "showThresholdLabels"); radius > 45 || labels.Bool() {
 		st := textStyle{size: 10, color: r.pal.faint, align: alignMiddle}
@@ -384,7 +375,10 @@ func (r *renderer) barRow(p *pen, body rect, i int, values []reduced, s reduced,
 	for _, o := range values {
 		nameW, valW = max(nameW, p.width(o.name, name)), max(valW, p.width(o.text.String(), val))
 	}
-	nameW, valW = min(nameW, body.w*0.4), min(valW, body.w*0.3)
+	if most := body.w * 0.4; valW > most {
+		val.size, valW = max(val.size*most/valW, 8), most
+	}
+	nameW = min(nameW, body.w*0.4)
 	mid := bar.y + bar.h/2
 	if pitch > 44 && len(values) > 0 {
 		// Tall rows have the name above the bar.
@@ -395,6 +389,7 @@ func (r *renderer) barRow(p *pen, body rect, i int, values []reduced, s reduced,
 		p.text(bar.x, mid+name.size*0.36, p.fit(s.name, nameW, name), name)
 		nameW += 10
 	}
+	val.exact = true
 	p.text(bar.right(), mid+val.size*0.36, p.fit(s.text.String(), valW+1, val), val.at(alignEnd))
 	r.bar(p, bar.cut(0, valW+10, 0, nameW), s, t, lcd, true)
 }
@@ -404,6 +399,9 @@ func (r *renderer) barColumn(p *pen, body rect, i int, values []reduced, s reduc
 	x := body.x + (body.w-pitch*float64(len(values)))/2 + pitch*float64(i)
 	bar := rect{x + 3, body.y, pitch - 6, body.h}
 	val, name := textStyle{size: min(pitch*0.24, 15), bold: true, color: s.color, align: alignMiddle}, textStyle{size: 11, color: r.pal.text, align: alignMiddle}
+	if w := p.width(s.text.String(), val); w > pitch-2 {
+		val.size = max(val.size*(pitch-2)/w, 7)
+	}
 	p.text(bar.x+bar.w/2, bar.bottom()-3, p.fit(s.name, pitch-4, name), name)
 	p.text(bar.x+bar.w/2, bar.y+val.size, p.fit(s.text.String(), pitch-2, val), val)
 	r.bar(p, bar.cut(val.size+6, 0, 18, 0), s, t, lcd, false)

@@ -2,46 +2,30 @@ package render
 
 import (
 	"cmp"
+	"fmt"
 	"image/color"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/prometheus/common/model"
 
 	"lookout/internal/dashboard"
 )
 
-// column of a table: its cells are texts or numbers.
-type column struct {
-	key     string // as transformations and overrides call it
-	title   string
-	numeric bool
-	cells   []cell
-	f       *field
-}
-
-type cell struct {
-	text   string
-	number float64
-	set    bool
-}
-
-// table draws one row for each series, columns being its labels and its last value; queries are merged on their labels if the panel asks for that.
+// table draws a table of the panel's transformations, or one made of the answers: a row for each series, columns being its labels and its value.
 func (r *renderer) table(p *pen, body rect, v *view, list []*series) {
-	cols := v.columns(list)
-	cols = v.transform(cols)
+	f := v.table(list)
+	if f == nil {
+		r.noData(p, body, v)
+		return
+	}
+	if s := v.panel.Node.Path("options", "sortBy").At(0); s != nil {
+		f = sortRows(f, s.Get("displayName").Text(), s.Get("desc").Bool())
+	}
 	var shown []*column
-	for _, c := range cols {
-		c.f = v.fields.make(c.key, "")
-		if c.title != c.key && c.f.name == "" {
-			// Overrides may use the name that a transformation gave.
-			c.f = v.fields.make(c.title, "")
-		}
+	for _, c := range f.cols {
+		c.f = v.fields.column(c, f.refID)
 		if c.f.name != "" {
-			c.title = v.displayName(c.f.name, c.title, nil)
+			c.title = v.displayName(c.f.name, c.title, c.labels)
 		}
 		if !c.f.hidden {
 			shown = append(shown, c)
@@ -54,202 +38,115 @@ func (r *renderer) table(p *pen, body rect, v *view, list []*series) {
 	r.drawTable(p, body, v, shown)
 }
 
-// columns makes a table of series. Series of one query share their value column.
-func (v *view) columns(list []*series) []*column {
-	refs, tables := []string{}, true
+// table is the one that the panel shows; nil if there is none.
+func (v *view) table(list []*series) *frame {
+	if v.tables == nil {
+		return v.plainTable(list)
+	}
+	at := 0
+	if n, ok := v.panel.Node.Path("options", "frameIndex").Int(); ok && n >= 0 && int(n) < len(v.tables) {
+		at = int(n)
+	}
+	if len(v.tables) == 0 {
+		return nil
+	}
+	if n := len(v.tables); n > 1 {
+		v.skip(fmt.Sprintf("%d of %d tables", n-1, n))
+	}
+	// The panel's names for columns are put into copies.
+	f := v.tables[at]
+	return f.pick(allRows(f.rows()))
+}
+
+// plainTable makes a table of answers that no transformation touches.
+func (v *view) plainTable(list []*series) *frame {
+	old := v.panel.Type == "table-old" || v.panel.Node.Get("styles").Is(dashboard.Array)
+	tables := old || !slices.ContainsFunc(v.queries, func(q *query) bool { return q.shown() && q.target.Format != "table" })
+	if !tables {
+		// Time series in a table: what the reader looks for is the name and the value.
+		name, val := &column{name: "Series", title: "Series"}, &column{name: "Value", title: "Last", kind: numberColumn}
+		for _, s := range list {
+			name.cells = append(name.cells, textCell(s.name))
+			val.cells = append(val.cells, numberCell(calc("last", s.points)))
+		}
+		return &frame{cols: []*column{name, val}}
+	}
+	var refs []string
+	of := map[string][]*series{}
 	for _, s := range list {
-		if !slices.Contains(refs, s.refID) {
+		if of[s.refID] == nil {
 			refs = append(refs, s.refID)
 		}
+		// The picture has room for the present.
+		last := *s
+		last.points = s.points[max(len(s.points)-1, 0):]
+		of[s.refID] = append(of[s.refID], &last)
 	}
-	for _, q := range v.queries {
-		if q.skip == "" && q.target.Format != "table" {
-			tables = false
-		}
-	}
-	merge := len(refs) > 1 && slices.ContainsFunc(v.panel.Transforms, func(t *dashboard.Node) bool {
-		return slices.Contains([]string{"merge", "joinByField", "seriesToColumns", "joinByLabels"}, t.Get("id").Text())
-	}) || v.panel.Type == "table-old" || v.panel.Node.Get("styles").Is(dashboard.Array)
-	var names []model.LabelName
-	for _, s := range list {
-		for n := range s.metric {
-			if !slices.Contains(names, n) {
-				names = append(names, n)
-			}
-		}
-	}
-	slices.Sort(names)
-	if !tables && !merge {
-		// Time series in a table: what the reader looks for is the name and the value.
-		name, val := &column{key: "Series", title: "Series"}, &column{key: "Value", title: "Last", numeric: true}
-		for _, s := range list {
-			name.cells = append(name.cells, cell{text: s.name, set: true})
-			val.cells = append(val.cells, cell{number: calc("last", s.points), set: true})
-		}
-		return []*column{name, val}
-	}
-	when := &column{key: "Time", title: "Time"}
-	cols := []*column{when}
-	for _, n := range names {
-		cols = append(cols, &column{key: string(n), title: string(n)})
-	}
-	values := map[string]*column{}
+	var frames []*frame
 	for _, ref := range refs {
-		c := &column{key: "Value", title: "Value", numeric: true}
+		value := "Value"
 		if len(refs) > 1 {
-			c.key = "Value #" + ref
-			c.title = c.key
+			value = "Value #" + ref
 		}
-		values[ref] = c
-		cols = append(cols, c)
+		frames = append(frames, tableFrame(ref, value, of[ref]))
 	}
-	rows := map[string]int{}
-	n := 0
-	for _, s := range list {
-		key := s.metric.String()
-		if !merge {
-			key = s.refID + key
-		}
-		at, ok := rows[key]
-		if !ok {
-			at, n = n, n+1
-			rows[key] = at
-			for _, c := range cols {
-				c.cells = append(c.cells, cell{number: math.NaN()})
-			}
-			for i, name := range names {
-				if val, has := s.metric[name]; has {
-					cols[i+1].cells[at] = cell{text: string(val), set: true}
-				}
-			}
-			if len(s.points) > 0 {
-				t := s.points[len(s.points)-1].t
-				when.cells[at] = cell{text: time.UnixMilli(int64(t * 1000)).In(v.fields.loc).Format(time.DateTime), number: t, set: true}
-			}
-		}
-		values[s.refID].cells[at] = cell{number: calc("last", s.points), set: true}
+	if old {
+		frames = mergeFrames(frames)
 	}
-	return cols
+	return stack(frames)
 }
 
-// transform applies what can be done to a finished table; the rest is named under the panel.
-func (v *view) transform(cols []*column) []*column {
-	for _, t := range v.panel.Transforms {
-		if t.Get("disabled").Bool() {
-			continue
-		}
-		opts := t.Get("options")
-		switch id := t.Get("id").Text(); id {
-		case "merge", "joinByField", "seriesToColumns", "joinByLabels", "labelsToFields":
-		case "organize":
-			cols = organize(cols, opts)
-		case "filterFieldsByName":
-			cols = filterColumns(cols, opts)
-		case "sortBy":
-			sortRows(cols, opts.Get("sort").At(0).Get("field").Text(), opts.Get("sort").At(0).Get("desc").Bool())
-		case "renameByRegex":
-			re, err := compileSlashed(opts.Get("regex").Text())
-			if err != nil {
-				continue
+// stack puts tables below one another.
+func stack(frames []*frame) *frame {
+	switch len(frames) {
+	case 0:
+		return nil
+	case 1:
+		return frames[0]
+	}
+	out := &frame{}
+	rows := 0
+	for _, f := range frames {
+		for _, c := range f.cols {
+			d := out.find(c.title)
+			if d == nil {
+				d = &column{name: c.name, title: c.title, kind: c.kind, from: c.from}
+				out.cols = append(out.cols, d)
 			}
-			for _, c := range cols {
-				c.title = re.ReplaceAllString(c.title, jsReplacement.ReplaceAllString(opts.Get("renamePattern").Text(), "$${$1}"))
+			for len(d.cells) < rows {
+				d.cells = append(d.cells, cell{number: math.NaN()})
 			}
-		default:
-			if id = cmp.Or(id, "a transformation without id"); !slices.Contains(v.skipped, id) {
-				v.skipped = append(v.skipped, id)
-			}
+			d.cells = append(d.cells, c.cells...)
+		}
+		rows += f.rows()
+	}
+	for _, c := range out.cols {
+		for len(c.cells) < rows {
+			c.cells = append(c.cells, cell{number: math.NaN()})
 		}
 	}
-	if s := v.panel.Node.Path("options", "sortBy").At(0); s != nil {
-		sortRows(cols, s.Get("displayName").Text(), s.Get("desc").Bool())
-	}
-	return cols
-}
-
-// jsReplacement is $1 in a replacement: Go reads "$1x" as a group named 1x.
-var jsReplacement = regexp.MustCompile(`\$(\d+)`)
-
-func organize(cols []*column, opts *dashboard.Node) []*column {
-	var out []*column
-	for _, c := range cols {
-		if opts.Path("excludeByName", c.key).Bool() || opts.Path("excludeByName", c.title).Bool() {
-			continue
-		}
-		out = append(out, c)
-	}
-	index := func(c *column) float64 {
-		if f, ok := opts.Path("indexByName", c.key).Float(); ok {
-			return f
-		}
-		return math.Inf(1)
-	}
-	if opts.Get("indexByName").Len() > 0 {
-		slices.SortStableFunc(out, func(a, b *column) int { return cmp.Compare(index(a), index(b)) })
-	}
-	for _, c := range out {
-		if name := opts.Path("renameByName", c.key).Text(); name != "" {
-			c.title = name
-		}
-	}
+	// Values stand behind labels.
+	slices.SortStableFunc(out.cols, func(a, b *column) int {
+		return cmp.Compare(truth(a.kind == numberColumn), truth(b.kind == numberColumn))
+	})
 	return out
-}
-
-func filterColumns(cols []*column, opts *dashboard.Node) []*column {
-	keep := func(list *dashboard.Node, c *column) bool {
-		for _, n := range list.Get("names").Items() {
-			if n.Text() == c.key || n.Text() == c.title {
-				return true
-			}
-		}
-		if pattern := list.Get("pattern").Text(); pattern != "" {
-			re, err := compileSlashed(pattern)
-			return err == nil && re.MatchString(c.title)
-		}
-		return false
-	}
-	return slices.DeleteFunc(slices.Clone(cols), func(c *column) bool {
-		include, exclude := opts.Get("include"), opts.Get("exclude")
-		return include != nil && !keep(include, c) || exclude != nil && keep(exclude, c)
-	})
-}
-
-func sortRows(cols []*column, by string, desc bool) {
-	i := slices.IndexFunc(cols, func(c *column) bool { return c.key == by || c.title == by })
-	if i < 0 || by == "" {
-		return
-	}
-	order := make([]int, len(cols[i].cells))
-	for j := range order {
-		order[j] = j
-	}
-	key := cols[i]
-	slices.SortStableFunc(order, func(a, b int) int {
-		x, y := key.cells[a], key.cells[b]
-		c := strings.Compare(x.text, y.text)
-		if key.numeric {
-			c = cmp.Compare(x.number, y.number)
-		}
-		if desc {
-			c = -c
-		}
-		return c
-	})
-	for _, c := range cols {
-		old := slices.Clone(c.cells)
-		for to, from := range order {
-			c.cells[to] = old[from]
-		}
-	}
 }
 
 // cellText is what a cell shows, and its colour.
 func (r *renderer) cellText(v *view, c *column, x cell) (string, color.NRGBA) {
 	out, col := x.text, r.pal.text
 	switch {
-	case c.numeric && x.set:
-		text, col, _ := v.fields.shown(c.f, x.number)
+	case c.numeric():
+		text, col, mapped := v.fields.shown(c.f, x.value())
+		if !x.set && !mapped {
+			return "", r.pal.text
+		}
 		return text.String(), col
+	case c.kind == timeColumn && x.set:
+		if strings.HasPrefix(c.f.unit, "dateTime") || strings.HasPrefix(c.f.unit, "time:") {
+			return formatUnit(c.f.unit, x.number*1000, -1, r.loc, r.end).String(), col
+		}
+		return c.plainText(x, r.loc), col
 	case x.set:
 		for _, m := range c.f.mappings {
 			number, ok := parseNumber(x.text)
@@ -308,7 +205,7 @@ func (r *renderer) drawTable(p *pen, body rect, v *view, cols []*column) {
 		total += w
 	}
 	hiddenCols := 0
-	for total > 0 && total > body.w*2.2 && len(cols) > 2 {
+	for total > 0 && (total > body.w*2.2 && len(cols) > 2 || total > body.w && body.w < 56*float64(len(cols)) && len(cols) > 1) {
 		hiddenCols++
 		total -= wide[len(cols)-1]
 		cols = cols[:len(cols)-1]
@@ -320,7 +217,7 @@ func (r *renderer) drawTable(p *pen, body rect, v *view, cols []*column) {
 	x := body.x
 	for i, c := range cols {
 		title := p.fit(c.title, wide[i]-16, head)
-		if c.numeric {
+		if c.numeric() {
 			p.text(x+wide[i]-8, body.y+15, title, head.at(alignEnd))
 		} else {
 			p.text(x+8, body.y+15, title, head)
@@ -338,7 +235,7 @@ func (r *renderer) drawTable(p *pen, body rect, v *view, cols []*column) {
 			case "color-text":
 				style.color = out.col
 			case "gradient-gauge", "lcd-gauge", "basic", "gauge":
-				if c.numeric && c.cells[j].set {
+				if c.numeric() && c.cells[j].set {
 					lo, hi := c.f.bounds(0, c.f.defaultMax())
 					t := min(max((c.cells[j].number-lo)/(hi-lo), 0), 1)
 					valW := p.width(out.text, style) + 10
@@ -346,12 +243,12 @@ func (r *renderer) drawTable(p *pen, body rect, v *view, cols []*column) {
 				}
 				style.color = out.col
 			default:
-				if c.numeric || out.col != r.pal.text {
+				if c.numeric() || out.col != r.pal.text {
 					style.color = r.pal.text
 				}
 			}
 			text := p.fit(out.text, wide[i]-16, style)
-			if c.numeric {
+			if c.numeric() {
 				p.text(x+wide[i]-8, y+15, text, style.at(alignEnd))
 			} else {
 				p.text(x+8, y+15, text, style)

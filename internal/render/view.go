@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/common/model"
 
@@ -24,6 +25,8 @@ type view struct {
 	fields  *fieldMaker
 	// skipped are things of the panel that the picture does not show, in words.
 	skipped []string
+	// tables are what the panel's transformations made of the answers; nil if it has none.
+	tables []*frame
 }
 
 func (v *view) title() string { return v.scope.text(v.panel.Title) }
@@ -32,6 +35,7 @@ func (v *view) title() string { return v.scope.text(v.panel.Title) }
 type series struct {
 	name   string
 	refID  string
+	query  *query
 	metric model.Metric
 	points []point
 	step   float64 // seconds between points, 0 for an instant answer
@@ -39,33 +43,72 @@ type series struct {
 	color  color.NRGBA
 }
 
-// series names and colours what came back, in the order of the targets.
-func (v *view) series() []*series {
+// series names and colours what came back, in the order of the targets, after the panel's expressions and transformations. end is the end of the range.
+func (v *view) series(end time.Time) []*series {
+	v.evaluate()
+	out := v.answers()
+	if len(v.panel.Transforms) == 0 {
+		for i, s := range out {
+			if s.f.name != "" {
+				s.name = v.displayName(s.f.name, s.name, s.metric)
+			}
+			s.negate()
+			s.color = v.fields.valueColor(s.f, calc("last", s.points), i)
+		}
+		return out
+	}
+	v.tables = v.transform(v.frames(out))
+	if v.tables == nil {
+		v.tables = []*frame{}
+	}
+	return v.fromFrames(v.tables, float64(end.UnixMilli())/1000)
+}
+
+// answers are the series of the queries that are shown, named by their legends.
+func (v *view) answers() []*series {
 	var out []*series
 	for _, q := range v.queries {
-		auto := varying(q.series)
-		for i := range q.series {
-			a := &q.series[i]
+		if !q.shown() {
+			if !q.hidden && v.asked() {
+				v.skip(strings.TrimSpace(q.target.RefID + " " + q.skip))
+			}
+			continue
+		}
+		list := q.series
+		if len(q.buckets) > 0 {
+			if v.panel.Type == "heatmap" {
+				list = append(slices.Clone(list), q.buckets...)
+			} else {
+				v.skip("native histogram of " + q.target.RefID + " (a heat map or histogram_quantile() shows it)")
+			}
+		}
+		auto := varying(list)
+		for i := range list {
+			a := &list[i]
 			name := v.legend(q, a, auto)
-			s := &series{name: name, refID: q.target.RefID, metric: a.metric, points: a.points}
+			s := &series{name: name, refID: q.target.RefID, query: q, metric: a.metric, points: a.points}
 			if !q.instant {
 				s.step = q.step.Seconds()
 			}
+			if q.compute != nil {
+				s.step = spacing(s.points)
+			}
 			s.f = v.fields.make(name, q.target.RefID)
-			if s.f.name != "" {
-				s.name = v.displayName(s.f.name, name, a.metric)
-			}
-			if s.f.negate {
-				s.points = slices.Clone(s.points)
-				for j := range s.points {
-					s.points[j].v = -s.points[j].v
-				}
-			}
-			s.color = v.fields.valueColor(s.f, calc("last", s.points), len(out))
 			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// negate turns the values of a series that its field draws downwards.
+func (s *series) negate() {
+	if !s.f.negate {
+		return
+	}
+	s.points = slices.Clone(s.points)
+	for j := range s.points {
+		s.points[j].v = -s.points[j].v
+	}
 }
 
 var legendLabel = regexp.MustCompile(`\{\{\s*([^}]+?)\s*\}\}`)
@@ -75,6 +118,8 @@ func (v *view) legend(q *query, a *answerSeries, auto []model.LabelName) string 
 	format := v.scope.text(q.target.Legend)
 	if format == "__auto" || strings.TrimSpace(format) == "" {
 		switch {
+		case len(a.metric) == 0 && q.compute != nil:
+			return q.target.RefID
 		case len(a.metric) == 0:
 			return oneLine(q.expr)
 		case len(auto) == 1 && strings.TrimSpace(format) != "":
@@ -145,7 +190,7 @@ func (v *view) problems() []string {
 
 // asked tells whether any query of the panel went to Prometheus.
 func (v *view) asked() bool {
-	return slices.ContainsFunc(v.queries, func(q *query) bool { return q.skip == "" })
+	return slices.ContainsFunc(v.queries, (*query).sent)
 }
 
 // drawPanel draws the frame and, in it, what the panel's type asks for.
@@ -175,24 +220,19 @@ func (r *renderer) drawBody(p *pen, v *view, body rect) {
 		r.placeholder(p, body, v, "Library panel “"+v.panel.Library+"”: its content is in Grafana, not in the file")
 		return
 	}
-	draw := map[string]func(*pen, rect, *view, []*series){
-		"timeseries": r.timeseries, "graph": r.timeseries, "trend": nil,
-		"stat": r.stat, "singlestat": r.stat, "grafana-singlestat-panel": r.stat,
-		"gauge": r.gauge, "bargauge": r.barGauge, "table": r.table, "table-old": r.table, "heatmap": r.heatmap,
-	}[kind]
-	if kind == "singlestat" && v.panel.Node.Path("gauge", "show").Bool() {
-		draw = r.gauge
-	}
+	draw := r.drawer(v)
 	switch {
 	case kind == "text":
 		r.textPanel(p, body, v)
+	case lists[kind] != nil:
+		r.listPanel(p, body, v)
 	case draw == nil:
 		r.report.Placeholders++
 		r.placeholder(p, body, v, "A panel of type “"+cmp.Or(kind, "(none)")+"” is not drawn")
 	case r.opts.Prometheus == nil || !v.asked():
 		r.plan0(p, body, v)
 	default:
-		list := v.series()
+		list := v.series(r.end)
 		if r.live != nil {
 			r.live.choose(list)
 		}
@@ -207,6 +247,49 @@ func (r *renderer) drawBody(p *pen, v *view, body rect) {
 		}
 		draw(p, body, v, list)
 	}
+}
+
+// drawer is how the panel's type is drawn, nil if it is not.
+func (r *renderer) drawer(v *view) func(*pen, rect, *view, []*series) {
+	switch v.panel.Type {
+	case "timeseries", "graph":
+		return r.timeseries
+	case "candlestick":
+		v.skip("candles: drawn as lines")
+		return r.timeseries
+	case "singlestat":
+		if v.panel.Node.Path("gauge", "show").Bool() {
+			return r.gauge
+		}
+		return r.stat
+	case "stat", "grafana-singlestat-panel", "grafana-polystat-panel", "vonage-status-panel", "blackmirror1-singlestat-math-panel":
+		return r.stat
+	case "gauge", "briangann-gauge-panel":
+		return r.gauge
+	case "bargauge", "michaeldmoore-multistat-panel":
+		return r.barGauge
+	case "table", "table-old", "yesoreyeram-boomtable-panel":
+		return r.table
+	case "heatmap", "heatmap-new":
+		return r.heatmap
+	case "piechart", "grafana-piechart-panel":
+		return r.pie
+	case "barchart":
+		return r.barChart
+	case "histogram":
+		return r.histogram
+	case "state-timeline", "natel-discrete-panel":
+		return r.stateTimeline
+	case "status-history", "flant-statusmap-panel":
+		return r.statusHistory
+	case "logs":
+		return r.logs
+	case "alertlist":
+		return r.alertList
+	case "xychart", "trend":
+		return r.xyChart
+	}
+	return nil
 }
 
 // frame draws title, description mark and badges, and returns what is left for the body.
@@ -336,7 +419,7 @@ func (r *renderer) listQueries(p *pen, body rect, v *view) (end float64) {
 		}
 		col := r.pal.series(i)
 		p.fill(rect{body.x, y - 8, 8, 8}, 2, col)
-		text := q.target.Expr
+		text := cmp.Or(q.target.Expr, q.expr)
 		if q.skip != "" {
 			text = strings.TrimSpace(text + " (" + q.skip + ")")
 		}
@@ -348,8 +431,13 @@ func (r *renderer) listQueries(p *pen, body rect, v *view) (end float64) {
 		if legend != "" && n > 1 {
 			reserve = 1
 		}
-		for _, l := range p.wrap(text, body.w-16, min(n-reserve, 4), code) {
-			p.text(body.x+16, y, l, code)
+		// A single query may have all the room there is.
+		most := 4
+		if len(v.queries) == 1 {
+			most = 40
+		}
+		for _, l := range p.wrapCode(text, body.w-16, min(n-reserve, most), code) {
+			p.text(body.x+16+l.indent, y, l.text, code)
 			y += line
 			left--
 		}
@@ -382,7 +470,7 @@ func (r *renderer) plan0(p *pen, body rect, v *view) {
 		strip := rect{body.x, body.bottom() - 18, body.w, 18}
 		body.h -= 24
 		x := strip.x
-		st := textStyle{size: 10.5, color: r.pal.dim}
+		st := textStyle{size: 10.5, color: r.pal.dim, exact: true}
 		chip := func(text string, dot *color.NRGBA) {
 			w := p.width(text, st) + 12
 			if dot != nil {
@@ -417,6 +505,11 @@ func (r *renderer) plan0(p *pen, body rect, v *view) {
 				text = map[bool]string{true: "≤ ", false: "≥ "}[s.below] + formatUnit(f.unit, s.from, f.decimals, r.loc, r.end).String()
 			}
 			chip(text, &c)
+		}
+		for _, t := range v.panel.Transforms {
+			if !t.Get("disabled").Bool() {
+				chip("then "+t.Get("id").Text(), nil)
+			}
 		}
 	}
 	end := r.listQueries(p, body.cut(0, 0, 0, 2), v)

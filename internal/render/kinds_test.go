@@ -1,0 +1,100 @@
+package render
+
+import (
+	"context"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+)
+
+// To look at the pictures of testdata/kinds.json:
+//
+//	go test ./internal/render -run TestKinds -pictures DIR
+var pictures = flag.String("pictures", "", "directory to write the pictures of testdata/kinds.json into")
+
+// waves answers with one series for each name in the query, separated by commas, whose values differ and always are the same.
+type waves struct{ constant }
+
+func (waves) series(query string, at []time.Time) model.Matrix {
+	var out model.Matrix
+	for i, name := range strings.Split(query, ",") {
+		name = strings.TrimSpace(name)
+		s := &model.SampleStream{Metric: model.Metric{"job": model.LabelValue(name), "instance": model.LabelValue("host-" + string(rune('a'+i))), "alertname": model.LabelValue(name), "alertstate": "firing"}}
+		for j, t := range at {
+			v := float64(10*(i+1)) + 8*math.Sin(float64(j)/7+float64(i))
+			switch {
+			case strings.HasPrefix(name, "state"):
+				v = math.Floor(float64(j+3*i)/11) - 3*math.Floor(float64(j+3*i)/33)
+			case strings.HasPrefix(name, "up"):
+				v = 1
+			}
+			s.Values = append(s.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(t.UnixNano()), Value: model.SampleValue(v)})
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (w waves) Query(_ context.Context, query string, at time.Time, _ ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
+	if strings.HasPrefix(query, "ALERTS") {
+		query = "ThreadsHigh,DiskFull"
+	}
+	var out model.Vector
+	for _, s := range w.series(query, []time.Time{at}) {
+		out = append(out, &model.Sample{Metric: s.Metric, Timestamp: s.Values[0].Timestamp, Value: s.Values[0].Value})
+	}
+	return out, nil, nil, nil
+}
+
+func (w waves) QueryRange(_ context.Context, query string, r v1.Range, _ ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
+	var at []time.Time
+	for t := r.Start; !t.After(r.End); t = t.Add(r.Step) {
+		at = append(at, t)
+	}
+	return w.series(query, at), nil, nil, nil
+}
+
+// Every kind of panel gives a picture that shows its data.
+func TestKinds(t *testing.T) {
+	d := load(t, "testdata/kinds.json")
+	for _, theme := range []Theme{Dark, Light} {
+		for _, width := range []int{1400, 420} {
+			opts := anHour
+			report := &Report{}
+			opts.Prometheus, opts.Theme, opts.Width, opts.Report = waves{}, theme, width, report
+			svg := mustSVG(t, d, opts)
+			checkSVG(t, svg)
+			if report.Placeholders != 0 || len(report.Problems) != 0 {
+				t.Errorf("%d placeholders, problems %v", report.Placeholders, report.Problems)
+			}
+			if *pictures != "" {
+				name := filepath.Join(*pictures, "kinds-"+string(theme)+"-"+map[int]string{1400: "wide", 420: "narrow"}[width]+".svg")
+				if err := os.WriteFile(name, []byte(svg), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if *pictures != "" {
+		svg := mustSVG(t, d, Options{})
+		if err := os.WriteFile(filepath.Join(*pictures, "kinds-plan.svg"), []byte(svg), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		opts := anHour
+		opts.Prometheus = waves{}
+		data, err := PNG(context.Background(), d, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(*pictures, "kinds.png"), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
