@@ -14,7 +14,4 @@ output "target" {
     address = "exporter:${local.port}"
     labels  = { instance = var.instance }
   }
-
-  # Whoever scrapes it, scrapes it once it runs.
-  depends_on = [module.container]
 }

@@ -75,7 +75,7 @@ module "alerts" {
 module "prometheus" {
   source = "../../modules/prometheus"
 
-  alertmanagers       = module.alertmanager[*].address
+  alertmanagers       = local.prometheus ? [module.alertmanager[0].address] : []
   environment         = local.environment
   evaluation_interval = var.scrape_interval
   external_labels     = { env = var.environment.label }
@@ -90,14 +90,15 @@ module "prometheus" {
   secrets_directory   = var.secrets_directory
   targets_directory   = var.targets_directory
 
-  # A job of the same name among the further ones takes the place of one of these.
+  # A job of the same name among the further ones takes the place of one of these. Each output is named by itself: a splat
+  # stands for the whole module, and Prometheus would be started once all of that is healthy.
   scrape_jobs = merge(
-    { for service in module.exporter : "go" => { native_histograms = true, targets = [service.target] } },
-    { for server in module.alertmanager : "alertmanager" => { targets = [server.target] } },
-    {
-      console = { targets = [module.console.target] }
-      relay   = { targets = [module.relay.target] }
-    },
+    { for job, targets in {
+      alertmanager = local.prometheus ? [module.alertmanager[0].target] : []
+      console      = [module.console.target]
+      relay        = [module.relay.target]
+    } : job => { targets = targets } if length(targets) > 0 },
+    var.exporter == null ? {} : { go = { native_histograms = true, targets = [module.exporter[0].target] } },
     var.scrape_jobs,
   )
 }
