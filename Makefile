@@ -12,7 +12,7 @@ export ORIGIN
 # A stack next to another one (up, apply), or a new environment (new-env).
 NAME ?=
 # For how long each fuzz target runs, and where they are looked for.
-FUZZTIME ?= 5s
+FUZZTIME ?= 2s
 FUZZPATHS ?= app/relay
 # What `make review` compares with.
 BASE ?= main
