@@ -129,6 +129,13 @@ func New(cfg Config, p *promql.Parser) *Linter {
 	return l
 }
 
+// NewSyntax makes a linter that looks only for queries that do not parse: whoever compares queries with something must not pass those over.
+func NewSyntax(cfg Config, p *promql.Parser) *Linter {
+	l := New(cfg, p)
+	l.rules = []*Rule{promqlSyntax}
+	return l
+}
+
 // replaces makes the next finding one that can be fixed: the text of a string, or another value, is replaced by a new one.
 func (p *Pass) replaces(n *dashboard.Node, with *dashboard.Node) {
 	start, end := n.Range()

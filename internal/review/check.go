@@ -85,7 +85,10 @@ func Check(ctx context.Context, c Checking) (*Checked, error) {
 		Checking: c, parser: promql.NewParser(),
 		out: Checked{Result: finding.Result{Findings: []finding.Finding{}, Languages: map[promql.Language]int{}}},
 	}
-	k.linter = lint.New(c.Config, k.parser)
+	k.linter = lint.NewSyntax(c.Config, k.parser)
+	if c.Lint {
+		k.linter = lint.New(c.Config, k.parser)
+	}
 	if len(c.Was) > 0 {
 		k.before = contract.NewInventory(strings.Join(c.Was, ", "))
 		for _, name := range c.Was {
@@ -102,7 +105,7 @@ func Check(ctx context.Context, c Checking) (*Checked, error) {
 			k.out.Dropped = append(k.out.Dropped, Dropped{name, k.checker.UsedBy(name)})
 		}
 	}
-	// Without Lint it holds the files that could not be read.
+	// Without Lint it holds the files that could not be read and the queries that do not parse.
 	linted := k.linter.Result()
 	k.out.Findings = append(k.out.Findings, linted.Findings...)
 	k.out.Silenced += linted.Silenced
@@ -165,9 +168,7 @@ func (k *checking) run(ctx context.Context) error {
 }
 
 func (k *checking) rules(f *rules.File) {
-	if k.Lint {
-		k.linter.RuleFile(f)
-	}
+	k.linter.RuleFile(f)
 	var qs []*queries.Query
 	for _, r := range f.Rules() {
 		if r.Expr == "" || r.Group.Language != "" {
@@ -191,9 +192,7 @@ func (k *checking) board(d *dashboard.Dashboard) {
 			k.out.Summary.Panels++
 		}
 	}
-	if k.Lint {
-		k.linter.Dashboard(d, item.queries)
-	}
+	k.linter.Dashboard(d, item.queries)
 	k.take(item)
 }
 
