@@ -240,6 +240,12 @@ func finish(body string, urls map[string]string, limit int) string {
 	return body
 }
 
+// Check reports what is missing or wrong, before anything is sent.
+func (t *Target) Check() error {
+	_, err := t.client()
+	return err
+}
+
 func (t *Target) client() (client, error) {
 	if t.Token == "" {
 		return nil, fmt.Errorf("no token for %s; set %s", t.Kind, t.Kind.TokenVariable())

@@ -1,0 +1,296 @@
+// Package review makes the review of a change to dashboards and alert rules: what is new to the linter, what is not exposed, what changed in words and pictures, and how
+// often changed alerts would have fired. The commands lint, check, diff and rules backtest are its parts.
+package review
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"lookout/internal/backtest"
+	"lookout/internal/dashboard"
+	"lookout/internal/finding"
+	"lookout/internal/inputs"
+	"lookout/internal/lint"
+	"lookout/internal/render"
+	"lookout/internal/revision"
+	"lookout/internal/source"
+)
+
+// Options say what to review.
+type Options struct {
+	// Base is the revision that the working tree is compared with: its common ancestor with HEAD.
+	Base string
+	// Paths are dashboards and rule files, or directories of them.
+	Paths  []string
+	Config lint.Config
+	// Metrics are expositions to check against, besides those of the configuration: files, addresses, or - for Stdin.
+	Metrics []string
+	// RunExporters starts the exporters of the configuration and checks against what they expose.
+	RunExporters bool
+	// Prometheus evaluates changed alerts over the time since; "" leaves that out. Without Metrics the check asks it, too.
+	Prometheus string
+	Since      time.Duration
+	// Env is the environment whose thresholds count for alerts.
+	Env string
+	// PNG makes pictures PNG instead of SVG.
+	PNG   bool
+	Now   time.Time
+	Stdin io.Reader
+	HTTP  *http.Client
+}
+
+// Review is what came of it.
+type Review struct {
+	// Base is the commit that was compared with.
+	Base        string
+	Changes     *Changes
+	Unformatted []string
+	Lint        finding.Result
+	// Check is nil if there was nothing to check against.
+	Check *Checked
+	// Backtest is nil without a Prometheus.
+	Backtest *backtest.Report
+	// Pictures are those of changed dashboards by file, and Firing that of the backtest.
+	Pictures map[string]Picture
+	Firing   Picture
+	// Problems are parts that could not be made; the others are there all the same.
+	Problems []string
+	// Took is how long each part took.
+	Took map[string]time.Duration
+}
+
+// Make makes a review. Its parts run at the same time.
+func Make(ctx context.Context, o Options) (*Review, error) {
+	base, err := revision.Git(ctx, "merge-base", o.Base, "HEAD")
+	if err != nil {
+		return nil, fmt.Errorf("--base %q: %w", o.Base, err)
+	}
+	r := &Review{Base: strings.TrimSpace(string(base)), Took: map[string]time.Duration{}}
+	files, err := source.Lister{Stdin: o.Stdin, Ext: []string{".json", ".yaml", ".yml"}}.List(existing(o.Paths))
+	if err != nil {
+		return nil, err
+	}
+	var jsons, yamls []source.File
+	for _, f := range files {
+		if strings.EqualFold(path.Ext(f.Name), ".json") {
+			jsons = append(jsons, f)
+		} else {
+			yamls = append(yamls, f)
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	took := make(chan func(), 8)
+	part := func(name string, do func() error) {
+		group.Go(func() error {
+			began := time.Now()
+			err := do()
+			took <- func() { r.Took[name] = time.Since(began) }
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	part("format", func() (err error) { r.Unformatted, err = unformatted(ctx, jsons); return err })
+	part("lint", func() (err error) {
+		r.Lint, _, err = Lint(ctx, Linting{Files: files, Config: o.Config, NewSince: r.Base})
+		return err
+	})
+	part("check", func() (err error) { r.Check, err = o.check(ctx, files); return err })
+	part("diff", func() (err error) {
+		if r.Changes, err = Diff(ctx, append([]string{r.Base}, o.Paths...)); err != nil {
+			return err
+		}
+		r.Pictures, err = r.Changes.Draw(ctx, render.Options{Theme: render.Light, Now: o.Now}, o.PNG)
+		return err
+	})
+	if o.Prometheus != "" {
+		part("backtest", func() error { return r.backtest(ctx, o, yamls) })
+	}
+	err = group.Wait()
+	close(took)
+	for record := range took {
+		record()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// existing leaves out paths that are not there: a repository may have no alerts yet.
+func existing(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
+		_, err := os.Stat(p)
+		return errors.Is(err, os.ErrNotExist)
+	})
+}
+
+// unformatted names the dashboards that are not in canonical form. What can't be read is reported by lint.
+func unformatted(ctx context.Context, files []source.File) (names []string, err error) {
+	_, err = inputs.Dashboards(ctx, files, func(d *dashboard.Dashboard) error {
+		if string(d.Canonical()) != d.Doc.Source {
+			names = append(names, d.File())
+		}
+		return nil
+	}, func(error) {})
+	return names, err
+}
+
+// check compares with what is exposed; nil if nothing is known of that.
+func (o *Options) check(ctx context.Context, files []source.File) (*Checked, error) {
+	metrics := slices.Clone(o.Metrics)
+	for _, pattern := range o.Config.Review.Metrics {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			return nil, fmt.Errorf("review.metrics: there is no file %q", pattern)
+		}
+		metrics = append(metrics, found...)
+	}
+	if o.RunExporters {
+		exposed, remove, err := runExporters(ctx, o.Config.Review.Exporters, o.HTTP)
+		if err != nil {
+			return nil, err
+		}
+		defer remove()
+		metrics = append(metrics, exposed...)
+	}
+	prometheus := ""
+	if len(metrics) == 0 {
+		if prometheus = o.Prometheus; prometheus == "" {
+			return nil, nil
+		}
+	}
+	return Check(ctx, Checking{
+		Files: files, Config: o.Config, Metrics: metrics, Prometheus: prometheus, Since: time.Hour, Now: o.Now, Stdin: o.Stdin, HTTP: o.HTTP,
+	})
+}
+
+// backtest adds how often the changed alerts would have fired. A Prometheus that can't be asked is a problem of the review, not its end.
+func (r *Review) backtest(ctx context.Context, o Options, files []source.File) (err error) {
+	r.Backtest, err = Backtest(ctx, Backtesting{Files: files, Base: r.Base, Env: o.Env, Prometheus: o.Prometheus, Since: o.Since, Now: o.Now, HTTP: o.HTTP})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		r.Problems = append(r.Problems, fmt.Sprintf("the alerts were not evaluated: %v", err))
+		return nil
+	}
+	if n := r.Backtest.Failed(); n > 0 {
+		r.Problems = append(r.Problems, fmt.Sprintf("%s could not be evaluated", finding.Count(n, "alert")))
+	}
+	r.Firing.Name = "backtest.svg"
+	if o.PNG {
+		r.Firing.Name = "backtest.png"
+	}
+	r.Firing.Data, err = r.Backtest.Picture(ctx, render.Light, o.PNG)
+	return err
+}
+
+// Findings reports whether there is something to object to: that something changed is not.
+func (r *Review) Findings() bool {
+	return len(r.Unformatted) > 0 || r.Lint.Has(finding.Warning) || r.Check != nil && r.Check.Has(finding.Warning)
+}
+
+// Text writes the review for a terminal, or with format github with annotations.
+func (r *Review) Text(w io.Writer, format string, colored bool) error {
+	title := func(s string) { fmt.Fprintf(w, "\n== %s\n", s) }
+	title("format")
+	for _, f := range r.Unformatted {
+		fmt.Fprintf(w, "%s is not in canonical form: run lookout fmt %s\n", f, f)
+	}
+	fmt.Fprintf(w, "%s to format\n", finding.Count(len(r.Unformatted), "dashboard"))
+	title(fmt.Sprintf("lint: what is new since %.12s", r.Base))
+	if err := r.Lint.Write(w, format, colored); err != nil {
+		return err
+	}
+	title("check: what dashboards and alerts use, and what is exposed")
+	if r.Check == nil {
+		fmt.Fprintln(w, "not checked: give --metrics or --prometheus, or list metrics in .lookout.yaml")
+	} else {
+		if err := r.Check.Write(w, format, colored); err != nil {
+			return err
+		}
+		fmt.Fprint(w, r.Check.Tail())
+	}
+	title(fmt.Sprintf("diff: what changed since %.12s", r.Base))
+	if err := r.Changes.Report.Text(w, colored, false); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, r.Changes.Report.Summary())
+	for _, s := range r.Changes.Skipped {
+		fmt.Fprintf(w, "%s passed over: %s\n", s.File, s.Reason)
+	}
+	if r.Backtest != nil {
+		title("backtest: how often changed alerts would have fired")
+		if err := r.Backtest.Text(w, fmt.Sprintf("%.12s", r.Base)); err != nil {
+			return err
+		}
+	}
+	for _, p := range r.Problems {
+		fmt.Fprintln(w, p)
+	}
+	return nil
+}
+
+// HTML writes the page of all changes with whole dashboards before and after.
+func (r *Review) HTML(ctx context.Context, w io.Writer, now time.Time) error {
+	return r.Changes.Report.HTML(ctx, w, r.Changes.Pairs, render.Options{Theme: render.Light, Now: now})
+}
+
+// PictureDirectory is where [Review.Save] puts pictures, and what the comment's links to them begin with.
+const PictureDirectory = "pictures"
+
+// AllPictures are those of dashboards and that of the backtest, by name.
+func (r *Review) AllPictures() []Picture {
+	var out []Picture
+	for _, p := range r.Pictures {
+		out = append(out, p)
+	}
+	if r.Firing.Data != nil {
+		out = append(out, r.Firing)
+	}
+	slices.SortFunc(out, func(a, b Picture) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Save writes review.md, review.html and the pictures into a directory, and removes the pictures of an earlier review.
+func (r *Review) Save(ctx context.Context, dir, comment string, now time.Time) error {
+	for _, ext := range []string{"svg", "png"} {
+		old, err := filepath.Glob(filepath.Join(dir, PictureDirectory, "*."+ext))
+		if err != nil {
+			return err
+		}
+		for _, f := range old {
+			if err := os.Remove(f); err != nil {
+				return err
+			}
+		}
+	}
+	var page bytes.Buffer
+	if err := r.HTML(ctx, &page, now); err != nil {
+		return err
+	}
+	files := map[string][]byte{"review.md": []byte(comment), "review.html": page.Bytes()}
+	for _, p := range r.AllPictures() {
+		files[PictureDirectory+"/"+p.Name] = p.Data
+	}
+	for name, data := range files {
+		if err := source.Write(filepath.Join(dir, filepath.FromSlash(name)), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
