@@ -111,7 +111,7 @@ licences: ## Check the licence of every module that is built, against a list of 
 
 .PHONY: review
 review: ## What a change means for dashboards and alerts, in words and pictures (BASE=main)
-	@.github/review.sh $(BASE)
+	@go run ./cmd/lookout review --base=$(BASE) --run-exporters
 
 .PHONY: bench-dashboards
 bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folders, by API and by files (GRAFANA_IMAGE=…)

@@ -23,8 +23,8 @@ type reviewCmd struct {
 	Out          string   `short:"o" default:".cache/review" placeholder:"DIR" help:"Gets review.md (the comment), review.html (a page with whole dashboards) and pictures/."`
 	Format       string   `enum:"text,github" default:"text" help:"text, or github for findings as annotations."`
 	Config       string   `placeholder:"FILE" help:"Configuration with silences, metrics and exporters; default .lookout.yaml, if there is one."`
-	Metrics      []string `placeholder:"FILE|URL" sep:"none" help:"What an exporter exposes, besides review.metrics of the configuration (see lookout check)."`
-	RunExporters bool     `name:"run-exporters" help:"Start the programs under review.exporters of the configuration and check against what they expose."`
+	Metrics      []string `placeholder:"FILE|URL" sep:"none" help:"What an exporter exposes (see lookout check). Default: exposed.metrics of the configuration."`
+	RunExporters bool     `name:"run-exporters" help:"Start the programs under exposed.exporters of the configuration and check against what they expose, too."`
 	Prometheus   string   `placeholder:"URL" help:"Evaluate changed alerts over what this Prometheus has stored."`
 	Since        string   `default:"7d" help:"How far back alerts are evaluated, such as 12h or 7d."`
 	Env          string   `placeholder:"NAME" help:"The environment whose thresholds count for alerts (envs/NAME/alerts.yaml)."`
@@ -76,14 +76,10 @@ func (c *reviewCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	paths := c.Paths
-	if len(paths) == 0 {
-		paths = []string{"dashboards", "alerts"}
-	}
 	began := a.now()
 	form := kind.Form()
 	made, err := review.Make(ctx, review.Options{
-		Base: cmp.Or(c.Base, forge.Base(kind, a.getenv), "main"), Paths: paths, Config: cfg, Metrics: c.Metrics, RunExporters: c.RunExporters,
+		Base: cmp.Or(c.Base, forge.Base(kind, a.getenv), "main"), Paths: c.Paths, Config: cfg, Metrics: c.Metrics, RunExporters: c.RunExporters,
 		Prometheus: c.Prometheus, Since: time.Duration(since), Env: c.Env, PNG: form.PNG, Now: began, Stdin: a.stdin, HTTP: a.client,
 	})
 	if err != nil {

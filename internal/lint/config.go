@@ -33,12 +33,12 @@ type Config struct {
 	Rules []*Custom
 	// Optional are metrics that need not be exposed where the check looks, with the reason: what only other hardware has, for one.
 	Optional []*Optional
-	// Review is for lookout review.
-	Review Review
+	// Exposed is what check and review compare with where the command line says nothing else.
+	Exposed Exposed
 }
 
-// Review says what a review checks against.
-type Review struct {
+// Exposed says where it is to be seen what is exposed.
+type Exposed struct {
 	// Metrics are files with captured expositions, or patterns of their names.
 	Metrics []string `yaml:"metrics"`
 	// Exporters are programs to start and ask, if the command line allows it.
@@ -49,8 +49,8 @@ type Review struct {
 type Exporter struct {
 	// Run is a line for sh. In it {port} is the port on 127.0.0.1 to listen on, and {dir} an empty directory for its data.
 	Run string `yaml:"run"`
-	// Until is a metric that has to be exposed before what is exposed is complete; "" takes the first answer.
-	Until string `yaml:"until"`
+	// Until are metrics without which what it exposes is not complete yet.
+	Until []string `yaml:"until"`
 }
 
 // Optional names metrics that may be missing.
@@ -133,7 +133,7 @@ func ParseConfig(name string, data []byte) (Config, error) {
 		Optional       []*Optional      `yaml:"optional"`
 		Alerts         AlertPolicy      `yaml:"alerts"`
 		ExternalLabels []string         `yaml:"external-labels"`
-		Review         Review           `yaml:"review"`
+		Exposed        Exposed          `yaml:"exposed"`
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
@@ -190,12 +190,12 @@ func ParseConfig(name string, data []byte) (Config, error) {
 		}
 		o.pattern = regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(o.Metric), `\*`, ".*") + "$")
 	}
-	for _, e := range raw.Review.Exporters {
+	for _, e := range raw.Exposed.Exporters {
 		if !strings.Contains(e.Run, "{port}") {
-			return cfg, fmt.Errorf("%s: review.exporters: %q does not say where to listen; write {port} where its port belongs", name, e.Run)
+			return cfg, fmt.Errorf("%s: exposed.exporters: %q does not say where to listen; write {port} where its port belongs", name, e.Run)
 		}
 	}
-	cfg.Review = raw.Review
+	cfg.Exposed = raw.Exposed
 	cfg.Rules, cfg.Optional = raw.Rules, raw.Optional
 	cfg.Alerts, cfg.ExternalLabels = raw.Alerts, raw.ExternalLabels
 	cfg.Datasources, cfg.Silences = raw.Datasources, raw.Silence

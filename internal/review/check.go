@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,8 +27,10 @@ import (
 type Checking struct {
 	Files  []source.File
 	Config lint.Config
-	// Metrics are expositions: files, addresses, or - for Stdin. Was is what was exposed before.
+	// Metrics are expositions: files, addresses, or - for Stdin; without them and without a Prometheus those of the configuration. Was is what was exposed before.
 	Metrics, Was []string
+	// RunExporters starts the exporters of the configuration and takes what they expose, too.
+	RunExporters bool
 	// Prometheus is the address of one that scrapes the exporters, or "". It is asked for the series since Since before Now.
 	Prometheus string
 	Since      time.Duration
@@ -78,9 +82,11 @@ func (c *Checked) Tail() string {
 
 // Check compares.
 func Check(ctx context.Context, c Checking) (*Checked, error) {
-	if len(c.Metrics) == 0 && c.Prometheus == "" {
-		return nil, errors.New("nothing to check against: pass --metrics FILE|URL or --prometheus URL")
+	remove, err := c.exposed(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer remove()
 	k := checking{
 		Checking: c, parser: promql.NewParser(),
 		out: Checked{Result: finding.Result{Findings: []finding.Finding{}, Languages: map[promql.Language]int{}}},
@@ -112,6 +118,32 @@ func Check(ctx context.Context, c Checking) (*Checked, error) {
 	k.out.Rules = linted.Rules
 	k.out.Sort()
 	return &k.out, nil
+}
+
+// exposed adds what the configuration says of what is exposed. remove removes what was written for that.
+func (c *Checking) exposed(ctx context.Context) (remove func(), err error) {
+	remove = func() {}
+	c.Metrics = slices.Clone(c.Metrics)
+	if len(c.Metrics) == 0 && c.Prometheus == "" {
+		for _, pattern := range c.Config.Exposed.Metrics {
+			found, err := filepath.Glob(pattern)
+			if err != nil || len(found) == 0 {
+				return nil, fmt.Errorf("exposed.metrics of the configuration: there is no file %q", pattern)
+			}
+			c.Metrics = append(c.Metrics, found...)
+		}
+	}
+	if c.RunExporters {
+		files, clean, err := runExporters(ctx, c.Config.Exposed.Exporters, c.HTTP)
+		if err != nil {
+			return nil, err
+		}
+		c.Metrics, remove = append(c.Metrics, files...), clean
+	}
+	if len(c.Metrics) == 0 && c.Prometheus == "" {
+		return nil, errors.New("nothing to check against: pass --metrics FILE|URL or --prometheus URL")
+	}
+	return remove, nil
 }
 
 // checking is one run.

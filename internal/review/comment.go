@@ -58,7 +58,7 @@ func (r *Review) Comment(form forge.Form) string {
 			pictures[file] = PictureDirectory + "/" + p.Name
 		}
 	}
-	_ = r.Changes.Report.Markdown(&b, diff.MarkdownOptions{Limit: max(limit-b.Len(), 2_000), Pictures: pictures, Plain: form.Plain})
+	_ = r.Changes.Report.Markdown(&b, diff.MarkdownOptions{Limit: max(limit-b.Len(), 600), Pictures: pictures, Plain: form.Plain})
 	if form.NoPictures && len(r.Pictures) > 0 {
 		b.WriteString("\nThe pictures are among the files of the CI job.\n")
 	}

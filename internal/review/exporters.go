@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,7 +28,7 @@ const exporterPatience = 5 * time.Minute
 // runExporters starts the exporters, reads what they expose into files, and ends them. remove removes the files.
 func runExporters(ctx context.Context, exporters []lint.Exporter, client *http.Client) (files []string, remove func(), err error) {
 	if len(exporters) == 0 {
-		return nil, nil, errors.New("--run-exporters: .lookout.yaml names none; list them under review.exporters")
+		return nil, nil, errors.New("--run-exporters: .lookout.yaml names none; list them under exposed.exporters")
 	}
 	dir, err := os.MkdirTemp("", "lookout-review-")
 	if err != nil {
@@ -53,7 +54,7 @@ func runExporters(ctx context.Context, exporters []lint.Exporter, client *http.C
 	return files, remove, nil
 }
 
-// expose starts one exporter and reads what it exposes as soon as the metric is there that it waits for.
+// expose starts one exporter and reads what it exposes as soon as the metrics are there that it waits for.
 func expose(ctx context.Context, e lint.Exporter, dir string, client *http.Client) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, exporterPatience)
 	defer cancel()
@@ -84,13 +85,14 @@ func expose(ctx context.Context, e lint.Exporter, dir string, client *http.Clien
 	last := errors.New("it does not listen yet")
 	for {
 		data, err := get(ctx, client, "http://127.0.0.1:"+port+"/metrics")
+		missing := slices.IndexFunc(e.Until, func(metric string) bool { return !bytes.Contains(append([]byte("\n"), data...), []byte("\n"+metric)) })
 		switch {
 		case err != nil:
 			last = err
-		case e.Until == "" || bytes.HasPrefix(data, []byte(e.Until)) || bytes.Contains(data, []byte("\n"+e.Until)):
+		case missing < 0:
 			return data, nil
 		default:
-			last = fmt.Errorf("it exposes no %s", e.Until)
+			last = fmt.Errorf("it exposes no %s", e.Until[missing])
 		}
 		select {
 		case err := <-ended:

@@ -32,12 +32,11 @@ import (
 type Options struct {
 	// Base is the revision that the working tree is compared with: its common ancestor with HEAD.
 	Base string
-	// Paths are dashboards and rule files, or directories of them.
+	// Paths are dashboards and rule files, or directories of them. Without any they are dashboards and alerts, as far as they are or were there.
 	Paths  []string
 	Config lint.Config
-	// Metrics are expositions to check against, besides those of the configuration: files, addresses, or - for Stdin.
-	Metrics []string
-	// RunExporters starts the exporters of the configuration and checks against what they expose.
+	// Metrics and RunExporters say what to check against: see [Checking].
+	Metrics      []string
 	RunExporters bool
 	// Prometheus evaluates changed alerts over the time since; "" leaves that out. Without Metrics the check asks it, too.
 	Prometheus string
@@ -78,7 +77,11 @@ func Make(ctx context.Context, o Options) (*Review, error) {
 		return nil, fmt.Errorf("--base %q: %w", o.Base, err)
 	}
 	r := &Review{Base: strings.TrimSpace(string(base)), Took: map[string]time.Duration{}}
-	files, err := source.Lister{Stdin: o.Stdin, Ext: []string{".json", ".yaml", ".yml"}}.List(existing(o.Paths))
+	here, err := o.paths(ctx, r.Base)
+	if err != nil {
+		return nil, err
+	}
+	files, err := source.Lister{Stdin: o.Stdin, Ext: []string{".json", ".yaml", ".yml"}}.List(here)
 	if err != nil {
 		return nil, err
 	}
@@ -130,12 +133,30 @@ func Make(ctx context.Context, o Options) (*Review, error) {
 	return r, nil
 }
 
-// existing leaves out paths that are not there: a repository may have no alerts yet.
-func existing(paths []string) []string {
-	return slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
-		_, err := os.Stat(p)
-		return errors.Is(err, os.ErrNotExist)
-	})
+// paths settles o.Paths, and returns those that are in the working tree: a directory may have been deleted as a whole.
+func (o *Options) paths(ctx context.Context, base string) (here []string, err error) {
+	given := len(o.Paths) > 0
+	wanted := o.Paths
+	if !given {
+		wanted = []string{"dashboards", "alerts"}
+	}
+	o.Paths = nil
+	for _, p := range wanted {
+		switch {
+		case exists(p):
+			here = append(here, p)
+		case inCommit(ctx, base, p):
+		case given:
+			return nil, fmt.Errorf("%s: no such file or directory, neither here nor in %.12s", p, base)
+		default:
+			continue
+		}
+		o.Paths = append(o.Paths, p)
+	}
+	if len(o.Paths) == 0 {
+		return nil, errors.New("there is no dashboards and no alerts here; name what to review")
+	}
+	return here, nil
 }
 
 // unformatted names the dashboards that are not in canonical form. What can't be read is reported by lint.
@@ -151,31 +172,15 @@ func unformatted(ctx context.Context, files []source.File) (names []string, err 
 
 // check compares with what is exposed; nil if nothing is known of that.
 func (o *Options) check(ctx context.Context, files []source.File) (*Checked, error) {
-	metrics := slices.Clone(o.Metrics)
-	for _, pattern := range o.Config.Review.Metrics {
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
-			return nil, fmt.Errorf("review.metrics: there is no file %q", pattern)
-		}
-		metrics = append(metrics, found...)
+	c := Checking{
+		Files: files, Config: o.Config, Metrics: o.Metrics, RunExporters: o.RunExporters, Since: time.Hour, Now: o.Now, Stdin: o.Stdin, HTTP: o.HTTP,
 	}
-	if o.RunExporters {
-		exposed, remove, err := runExporters(ctx, o.Config.Review.Exporters, o.HTTP)
-		if err != nil {
-			return nil, err
-		}
-		defer remove()
-		metrics = append(metrics, exposed...)
-	}
-	prometheus := ""
-	if len(metrics) == 0 {
-		if prometheus = o.Prometheus; prometheus == "" {
+	if len(c.Metrics) == 0 && !c.RunExporters && len(o.Config.Exposed.Metrics) == 0 {
+		if c.Prometheus = o.Prometheus; c.Prometheus == "" {
 			return nil, nil
 		}
 	}
-	return Check(ctx, Checking{
-		Files: files, Config: o.Config, Metrics: metrics, Prometheus: prometheus, Since: time.Hour, Now: o.Now, Stdin: o.Stdin, HTTP: o.HTTP,
-	})
+	return Check(ctx, c)
 }
 
 // backtest adds how often the changed alerts would have fired. A Prometheus that can't be asked is a problem of the review, not its end.

@@ -1,0 +1,95 @@
+package review
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lookout/internal/dashboard"
+	"lookout/internal/dashboard/dashtest"
+	"lookout/internal/forge"
+	"lookout/internal/lint"
+)
+
+// changed is a repository in which so many dashboards changed in so many panels each, as of HEAD; the working directory is in it.
+func changed(tb testing.TB, dashboards, panels int) {
+	tb.Helper()
+	tb.Chdir(tb.TempDir())
+	git := func(args ...string) {
+		out, err := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"}, args...)...).CombinedOutput()
+		require.NoError(tb, err, "%s", out)
+	}
+	require.NoError(tb, os.Mkdir("dashboards", 0o755))
+	git("init", "-q")
+	files := dashtest.Collection(1, dashboards, dashtest.Metrics(1, 100))
+	for i, f := range files {
+		files[i].Name = filepath.Join("dashboards", fmt.Sprintf("d%02d.json", i))
+		d, err := dashboard.Load(files[i].Name, f.Data)
+		require.NoError(tb, err)
+		files[i].Data = d.Canonical()
+		require.NoError(tb, os.WriteFile(files[i].Name, files[i].Data, 0o644))
+	}
+	git("add", ".")
+	git("commit", "-qm", "first")
+	for _, f := range files {
+		d, err := dashboard.Load(f.Name, f.Data)
+		require.NoError(tb, err)
+		n := 0
+		for _, p := range d.Panels {
+			if p.IsRow() || n == panels || len(p.Targets) == 0 || p.Targets[0].ExprNode == nil {
+				continue
+			}
+			n++
+			p.Targets[0].ExprNode.Replace(dashboard.NewString("sum(" + p.Targets[0].Expr + ")"))
+		}
+		require.Equal(tb, panels, n, f.Name)
+		made, err := dashboard.Load(f.Name, d.Doc.Root.JSON())
+		require.NoError(tb, err)
+		require.NoError(tb, os.WriteFile(f.Name, made.Canonical(), 0o644))
+	}
+}
+
+func options(form forge.Form) Options {
+	return Options{Base: "HEAD", Config: lint.DefaultConfig(), PNG: form.PNG, Now: time.Unix(1_700_000_000, 0)}
+}
+
+// A comment never exceeds what its forge takes, and says what it leaves out; the pictures that it shows are there.
+func TestACommentFitsItsForge(t *testing.T) {
+	changed(t, 4, 12)
+	for _, k := range []forge.Kind{"", forge.GitHub, forge.Gitee} {
+		form := k.Form()
+		r, err := Make(t.Context(), options(form))
+		require.NoError(t, err)
+		body := r.Comment(form)
+		names := map[string]bool{}
+		for _, p := range r.AllPictures() {
+			names[p.Name] = true
+			require.Equal(t, !form.NoPictures, strings.Contains(body, "("+PictureDirectory+"/"+p.Name+")"), p.Name)
+		}
+		require.Len(t, names, 4)
+		require.Equal(t, !form.Plain, strings.Contains(body, "<details"))
+		form.Limit = 800
+		short := r.Comment(form)
+		require.LessOrEqual(t, len(short), 900)
+		require.Contains(t, short, "more change")
+	}
+}
+
+// BenchmarkComment is the comment of 20 dashboards with 4 changed panels each, in PNG, which takes longest.
+func BenchmarkComment(b *testing.B) {
+	changed(b, 20, 4)
+	form := forge.GitLab.Form()
+	for b.Loop() {
+		r, err := Make(context.Background(), options(form))
+		require.NoError(b, err)
+		require.Len(b, r.AllPictures(), 20)
+		require.NotEmpty(b, r.Comment(form))
+	}
+}
