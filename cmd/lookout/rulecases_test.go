@@ -12,7 +12,7 @@ import (
 
 // right are the cases of rule files in which there is nothing to find; everything else must never be clean.
 var right = []string{
-	"own/anchor-ok.yaml", "own/expr-anchored.yaml", "own/expr-utf8.yaml", "own/for-0s.yaml", "own/for-d.yaml", "own/for-mix.yaml", "own/interval-90s.yaml",
+	"own/aliases-32.yaml", "own/anchor-ok.yaml", "own/expr-anchored.yaml", "own/expr-utf8.yaml", "own/for-0s.yaml", "own/for-d.yaml", "own/for-mix.yaml", "own/interval-90s.yaml",
 	"own/merge.yaml", "own/panel-nodash.yaml", "own/thr-big.yaml", "own/thr-neg0.yaml", "own/tmpl-dot.yaml", "own/tmpl-query.yaml", "forms/x.test.yaml",
 }
 
