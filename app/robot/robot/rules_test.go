@@ -280,18 +280,18 @@ func TestMentions(t *testing.T) {
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	good := robot.Robot{AccessToken: "t", Name: "n", Keywords: []string{"k"}}
 	for want, change := range map[string]func(*robot.Config){
-		"no robots":               func(c *robot.Config) { c.Robots = nil },
-		"access_token is empty":   func(c *robot.Config) { c.Robots[0].AccessToken = "" },
-		`name ""`:                 func(c *robot.Config) { c.Robots[0].Name = "" },
-		`name "unknown"`:          func(c *robot.Config) { c.Robots[0].Name = "unknown" },
-		"another robot's":         func(c *robot.Config) { c.Robots = append(c.Robots, robot.Robot{AccessToken: "t", Name: "o"}) },
-		"two robots":              func(c *robot.Config) { c.Robots = append(c.Robots, robot.Robot{AccessToken: "u", Name: "n"}) },
-		"at least one":            func(c *robot.Config) { c.Robots[0].Keywords = nil },
-		"a keyword is empty":      func(c *robot.Config) { c.Robots[0].Keywords = []string{"k", ""} },
+		"no robots":              func(c *robot.Config) { c.Robots = nil },
+		"access_token is empty":  func(c *robot.Config) { c.Robots[0].AccessToken = "" },
+		`name ""`:                func(c *robot.Config) { c.Robots[0].Name = "" },
+		`name "unknown"`:         func(c *robot.Config) { c.Robots[0].Name = "unknown" },
+		"another robot's":        func(c *robot.Config) { c.Robots = append(c.Robots, robot.Robot{AccessToken: "t", Name: "o"}) },
+		"two robots":             func(c *robot.Config) { c.Robots = append(c.Robots, robot.Robot{AccessToken: "u", Name: "n"}) },
+		"at least one":           func(c *robot.Config) { c.Robots[0].Keywords = nil },
+		"a keyword is empty":     func(c *robot.Config) { c.Robots[0].Keywords = []string{"k", ""} },
 		"a robot takes up to 10": func(c *robot.Config) { c.Robots[0].Keywords = strings.Split("abcdefghijk", "") },
-		`state "asleep"`:          func(c *robot.Config) { c.Robots[0].State = "asleep" },
-		`wording "french"`:        func(c *robot.Config) { c.Wording = "french" },
-		"below zero":              func(c *robot.Config) { c.Keep = -1 },
+		`state "asleep"`:         func(c *robot.Config) { c.Robots[0].State = "asleep" },
+		`wording "french"`:       func(c *robot.Config) { c.Wording = "french" },
+		"below zero":             func(c *robot.Config) { c.Keep = -1 },
 	} {
 		c := robot.Config{Robots: []robot.Robot{good}}
 		change(&c)
