@@ -20,13 +20,20 @@ const insideSmallDisk = "LOOKOUT_TEST_SMALL_DISK"
 // TestFullDisk runs on a file system of 24 MiB that it really fills: what finds no room is answered
 // 507, what was answered 202 is delivered all the same, and with room again all is as before. The
 // disk is a tmpfs in a mount namespace of its own, which needs neither root nor anything to clean up.
-func TestFullDisk(t *testing.T) {
+func TestFullDisk(t *testing.T) { onSmallDisk(t, fullDisk) }
+
+// TestFullDiskWhileATargetIsRenamed: with a backlog and no byte left, the new configuration is in use, nothing ends, and all
+// that waited is a dead letter once there is room.
+func TestFullDiskWhileATargetIsRenamed(t *testing.T) { onSmallDisk(t, fullDiskWhileRenamed) }
+
+// onSmallDisk runs a test in a process that sees a small disk at dir.
+func onSmallDisk(t *testing.T, test func(t *testing.T, dir string)) {
 	if dir := os.Getenv(insideSmallDisk); dir != "" {
-		fullDisk(t, dir)
+		test(t, dir)
 		return
 	}
 	t.Parallel()
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestFullDisk$", "-test.v")
+	cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), insideSmallDisk+"="+t.TempDir())
 	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	if os.Getuid() != 0 {
@@ -42,14 +49,100 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-func fullDisk(t *testing.T, dir string) {
-	// Nothing of this must be seen outside.
+func fullDiskWhileRenamed(t *testing.T, dir string) {
+	smallDisk(t, dir)
+	const conf = `
+retry: {initial: 50ms, max: 300ms}
+robots: {ops: {url: "http://127.0.0.1:1/", token_file: secrets/ops}}
+targets: {before: {channels: [{robots: [ops]}]}}
+`
+	p := newProcess(t, conf, map[string]string{"ops": "token"})
+	p.args = []string{"--spool", filepath.Join(dir, "spool.db"), "--reserve-mib", "2"}
+	p.start()
+	p.ready()
+	// What something else takes of the disk, and gives back later.
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, make([]byte, 10<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	for status := http.StatusAccepted; status == http.StatusAccepted; {
+		if status, _ = p.post("/v1/robots/before", webhook("firing", "instance", fmt.Sprintf("disk-%d", taken), "__padding", strings.Repeat("x", 60_000))); status == http.StatusAccepted {
+			taken++
+		} else if status != http.StatusInsufficientStorage {
+			t.Fatalf("HTTP %d", status)
+		}
+	}
+	ballast := filepath.Join(dir, "ballast")
+	fillUp(t, ballast)
+	p.write("relay.yaml", strings.Replace(conf, "before:", "after:", 1))
+	eventually(t, 30*time.Second, func() error {
+		if log := p.log.String(); !strings.Contains(log, "cannot be moved yet") {
+			return fmt.Errorf("nothing is said of what cannot be moved:\n%s", p.lastWords())
+		}
+		return nil
+	})
+	for range 3 {
+		if status, _ := p.post("/v1/robots/after", webhook("firing", "instance", "late")); status != http.StatusInsufficientStorage {
+			t.Errorf("with no byte left a notification is answered %d", status)
+		}
+	}
+	// It goes on over a restart without room, too.
+	p.kill()
+	p.start()
+	eventually(t, 20*time.Second, func() error {
+		resp, err := http.Get(p.url("/-/healthy"))
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err
+	})
+	for _, f := range []string{ballast, other} {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, 60*time.Second, func() error {
+		if n := p.deadAlerts(); n < taken {
+			return fmt.Errorf("%d of %d alerts are dead letters:\n%s", n, taken, p.lastWords())
+		}
+		return nil
+	})
+	eventually(t, 10*time.Second, func() error {
+		if status, answer := p.post("/v1/robots/after", webhook("firing", "instance", "again")); status != http.StatusAccepted {
+			return fmt.Errorf("HTTP %d %s", status, answer)
+		}
+		return nil
+	})
+	t.Logf("%d taken, all are dead letters", taken)
+}
+
+// smallDisk mounts a disk of 24 MiB that nothing outside sees.
+func smallDisk(t *testing.T, dir string) {
+	t.Helper()
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// fillUp takes all that is left of a disk.
+func fillUp(t *testing.T, ballast string) {
+	t.Helper()
+	f, err := os.Create(ballast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for err == nil {
+		_, err = f.Write(make([]byte, 1<<12))
+	}
+}
+
+func fullDisk(t *testing.T, dir string) {
+	smallDisk(t, dir)
 	var up atomic.Bool
 	var told atomic.Int64
 	robot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -100,14 +193,7 @@ targets: {ops: {channels: [{robots: [ops]}], digest: {max_messages: 1000, pause:
 		t.Errorf("/-/ready says %d on a full disk", resp.StatusCode)
 	}
 	ballast := filepath.Join(dir, "ballast")
-	f, err := os.Create(ballast)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = f.Write(make([]byte, 1<<16))
-	}
-	f.Close()
+	fillUp(t, ballast)
 	if status, answer := p.post("/v1/robots/ops", webhook("firing", "instance", "late", "__padding", padding)); status != http.StatusInsufficientStorage {
 		t.Errorf("HTTP %d %s with no byte left", status, answer)
 	}

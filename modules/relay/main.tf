@@ -1,5 +1,7 @@
 locals {
-  port = 8070
+  # Health checks and Prometheus have a listener of their own: whatever a crowd of senders does to the other, this one answers.
+  health_port = 8071
+  port        = 8070
 }
 
 resource "docker_image" "relay" {
@@ -37,6 +39,7 @@ module "container" {
   binds = { (local.secrets_path) = var.secrets_directory }
   command = [
     "--config=${local.config_path}/relay.yaml",
+    "--health-listen=:${local.health_port}",
     "--listen=:${local.port}",
     "--reserve-mib=${var.reserve_mebibytes}",
     "--spool=/var/lib/relay/spool.db",
@@ -46,7 +49,7 @@ module "container" {
   # A message on its way has this long to be answered, and the answer to be written down.
   grace_seconds    = 35
   group_add        = local.groups
-  health           = { command = ["/bin/probe", "--hold=20s", "http://127.0.0.1:${local.port}/-/healthy"] }
+  health           = { command = ["/bin/probe", "--hold=20s", "http://127.0.0.1:${local.health_port}/-/healthy"] }
   image_id         = docker_image.relay.image_id
   memory_mebibytes = var.memory_mebibytes
   port             = local.port

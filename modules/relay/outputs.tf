@@ -9,9 +9,9 @@ output "relay" {
 }
 
 output "target" {
-  description = "The relay as a scrape target, for scrape_jobs of modules/prometheus; the job is called \"relay\" by the dashboard and the rules about it."
+  description = "The relay as a scrape target, on the listener that senders do not share, for scrape_jobs of modules/prometheus; the job is called \"relay\" by the dashboard and the rules about it."
   value = {
-    address = "relay:${local.port}"
+    address = "relay:${local.health_port}"
     labels  = { instance = "relay1" }
   }
 }

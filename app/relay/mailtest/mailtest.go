@@ -29,6 +29,8 @@ type Server struct {
 	conf     *tls.Config
 	ca       []byte
 	answer   func(verb, password string) string
+	// command answers by the whole line, before answer is asked.
+	command func(verb, line string) string
 
 	mu        sync.Mutex
 	mails     []string
@@ -51,9 +53,20 @@ func Listen(address string, answer func(verb, password string) string) (*Server,
 	if answer == nil {
 		answer = func(string, string) string { return "" }
 	}
-	s := &Server{listener: l, conf: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, ca: ca, answer: answer}
+	s := &Server{listener: l, conf: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, ca: ca, answer: answer, command: func(string, string) string { return "" }}
 	go s.serve()
 	return s, nil
+}
+
+// ListenLines is Listen for answers that depend on the whole command, as those to RCPT do on whom it names.
+func ListenLines(address string, command func(verb, line string) string) (*Server, error) {
+	s, err := Listen(address, nil)
+	if err == nil {
+		s.mu.Lock()
+		s.command = command
+		s.mu.Unlock()
+	}
+	return s, err
 }
 
 // Address is host:port.
@@ -120,6 +133,13 @@ func (s *Server) talk(conn net.Conn) {
 			s.mu.Lock()
 			s.passwords = append(s.passwords, password)
 			s.mu.Unlock()
+		}
+		s.mu.Lock()
+		command := s.command
+		s.mu.Unlock()
+		if other := command(verb, strings.TrimSpace(line)); other != "" {
+			say("%s", other)
+			continue
 		}
 		if other := s.answer(verb, password); other != "" {
 			say("%s", other)

@@ -21,7 +21,7 @@ run "the_command_says_where_everything_is" {
   }
 
   assert {
-    condition     = module.container.container.command == tolist(["--config=/etc/relay/relay.yaml", "--listen=:8070", "--reserve-mib=8", "--spool=/var/lib/relay/spool.db"])
+    condition     = module.container.container.command == tolist(["--config=/etc/relay/relay.yaml", "--health-listen=:8071", "--listen=:8070", "--reserve-mib=8", "--spool=/var/lib/relay/spool.db"])
     error_message = "the command is ${jsonencode(module.container.container.command)}"
   }
 }

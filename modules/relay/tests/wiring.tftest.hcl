@@ -81,8 +81,13 @@ run "it_is_in_the_network_under_its_name" {
   }
 
   assert {
-    condition     = output.target == { address = "relay:8070", labels = { instance = "relay1" } }
+    condition     = output.target == { address = "relay:8071", labels = { instance = "relay1" } }
     error_message = "the target differs: ${jsonencode(output.target)}"
+  }
+
+  assert {
+    condition     = strcontains(jsonencode(module.container.container.healthcheck), "http://127.0.0.1:8071/-/healthy")
+    error_message = "the health check asks the listener that a crowd of senders can fill"
   }
 }
 

@@ -58,6 +58,9 @@ type Engine struct {
 	config  atomic.Pointer[config.Config]
 	members atomic.Pointer[map[string]*member]
 
+	// steps of all lanes, for a test of what waiting costs.
+	steps atomic.Int64
+
 	mu    sync.Mutex
 	lanes map[laneKey]*lane
 	// arrivals is when a target's newest notification came, by the steady clock.

@@ -91,15 +91,17 @@ func (e *Engine) splitBeats(c *config.Config, n notification.Notification) (rest
 		return n, nil
 	}
 	rest = n.Only(func(a notification.Alert) bool {
+		beat := false
 		for _, name := range sortedKeys(c.Heartbeats) {
+			// One alert can be the sign of life of several, such as one for all senders and one for each.
 			if notification.Matches(a.Labels, c.Heartbeats[name].Match) {
+				beat = true
 				if a.Status == notification.Firing {
 					names = append(names, name)
 				}
-				return false
 			}
 		}
-		return true
+		return !beat
 	})
 	return rest, names
 }

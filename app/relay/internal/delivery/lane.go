@@ -93,6 +93,7 @@ func (l *lane) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		l.e.steps.Add(1)
 		wait, err := l.step(ctx)
 		if err != nil {
 			if ctx.Err() != nil {

@@ -127,7 +127,7 @@ func (e *Engine) damaged(collection string, n int) {
 // last one, and what waits for targets that are gone to the dead letters. It goes in portions, so
 // that a hundred thousand cost no more memory than a hundred, and goes on where it was interrupted.
 func (e *Engine) settleIn(ctx context.Context, c *config.Config) {
-	size := portionBytes
+	size, fitted := portionBytes, 0
 	buried := 0
 	for {
 		n, more, err := e.settlePortion(ctx, c, size)
@@ -139,10 +139,14 @@ func (e *Engine) settleIn(ctx context.Context, c *config.Config) {
 			return
 		}
 		switch {
-		case errors.Is(err, spool.ErrFull):
-			size = max(size/4, 1)
+		case errors.Is(err, spool.ErrFull) && size > 1:
+			// Less at a time needs less room; what fitted is left behind only slowly.
+			size, fitted = max(size/4, 1), 0
+			continue
 		case err == nil:
-			size = min(2*size, portionBytes)
+			if fitted++; fitted%8 == 0 {
+				size = min(2*size, portionBytes)
+			}
 		}
 		if err != nil {
 			e.log.Error("what a new configuration leaves behind cannot be moved yet", "error", err)
