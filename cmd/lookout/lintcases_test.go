@@ -32,7 +32,9 @@ func TestLintCases(t *testing.T) {
 		files, _ := filepath.Glob(filepath.Join(dir, "*"))
 		var stdout, stderr strings.Builder
 		code := run(t.Context(), append([]string{"lint", "--format=json"}, files...), nil, &stdout, &stderr, os.Getenv)
-		var out struct{ Findings []struct{ Rule, Severity string } }
+		var out struct {
+			Findings []struct{ Rule, Severity string }
+		}
 		if err := json.Unmarshal([]byte(stdout.String()), &out); err != nil {
 			t.Fatalf("%s: %v\n%s%s", name, err, stdout.String(), stderr.String())
 		}
