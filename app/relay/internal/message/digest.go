@@ -261,6 +261,8 @@ type Kind struct {
 	// Threshold is set where it is the same for all.
 	Threshold string `json:"threshold,omitempty"`
 	Count     int    `json:"count"`
+	// Since is when the first of them began.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // kinds are those that Pack found in the whole digest, or those of the entries.
@@ -293,6 +295,9 @@ func kindsOf(entries []Entry) []Kind {
 		k := Kind{Name: g.Name, Severity: g.Severity, Status: g.Status, Count: len(list), Threshold: list[0].Alert.Annotations["threshold"]}
 		names := map[string]bool{}
 		for _, e := range list {
+			if at := e.Alert.StartsAt; !at.IsZero() && (k.Since.IsZero() || at.Before(k.Since)) {
+				k.Since = at
+			}
 			for name := range e.Alert.Labels {
 				names[name] = true
 			}
@@ -509,10 +514,9 @@ func heading(e Entry, count int, of Kind, c Context) Group {
 		return g
 	}
 	a := e.Alert
-	panel, silence := panelURL(a), a.SilenceURL
-	if of.Count <= 1 {
-		panel = panelAt(a, c.Now)
-	} else {
+	panel, silence := panelAt(a, c.Now), a.SilenceURL
+	if of.Count > 1 {
+		panel = commonPanel(a, of, c.Now)
 		g.Common, g.Threshold = of.Common, of.Threshold
 		silence = commonSilence(silence, of.Differ)
 	}
@@ -528,6 +532,27 @@ func heading(e Entry, count int, of Kind, c Context) Group {
 		g.Links = links(panel, "", "", "")
 	}
 	return g
+}
+
+// commonPanel is the panel of a group's alerts from the time when the first of them began, without the variables that they differ in.
+func commonPanel(a notification.Alert, of Kind, now time.Time) string {
+	if !of.Since.IsZero() {
+		a.StartsAt = of.Since
+	}
+	a.Status = notification.Firing // up to now: each has an end of its own
+	u, err := url.Parse(panelAt(a, now))
+	if err != nil {
+		return panelURL(a)
+	}
+	var kept []string
+	for part := range strings.SplitSeq(u.RawQuery, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if label, ok := strings.CutPrefix(name, "var-"); !ok || !slices.Contains(of.Differ, label) {
+			kept = append(kept, part)
+		}
+	}
+	u.RawQuery = strings.Join(kept, "&")
+	return u.String()
 }
 
 // commonSilence takes out of a silence form's matchers those that the alerts of a group differ in.
@@ -664,7 +689,7 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (channel.Cont
 	}
 	m := channel.Content{Type: c.Form.Type, Title: title, Text: text, Level: level(v.Status, v.Severity)}
 	for _, e := range d.Entries {
-		if m.Link = firstURL(panelURL(e.Alert), e.Alert.GeneratorURL); m.Link != "" {
+		if m.Link = firstURL(panelAt(e.Alert, c.Now), e.Alert.GeneratorURL); m.Link != "" {
 			break
 		}
 	}

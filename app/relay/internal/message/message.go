@@ -402,7 +402,7 @@ func (t *Templates) newDetail(n notification.Notification, c Context) detail {
 		d.Alerts = append(d.Alerts, v)
 		names[v.Name] = true
 		if d.Link == "" {
-			d.Link = firstURL(panelURL(a), a.GeneratorURL, n.ExternalURL)
+			d.Link = firstURL(panelAt(a, c.Now), a.GeneratorURL, n.ExternalURL)
 		}
 	}
 	if len(alerts) > 0 {
