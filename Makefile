@@ -122,6 +122,11 @@ bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folder
 bench-alerts: ## Breach → message, RUNS times on a stack of its own, with the stages of each and the verdict (RUNS=50)
 	go test -count=1 -timeout=3h -run='^TestFlow$$/^prometheus$$' -v ./test -runs=$(or $(RUNS),50)
 
+.PHONY: bench-console
+bench-console: ## Memory of the console after ten readers used it for SOAK (1h), and its latencies
+	go test -run='^TestMemoryOfAnHour$$' -timeout=3h -v -soak=$(or $(SOAK),1h) ./internal/console
+	go test -run='^$$' -bench=. ./internal/console
+
 .PHONY: fuzz
 fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)
 	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | sed 's/:func / /' | \

@@ -2,13 +2,13 @@ package console
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"github.com/klauspost/compress/gzip"
 	"mime"
 	"net"
 	"net/http"

@@ -40,6 +40,7 @@ func certificate(t *testing.T, dir string) (cert, key string) {
 }
 
 func TestBeyondLoopbackThereIsALogin(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cert, key := certificate(t, dir)
 	hash, err := bcrypt.GenerateFromPassword([]byte("s3cret"), bcrypt.MinCost)

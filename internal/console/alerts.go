@@ -321,25 +321,16 @@ func thresholdOf(query string) *threshold {
 	if err != nil {
 		return nil
 	}
-	return thresholdIn(e)
+	_, t := comparedIn(e)
+	return t
 }
 
-func thresholdIn(e parser.Expr) *threshold {
-	switch e := e.(type) {
-	case *parser.ParenExpr:
-		return thresholdIn(e.Expr)
-	case *parser.BinaryExpr:
-		if e.Op.IsComparisonOperator() {
-			if n, ok := numberOf(e.RHS); ok {
-				return &threshold{e.Op.String(), n}
-			}
-			return nil
-		}
-		if e.Op.IsSetOperator() {
-			return thresholdIn(e.LHS)
-		}
+// line is the threshold as a chart shows it; nil for what is not a bound.
+func (t *threshold) line() *render.Line {
+	if t == nil || t.Op == "==" || t.Op == "!=" {
+		return nil
 	}
-	return nil
+	return &render.Line{Value: t.Value, Below: t.Op == "<" || t.Op == "<="}
 }
 
 func numberOf(e parser.Expr) (float64, bool) {
@@ -366,8 +357,8 @@ func (s *Server) lines(ctx context.Context, uid string) map[int64][]render.Line 
 	out := map[int64][]render.Line{}
 	for id, rules := range s.view(ctx).byPanel[uid] {
 		for _, r := range rules {
-			if t := r.Threshold; t != nil && t.Op != "==" && t.Op != "!=" {
-				out[id] = append(out[id], render.Line{Value: t.Value, Below: t.Op == "<" || t.Op == "<="})
+			if l := r.Threshold.line(); l != nil {
+				out[id] = append(out[id], *l)
 			}
 		}
 	}
@@ -388,26 +379,30 @@ func (s *Server) panelAlerts(r *request, uid string) map[int64][]panelAlert {
 	if s.rules == nil {
 		return nil
 	}
-	v := s.view(r.wait)
 	out := map[int64][]panelAlert{}
-	for id, rules := range v.byPanel[uid] {
+	for id, rules := range s.view(r.wait).byPanel[uid] {
 		for _, rule := range rules {
-			one := panelAlert{Name: rule.Name, State: stateInactive, Severity: rule.Severity, Rule: rule, Runbook: runbookLink(r, rule.Annotations)}
-			if rule.Threshold != nil {
-				one.Threshold = rule.Threshold.Op + " " + number(rule.Threshold.Value)
-			}
-			for _, a := range v.Alerts {
-				if a.Rule == rule {
-					if one.State == stateInactive || stateRank(a.State) < stateRank(one.State) {
-						one.State = a.State
-					}
-					one.Alerts = append(one.Alerts, r.lineOf(a))
-				}
-			}
-			out[id] = append(out[id], one)
+			out[id] = append(out[id], s.panelAlert(r, rule))
 		}
 	}
 	return out
+}
+
+// panelAlert is a rule with its alerts.
+func (s *Server) panelAlert(r *request, rule *ruleRow) panelAlert {
+	one := panelAlert{Name: rule.Name, State: stateInactive, Severity: rule.Severity, Rule: rule, Runbook: runbookLink(r, rule.Annotations)}
+	if rule.Threshold != nil {
+		one.Threshold = rule.Threshold.Op + " " + number(rule.Threshold.Value)
+	}
+	for _, a := range s.view(r.wait).Alerts {
+		if a.Rule == rule {
+			if one.State == stateInactive || stateRank(a.State) < stateRank(one.State) {
+				one.State = a.State
+			}
+			one.Alerts = append(one.Alerts, r.lineOf(a))
+		}
+	}
+	return one
 }
 
 // heartbeat tells an alert that always fires to prove that the way of alerts works; it is shown and not counted.
@@ -623,6 +618,8 @@ type historyView struct {
 	Occasions int
 	// Style places the texts of the time axis.
 	Style template.CSS
+	// Drawn says that the rules' expressions can be drawn: a Prometheus evaluates them.
+	Drawn bool
 }
 
 type historyRow struct {
@@ -652,7 +649,7 @@ var historyRanges = []struct {
 // alertPage shows one alert: its rules, what it is about now, and when it was pending and firing.
 func (s *Server) alertPage(r *request) error {
 	name := r.PathValue("name")
-	view := &historyView{Name: name}
+	view := &historyView{Name: name, Drawn: s.prom != nil && s.rules == s.prom}
 	v := s.view(r.wait)
 	if errs := s.alertErrors(r, v); len(errs) > 0 {
 		view.Err = errs[0]

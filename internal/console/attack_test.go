@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"lookout/internal/browsertest"
 	"lookout/internal/console"
 )
 
@@ -80,6 +81,7 @@ func evilAlertmanager() *httptest.Server {
 }
 
 func TestScriptInEveryTextStaysText(t *testing.T) {
+	t.Parallel()
 	prom, am := evilPrometheus(t), evilAlertmanager()
 	defer prom.Close()
 	defer am.Close()
@@ -88,28 +90,28 @@ func TestScriptInEveryTextStaysText(t *testing.T) {
 	books := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(books, "evil.md"), []byte("# "+evil+"\n\n"+evil+"\n\n[x](javascript:alert(1))\n\n<iframe src=//example.com></iframe>"), 0o644))
 	c := startConsole(t, console.Config{Paths: []string{dir}, Prometheus: prom.URL, Alertmanager: am.URL, Runbooks: books, Location: time.UTC})
-	b := newBrowser(t, "en-US")
-	b.size(1400, 1200, false)
+	b := browsertest.Open(t, "en-US")
+	b.Size(1400, 1200, false)
 	e := url.QueryEscape(evil)
 	for _, page := range []string{
 		"/", "/dashboards?q=" + e, "/d/evil", "/d/evil?viewPanel=1", "/d/evil?var-v=" + e + "&from=" + e + "&show-1=" + e, "/d-solo/evil/x?panelId=1", "/changes/evil",
 		"/alerts", "/alerts?q=" + e, "/alerts/Evil", "/silences", "/silences/new?matcher=" + url.QueryEscape(`a="`+strings.ReplaceAll(evil, `"`, `\"`)+`"`) + "&comment=" + e, "/targets", "/runbooks", "/runbooks/evil",
 	} {
-		b.open(c.url + page)
+		b.Open(c.url + page)
 		if strings.HasPrefix(page, "/d") && !strings.HasPrefix(page, "/dashboards") {
-			b.until(drawn)
+			b.Until(drawn)
 		}
-		assert.NotEqual(t, "hit", b.eval(`document.title`), page)
-		assert.Equal(t, "0", b.eval(`document.querySelectorAll("script:not([src]), img[onerror], [onload], [onclick], iframe").length`), page)
-		assert.Equal(t, "0", b.eval(`[...document.querySelectorAll("a")].filter(a => !["http:", "https:", "mailto:"].includes(a.protocol)).length`), page)
-		assert.Empty(t, b.said(), page)
+		assert.NotEqual(t, "hit", b.Eval(`document.title`), page)
+		assert.Equal(t, "0", b.Eval(`document.querySelectorAll("script:not([src]), img[onerror], [onload], [onclick], iframe").length`), page)
+		assert.Equal(t, "0", b.Eval(`[...document.querySelectorAll("a")].filter(a => !["http:", "https:", "mailto:"].includes(a.protocol)).length`), page)
+		assert.Empty(t, b.Complaints(), page)
 	}
 	// The text is there, as text.
-	b.open(c.url + "/d/evil")
-	b.until(drawn)
-	b.until(`document.querySelector("#p-1 .legend").innerText.includes("onerror")`)
-	assert.Equal(t, "true", b.eval(`document.querySelector("h1").innerText.includes("<script>")`))
-	assert.Equal(t, "true", b.eval(`document.querySelector("#p-3 td").innerText.length > 0`))
+	b.Open(c.url + "/d/evil")
+	b.Until(drawn)
+	b.Until(`document.querySelector("#p-1 .legend").innerText.includes("onerror")`)
+	assert.Equal(t, "true", b.Eval(`document.querySelector("h1").innerText.includes("<script>")`))
+	assert.Equal(t, "true", b.Eval(`document.querySelector("#p-3 td").innerText.length > 0`))
 	// Pointing, too.
 	for _, path := range []string{"/values/evil/1?w=400", "/picture/evil/1?w=400&h=200", "/panels/evil?p=1:400x200", "/findings/evil"} {
 		resp, err := http.Get(c.url + path)
@@ -121,6 +123,7 @@ func TestScriptInEveryTextStaysText(t *testing.T) {
 }
 
 func TestOnlyTheConsolesOwnFormsChangeSomething(t *testing.T) {
+	t.Parallel()
 	var changed atomic.Int32
 	am := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
@@ -199,6 +202,7 @@ func TestOnlyTheConsolesOwnFormsChangeSomething(t *testing.T) {
 }
 
 func TestHostsThatTheConsoleDoesNotGoBy(t *testing.T) {
+	t.Parallel()
 	c := startConsole(t, console.Config{Paths: []string{"../../dashboards"}, ExternalURL: "https://watch.example.com/lookout"})
 	for host, want := range map[string]int{
 		"evil.example": http.StatusMisdirectedRequest, "127.0.0.1.evil.example": http.StatusMisdirectedRequest, "10.0.0.1:8090": http.StatusMisdirectedRequest, "": http.StatusOK,
@@ -232,6 +236,7 @@ func TestHostsThatTheConsoleDoesNotGoBy(t *testing.T) {
 }
 
 func TestPathsThatLeadOut(t *testing.T) {
+	t.Parallel()
 	dir, books := t.TempDir(), t.TempDir()
 	secret := filepath.Join(dir, "secret.md")
 	require.NoError(t, os.WriteFile(secret, []byte("the secret"), 0o600))
@@ -274,31 +279,35 @@ func within(t *testing.T, limit time.Duration, address string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	require.NoError(t, err)
+	if !assert.NoError(t, err) {
+		return ""
+	}
 	began := time.Now()
 	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err, address)
+	if !assert.NoError(t, err, address) {
+		return ""
+	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err, address)
-	require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", address, body)
+	assert.NoError(t, err, address)
+	assert.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", address, body)
 	t.Logf("%s in %v", address, time.Since(began).Round(time.Millisecond))
 	return string(body)
 }
 
 func TestAPrometheusThatIsSlowGoneOrTalksNonsense(t *testing.T) {
+	t.Parallel()
+	// All pages at once, as impatient readers do. Each page waits 2 s for Prometheus at most; how long it took is in the log, since a loaded machine adds to it.
 	everywhere := func(t *testing.T, c *running, says string) {
 		t.Helper()
-		const limit = 3 * time.Second
-		assert.Contains(t, within(t, limit, c.url+"/d/go-runtime"), says)
-		assert.Contains(t, within(t, limit, c.url+"/panels/go-runtime?p=1:400x200&p=3:400x200"), says)
-		assert.Contains(t, within(t, limit, c.url+"/picture/go-runtime/3?w=400&h=200"), "<svg")
-		assert.Contains(t, within(t, limit, c.url+"/targets"), says)
-		assert.Contains(t, within(t, limit, c.url+"/alerts"), "notice error")
-		assert.Contains(t, within(t, limit, c.url+"/silences"), "notice error")
-		assert.Contains(t, within(t, limit, c.url+"/silences/new"), "<form")
-		assert.Contains(t, within(t, limit, c.url+"/dashboards"), "Go runtime")
-		assert.Contains(t, within(t, limit, c.url+"/runbooks"), "Runbooks")
+		var wg sync.WaitGroup
+		for path, want := range map[string]string{
+			"/d/go-runtime": says, "/panels/go-runtime?p=1:400x200&p=3:400x200": says, "/picture/go-runtime/3?w=400&h=200": "<svg", "/targets": says, "/alerts": "notice error",
+			"/silences": "notice error", "/silences/new": "<form", "/dashboards": "Go runtime", "/runbooks": "Runbooks", "/values/go-runtime/3": "times",
+		} {
+			wg.Go(func() { assert.Contains(t, within(t, 10*time.Second, c.url+path), want) })
+		}
+		wg.Wait()
 	}
 	t.Run("slow", func(t *testing.T) {
 		stop := make(chan struct{})
@@ -319,7 +328,7 @@ func TestAPrometheusThatIsSlowGoneOrTalksNonsense(t *testing.T) {
 		for _, text := range []string{"", "<html>not me</html>", "{}", `{"status":"success","data":7}`, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[["x","y"]]}]}}`, strings.Repeat("[", 100_000)} {
 			c := hostile(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
 			for _, p := range []string{"/d/go-runtime", "/panels/go-runtime?p=1:400x200&p=3:400x200", "/targets", "/alerts", "/silences", "/alerts/X?range=1h"} {
-				ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 				req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+p, nil)
 				require.NoError(t, err)
 				resp, err := http.DefaultClient.Do(req)
@@ -338,23 +347,34 @@ func TestAPrometheusThatIsSlowGoneOrTalksNonsense(t *testing.T) {
 		c := hostile(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[`)
+			total := int64(0)
 			for range (1 << 30) / len(chunk) {
 				n, err := w.Write(chunk)
-				if sent.Add(int64(n)); err != nil {
-					return
+				total += int64(n)
+				if err != nil {
+					break
 				}
+			}
+			if total > sent.Load() {
+				sent.Store(total)
 			}
 			fmt.Fprint(w, `]}}`)
 		})
-		line := within(t, 8*time.Second, c.url+"/panels/go-runtime?p=3:400x200")
-		assert.Contains(t, line, "an answer of more than 16 MiB")
-		assert.Contains(t, line, "too expensive")
-		assert.Less(t, sent.Load(), int64(200<<20), "it was read on")
+		// It takes longer than a page waits on a machine that is short of time; then the page asks again.
+		eventually(t, time.Minute, func() error {
+			line := within(t, 10*time.Second, c.url+"/panels/go-runtime?p=3:400x200")
+			if !strings.Contains(line, "an answer of more than 16 MiB") || !strings.Contains(line, "too expensive") {
+				return fmt.Errorf("it says %s", line)
+			}
+			return nil
+		})
+		assert.Less(t, sent.Load(), int64(100<<20), "it was read on")
 	})
 }
 
 // A thousand readers at once: each gets the page, and Prometheus is asked once for all.
 func TestAThousandReaders(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int64
 	c := hostile(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -56,7 +56,8 @@ func percentile(list []time.Duration, p float64) time.Duration {
 func BenchmarkWholePage(b *testing.B) {
 	dir := b.TempDir()
 	require.NoError(b, os.WriteFile(filepath.Join(dir, "twenty.json"), []byte(twenty("twenty")), 0o644))
-	c := startConsole(b, console.Config{Paths: []string{dir}, Prometheus: runPrometheus(b, "", ""), Location: time.UTC})
+	prom, _ := stack(b)
+	c := startConsole(b, console.Config{Paths: []string{dir}, Prometheus: prom, Location: time.UTC})
 	client := benchClient()
 	var ask strings.Builder
 	for i := range 20 {
@@ -95,7 +96,8 @@ func BenchmarkWholePage(b *testing.B) {
 func BenchmarkOnePanel(b *testing.B) {
 	dir := b.TempDir()
 	require.NoError(b, os.WriteFile(filepath.Join(dir, "twenty.json"), []byte(twenty("twenty")), 0o644))
-	c := startConsole(b, console.Config{Paths: []string{dir}, Prometheus: runPrometheus(b, "", ""), Location: time.UTC})
+	prom, _ := stack(b)
+	c := startConsole(b, console.Config{Paths: []string{dir}, Prometheus: prom, Location: time.UTC})
 	client := benchClient()
 	end := time.Now().Add(-5 * time.Minute)
 	round := 0

@@ -25,6 +25,7 @@ var uidLink = regexp.MustCompile(`<li[^>]*><a href="/d/([^"]+)">`)
 //
 // Without one it opens the repository's own, those of the tests included.
 func TestEveryDashboardOpens(t *testing.T) {
+	t.Parallel()
 	paths := []string{"../../dashboards", "../render/testdata", "../../examples", "../dashboard/testdata"}
 	if dir := os.Getenv("LOOKOUT_BOARDS"); dir != "" {
 		paths = []string{dir}
@@ -35,7 +36,8 @@ func TestEveryDashboardOpens(t *testing.T) {
 			there = append(there, p)
 		}
 	}
-	c := startConsole(t, console.Config{Paths: there, Prometheus: runPrometheus(t, "", ""), Location: time.UTC})
+	prom, _ := stack(t)
+	c := startConsole(t, console.Config{Paths: there, Prometheus: prom, Location: time.UTC})
 	_, list, err := get(c.url + "/dashboards")
 	require.NoError(t, err)
 	boards, panels, says := 0, 0, map[string]int{}

@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -29,8 +30,11 @@ type changeView struct {
 // changesPage shows a dashboard before and after, with what changed in words.
 func (s *Server) changesPage(r *request) error {
 	d, file, err := s.store.load(r.PathValue("uid"))
-	if err != nil {
+	if errors.Is(err, errNoBoard) {
 		return problem(http.StatusNotFound, r.t("There is no dashboard with the uid “%s”.", r.PathValue("uid")))
+	}
+	if err != nil {
+		return err
 	}
 	if d == nil {
 		return r.render(http.StatusOK, "broken", file.Title, file)
@@ -38,7 +42,7 @@ func (s *Server) changesPage(r *request) error {
 	opts, _ := s.boardOptions(r, d)
 	opts.Width = 1200
 	key := fmt.Sprintf("%s@%s|%s|%d", file.UID, file.Version, opts.Theme, opts.Now.Unix())
-	view, _, err := s.changes.Do(r.wait, key, 5*time.Second, func(ctx context.Context) (*changeView, int, error) {
+	view, _, err := s.changes.Do(r.Context(), key, 5*time.Second, func(ctx context.Context) (*changeView, int, error) {
 		v := s.compare(ctx, file, opts)
 		return v, len(v.Before) + len(v.After) + 1024, nil
 	})
@@ -57,7 +61,11 @@ func (s *Server) compare(ctx context.Context, file boardFile, opts render.Option
 		view.Err = err.Error()
 		return view
 	}
-	data, err := os.ReadFile(file.File)
+	if file.Err != nil {
+		view.Err = file.Err.Error()
+		return view
+	}
+	data, err := file.content()
 	if err != nil {
 		view.Err = err.Error()
 		return view

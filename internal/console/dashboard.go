@@ -33,6 +33,9 @@ type board struct {
 	words map[string]string
 }
 
+// Unasked says that the variables' choices are missing since Prometheus did not answer: the page is made again when it does.
+func (b *board) Unasked() bool { return b.unasked != nil }
+
 func escape(s string) string { return url.PathEscape(s) }
 
 // boardOptions are what the address says about time and variables. notice is what is wrong with it.
@@ -44,6 +47,12 @@ func (s *Server) boardOptions(r *request, d *dashboard.Dashboard) (opts render.O
 	}
 	opts = render.Options{
 		Theme: r.drawTheme(), Location: loc, ScrapeInterval: s.cfg.ScrapeInterval, Variables: variables(q), Prometheus: s.querier(),
+	}
+	for _, v := range d.Variables {
+		// An empty list of filters is one: the saved ones were taken away.
+		if name := "var-" + v.Name; v.Type == "adhoc" && q.Has(name) && opts.Variables[v.Name] == nil {
+			opts.Variables[v.Name] = []string{}
+		}
 	}
 	now := r.now.In(loc)
 	from, to := q.Get("from"), q.Get("to")
@@ -102,7 +111,7 @@ func variables(q url.Values) map[string][]string {
 
 // board gives the dashboard as the address wants it. It is nil without an error if the file is broken and there is no good content.
 func (s *Server) board(r *request, uid string) (*board, boardFile, string, error) {
-	d, file, err := s.store.load(uid)
+	d, file, err := s.source(r, uid)
 	if errors.Is(err, errNoBoard) {
 		return nil, file, "", problem(http.StatusNotFound, r.t("There is no dashboard with the uid “%s”.", uid))
 	}
@@ -124,7 +133,8 @@ func (s *Server) board(r *request, uid string) (*board, boardFile, string, error
 	for _, n := range names {
 		fmt.Fprintf(&key, "|%s=%q", n, opts.Variables[n])
 	}
-	b, _, err := s.boards.Do(r.wait, key.String(), 20*time.Second, func(ctx context.Context) (*board, int, error) {
+	// The wait for Prometheus is bounded below; a machine that is short of time is no reason to refuse the page.
+	b, _, err := s.boards.Do(r.Context(), key.String(), 20*time.Second, func(ctx context.Context) (*board, int, error) {
 		limit, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 		b, unasked, err := render.NewBoard(limit, d, opts)
@@ -133,7 +143,9 @@ func (s *Server) board(r *request, uid string) (*board, boardFile, string, error
 		}
 		out := &board{Board: b, d: d, file: file, key: key.String(), unasked: unasked}
 		out.start, out.end = b.Range()
-		out.lines = s.lines(limit, uid)
+		if out.lines = s.lines(limit, uid); uid == graphUID {
+			out.lines = graphLines(file.Expr)
+		}
 		out.sections, out.words = b.Sections(), map[string]string{}
 		for _, sec := range out.sections {
 			for _, p := range sec.Panels {
@@ -176,11 +188,16 @@ type param struct{ Name, Value string }
 
 type sectionView struct {
 	render.BoardSection
-	ID     string
-	Open   bool
-	Views  []*panelView
-	Toggle string
+	ID    string
+	Open  bool
+	Views []*panelView
+	// Tabs is the bar of tabs that stands before the section; empty before most. Hidden means that the section belongs to a tab that is not the chosen one.
+	Tabs   []optionView
+	Hidden bool
 }
+
+// Tab says that the section is what a tab shows, so that it has no head of its own.
+func (s sectionView) Tab() bool { return s.Row != nil && s.Row.Tab }
 
 // panelView is one panel on the page.
 type panelView struct {
@@ -197,10 +214,12 @@ type panelView struct {
 type variableView struct {
 	render.BoardVariable
 	Name, Label string
-	Control     string // select, checks, text
+	Control     string // select, checks, text, filters
 	Options     []optionView
-	More        int
-	Uses        string
+	// Without are the addresses that leave one of the filters away.
+	Without []string
+	More    int
+	Uses    string
 }
 
 type optionView struct {
@@ -251,6 +270,9 @@ func (s *Server) showDashboard(r *request, solo bool) error {
 		return problem(http.StatusNotFound, r.t("The dashboard “%s” has no panel %s.", file.Title, only))
 	}
 	alerts := s.panelAlerts(r, uid)
+	if uid == graphUID {
+		only, alerts = graphPanel, s.graphAlerts(r, file.Expr)
+	}
 	view.sections(only, alerts)
 	view.variables()
 	view.time()
@@ -307,8 +329,9 @@ func panelKey(s string) string { return strings.TrimPrefix(s, "panel-") }
 func (v *dashboardView) sections(only string, alerts map[int64][]panelAlert) {
 	r := v.R
 	var css strings.Builder
+	bars, hidden := tabs(r, v.Board.sections)
 	for i, s := range v.Board.sections {
-		sec := sectionView{BoardSection: s, ID: "row-" + strconv.Itoa(i), Open: !s.Collapsed}
+		sec := sectionView{BoardSection: s, ID: "row-" + strconv.Itoa(i), Open: !s.Collapsed, Tabs: bars[i], Hidden: hidden[i]}
 		if s.Row != nil {
 			opened := r.URL.Query().Get("rows")
 			if slices.Contains(strings.Split(opened, ","), strconv.Itoa(i)) {
@@ -316,7 +339,7 @@ func (v *dashboardView) sections(only string, alerts map[int64][]panelAlert) {
 			}
 		}
 		for _, p := range s.Panels {
-			if only != "" && p.Key != only {
+			if only != "" && p.Key != only || only == "" && sec.Hidden {
 				continue
 			}
 			one := &panelView{BoardPanel: p, View: v, Static: p.Panel.Type == "text"}
@@ -379,8 +402,8 @@ func (r *request) keep() url.Values {
 	q := r.URL.Query()
 	for name := range q {
 		switch {
-		case strings.HasPrefix(name, "var-"), strings.HasPrefix(name, "show-"):
-		case slices.Contains([]string{"from", "to", "refresh", "theme", "timezone", "kiosk", "viewPanel", "panelId", "rows"}, name):
+		case strings.HasPrefix(name, "var-"), strings.HasPrefix(name, "show-"), name == tabParam, strings.HasSuffix(name, "-"+tabParam):
+		case slices.Contains([]string{"from", "to", "refresh", "theme", "timezone", "kiosk", "viewPanel", "panelId", "rows", graphParam}, name):
 		default:
 			q.Del(name)
 		}
@@ -426,7 +449,10 @@ func (v *dashboardView) variables() {
 		}
 		one := variableView{BoardVariable: bv, Name: bv.Variable.Name, Label: cmp.Or(bv.Variable.Label, bv.Variable.Name)}
 		switch bv.Type {
-		case "constant", "adhoc", "groupby", "datasource":
+		case "constant", "groupby", "datasource":
+			continue
+		case "adhoc":
+			v.filters(bv)
 			continue
 		case "textbox":
 			one.Control = "text"
@@ -459,11 +485,30 @@ func (v *dashboardView) variables() {
 		}
 		v.Variables = append(v.Variables, one)
 	}
-	for _, name := range []string{"refresh", "theme", "timezone", "viewPanel", "panelId", "rows"} {
-		if q.Get(name) != "" {
+	for name := range v.R.keep() {
+		if !strings.HasPrefix(name, "var-") && !strings.HasPrefix(name, "show-") && name != "from" && name != "to" && q.Get(name) != "" {
 			v.Hidden = append(v.Hidden, param{name, q.Get(name)})
 		}
 	}
+}
+
+// filters adds an ad hoc variable: its filters, each with an address without it, and a field for one more.
+func (v *dashboardView) filters(bv render.BoardVariable) {
+	name := "var-" + bv.Variable.Name
+	one := variableView{BoardVariable: bv, Name: bv.Variable.Name, Label: cmp.Or(bv.Variable.Label, bv.Variable.Name), Control: "filters"}
+	for i, text := range bv.Values {
+		f, err := render.ParseFilter(text)
+		if err != nil {
+			continue
+		}
+		q := v.R.keep()
+		if q[name] = slices.Delete(slices.Clone(bv.Values), i, i+1); len(q[name]) == 0 {
+			q[name] = []string{""}
+		}
+		one.Options = append(one.Options, optionView{Text: f.Label + " " + f.Op + " " + f.Value, Value: text})
+		one.Without = append(one.Without, v.R.s.base+v.R.URL.EscapedPath()+"?"+q.Encode())
+	}
+	v.Variables = append(v.Variables, one)
 }
 
 var presets = []struct{ from, text string }{

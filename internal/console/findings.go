@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -29,11 +28,13 @@ type panelFinding struct {
 
 // findings answers what lint and check find in a dashboard's file, by panel.
 func (s *Server) findings(r *request) error {
-	_, file, err := s.store.load(r.PathValue("uid"))
+	file, err := s.store.find(r.PathValue("uid"))
 	if err != nil {
 		return problem(http.StatusNotFound, r.t("There is no such dashboard."))
 	}
 	list, _, err := s.checked.Do(r.Context(), file.UID+"@"+file.Version, 30*time.Second, func(ctx context.Context) ([]panelFinding, int, error) {
+		s.checking <- struct{}{}
+		defer func() { <-s.checking }()
 		out, err := s.check(ctx, file)
 		return out, 256 * len(out), err
 	})
@@ -52,18 +53,21 @@ func (s *Server) findings(r *request) error {
 
 // check lints a file, and holds it against what Prometheus has if it can be asked.
 func (s *Server) check(ctx context.Context, file boardFile) ([]panelFinding, error) {
-	data, err := os.ReadFile(file.File)
+	var syntax *dashboard.SyntaxError
+	switch {
+	case errors.As(file.Err, &syntax):
+		return []panelFinding{{Rule: "json-syntax", Severity: string(finding.Error), Line: syntax.Line, Text: syntax.Msg}}, nil
+	case file.Err != nil:
+		return []panelFinding{{Rule: "not-a-dashboard", Severity: string(finding.Error), Text: file.Err.Error()}}, nil
+	}
+	data, err := file.content()
 	if err != nil {
 		return nil, err
 	}
 	// A copy of its own: positions are found while it is read.
 	d, err := dashboard.Load(filepath.ToSlash(file.File), data)
-	var syntax *dashboard.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		return []panelFinding{{Rule: "json-syntax", Severity: string(finding.Error), Line: syntax.Line, Text: syntax.Msg}}, nil
-	case err != nil:
-		return []panelFinding{{Rule: "not-a-dashboard", Severity: string(finding.Error), Text: err.Error()}}, nil
+	if err != nil {
+		return nil, err
 	}
 	p := promql.NewParser()
 	qs := queries.Of(d, p)

@@ -17,7 +17,7 @@ func (s *Server) grafanaURLs(get func(string, func(*request) error)) {
 	get("/alerting/{source}/{uid}/view", s.grafanaRule)
 	get("/alerting/{rest...}", to("/alerts"))
 	get("/alerting", to("/alerts"))
-	// Alertmanager's own pages, for links made with its external URL.
+	// Prometheus' own page, for links made with its external URL.
 	get("/graph", s.graph)
 }
 
@@ -54,19 +54,6 @@ func (s *Server) grafanaRule(r *request) error {
 				named = named || l.Name == "__alert_rule_uid__" && l.Value == uid
 			}
 			if named && !row.Recording {
-				return r.redirect(r.link("/alerts/" + escape(row.Name)))
-			}
-		}
-	}
-	return r.redirect(r.link("/alerts"))
-}
-
-// graph is where Prometheus says that an alert comes from: /graph?g0.expr=…. It leads to the alert whose rule has that query.
-func (s *Server) graph(r *request) error {
-	expr := strings.TrimSpace(r.URL.Query().Get("g0.expr"))
-	for _, g := range s.view(r.wait).Groups {
-		for _, row := range g.Rules {
-			if !row.Recording && expr != "" && row.Query == expr {
 				return r.redirect(r.link("/alerts/" + escape(row.Name)))
 			}
 		}

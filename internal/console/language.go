@@ -16,6 +16,9 @@ var chinese = map[string]string{
 	"Alertmanager cannot be asked, so what is silenced is not known: %v":   "无法查询 Alertmanager，静默状态未知：%v",
 	"Alertmanager cannot be asked: %s":                                     "无法查询 Alertmanager：%s",
 
+	"Another filter": "添加筛选条件", "As a chart": "图表", "Expression": "表达式", "label=value": "标签=值", "Tabs": "标签页",
+	"The address has to name an expression of at most %s in %s.": "地址的参数必须给出不超过 %s 的表达式：%s。",
+
 	"Alerts of this panel": "此面板的报警", "Alerts with all of these labels": "同时带有以下标签的报警", "Alerts": "报警", "All": "全部", "Another label": "添加标签", "Apply": "应用",
 	"Back to the dashboard": "返回仪表盘", "Being worked on, planned maintenance, …": "处理中、计划维护……", "Changes of %s": "%s 的修改", "Choose how long the silence lasts.": "请选择静默时长。",
 	"Dashboards": "仪表盘", "Earlier": "更早", "End now": "立即结束", "Error": "错误", "Filter": "筛选", "For": "持续", "From": "从", "Full screen": "全屏", "General": "未分组",

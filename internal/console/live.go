@@ -183,7 +183,9 @@ func (s *Server) watch(ctx context.Context) {
 			}
 			quiet.Reset(settle)
 		case <-quiet.C:
-			s.rescan()
+			if s.rescan() {
+				quiet.Reset(vanish)
+			}
 		case <-tick.C:
 			s.rescan()
 		case err, ok := <-w.Errors:
@@ -194,11 +196,12 @@ func (s *Server) watch(ctx context.Context) {
 	}
 }
 
-func (s *Server) rescan() {
+// rescan reads what has changed and tells the pages. It returns whether a file is missing that is waited for.
+func (s *Server) rescan() (missing bool) {
 	changed, err := s.store.scan()
 	if err != nil {
 		s.log.Warn("look at the dashboards again", "err", err)
-		return
+		return true
 	}
 	slices.Sort(changed)
 	for _, uid := range slices.Compact(changed) {
@@ -206,6 +209,7 @@ func (s *Server) rescan() {
 		s.changes.Forget(func(key string) bool { return strings.HasPrefix(key, uid+"@") })
 		s.hub.publish(s.eventOf(uid))
 	}
+	return s.store.waits()
 }
 
 // watchTree adds a directory with those below it, or the directory that a file stands in: editors replace files.

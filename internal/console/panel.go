@@ -3,11 +3,11 @@ package console
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/klauspost/compress/gzip"
 	"io"
 	"net/http"
 	"net/url"
@@ -203,7 +203,8 @@ func (s *Server) values(r *request) error {
 		return data, len(data), err
 	})
 	if err != nil {
-		return problem(http.StatusBadGateway, reason(err))
+		// The picture says what is wrong; whoever points at it asks again.
+		data = []byte(`{"times":[],"series":[],"slow":true}`)
 	}
 	return r.write(http.StatusOK, "application/json", data)
 }

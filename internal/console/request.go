@@ -2,12 +2,12 @@ package console
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"github.com/klauspost/compress/gzip"
 	"html/template"
 	"net/http"
 	"net/url"

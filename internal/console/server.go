@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -87,6 +88,8 @@ type Server struct {
 	secret  []byte
 	ready   atomic.Bool
 	busy    chan struct{}
+	// checking lets one file be linted and checked at a time: that takes as much memory as everything else.
+	checking chan struct{}
 	// git says that the files are in a working tree: they are being edited, and can be compared with the last commit.
 	git    bool
 	static map[string]staticFile
@@ -134,6 +137,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.git = inRepository(cfg.Paths)
 	s.busy = make(chan struct{}, pagesAtOnce)
+	s.checking = make(chan struct{}, 1)
 	s.hub = newHub()
 	s.boards = flight.New[*board](8<<20, s.now)
 	s.drawn = flight.New[[]byte](8<<20, s.now)
@@ -288,7 +292,8 @@ func Run(ctx context.Context, cfg Config) error {
 	return s.Serve(ctx, listener)
 }
 
-const grace = 5 * time.Second
+// grace is how long running requests have to finish: longer than any page waits.
+const grace = 8 * time.Second
 
 // Serve serves on a listener until ctx ends, and watches the files meanwhile.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
@@ -299,17 +304,44 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	unused := unusedConns{conns: map[net.Conn]bool{}}
+	server.ConnState = unused.note
+	stopping := func() { s.ready.Store(false); s.hub.close(); unused.close() }
 	s.ready.Store(true)
-	service := program.Service{Server: server, Listener: listener, Log: s.log, Grace: grace, Stopping: func() { s.ready.Store(false); s.hub.close() },
+	service := program.Service{Server: server, Listener: listener, Log: s.log, Grace: grace, Stopping: stopping,
 		Attributes: []any{"dashboards", s.store.len()}}
 	if s.cfg.WebConfigFile != "" {
 		// exporter-toolkit serves by itself: TLS, users and their reloading are its own.
-		return s.serveWebConfig(ctx, server, listener)
+		return s.serveWebConfig(ctx, server, listener, stopping)
 	}
 	return service.Serve(ctx)
 }
 
-func (s *Server) serveWebConfig(ctx context.Context, server *http.Server, listener net.Listener) error {
+// unusedConns are connections that nothing has been asked on. Browsers open some ahead, and a server that stops would wait five seconds for a request on them.
+type unusedConns struct {
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+}
+
+func (u *unusedConns) note(c net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state == http.StateNew {
+		u.conns[c] = true
+	} else {
+		delete(u.conns, c)
+	}
+}
+
+func (u *unusedConns) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for c := range u.conns {
+		c.Close()
+	}
+}
+
+func (s *Server) serveWebConfig(ctx context.Context, server *http.Server, listener net.Listener, stopping func()) error {
 	file := s.cfg.WebConfigFile
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(listener, server, &web.FlagConfig{WebConfigFile: &file}, s.log) }()
@@ -320,8 +352,7 @@ func (s *Server) serveWebConfig(ctx context.Context, server *http.Server, listen
 	case <-ctx.Done():
 	}
 	s.log.Info("stopping", "timeout", grace)
-	s.ready.Store(false)
-	s.hub.close()
+	stopping()
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if err := server.Shutdown(deadline); err != nil {

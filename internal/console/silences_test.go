@@ -64,6 +64,7 @@ func (r *reader) post(page, path string, form url.Values) (int, string) {
 
 // A silence made in the console holds: the chat hears of neither firing nor recovery, and a restart of Alertmanager changes nothing.
 func TestASilenceHolds(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var heard []string
 	chat := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -158,6 +159,7 @@ receivers: [{name: chat, webhook_configs: [{url: "`+chat.URL+`", send_resolved: 
 }
 
 func TestAFormThatCannotBeMeant(t *testing.T) {
+	t.Parallel()
 	addr := freePort(t)
 	runAlertmanager(t, t.TempDir(), addr, "http://127.0.0.1:8090")
 	c := startConsole(t, console.Config{Paths: []string{"../../dashboards"}, Alertmanager: "http://" + addr, Location: time.UTC})

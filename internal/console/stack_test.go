@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"lookout/internal/console"
@@ -93,6 +94,62 @@ func process(t testing.TB, path string, args ...string) *exec.Cmd {
 		}
 	})
 	return cmd
+}
+
+// sharedStack is what all tests ask: a Prometheus with history and firing alerts, and its Alertmanager.
+var sharedStack struct {
+	sync.Mutex
+	prometheus, alertmanager string
+	stop                     []func()
+}
+
+// stack starts the shared Prometheus and Alertmanager, once, and returns their addresses. Silences are seen by all tests: whoever makes one ends it.
+func stack(t testing.TB) (prometheus, alertmanager string) {
+	t.Helper()
+	s := &sharedStack
+	s.Lock()
+	defer s.Unlock()
+	if s.prometheus == "" {
+		owner := &untilStopped{TB: t}
+		s.stop = append(s.stop, owner.stop)
+		addr := freePort(t)
+		runAlertmanager(owner, owner.TempDir(), addr, "http://127.0.0.1:8090")
+		s.prometheus, s.alertmanager = runPrometheus(owner, addr, testRules), "http://"+addr
+	}
+	return s.prometheus, s.alertmanager
+}
+
+func stopShared() {
+	for _, f := range sharedStack.stop {
+		f()
+	}
+}
+
+// untilStopped is a test whose cleanups run when the test program ends.
+type untilStopped struct {
+	testing.TB
+	cleanups []func()
+}
+
+// Cleanup keeps f for the end.
+func (u *untilStopped) Cleanup(f func()) { u.cleanups = append(u.cleanups, f) }
+
+// TempDir is a folder that lasts until then.
+func (u *untilStopped) TempDir() string {
+	u.TB.Helper()
+	dir, err := os.MkdirTemp("", "console-test-")
+	require.NoError(u.TB, err)
+	u.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// Failed is never asked of a test that may have ended: what the programs wrote is not shown.
+func (u *untilStopped) Failed() bool { return false }
+
+func (u *untilStopped) stop() {
+	for i := len(u.cleanups) - 1; i >= 0; i-- {
+		u.cleanups[i]()
+	}
 }
 
 // runPrometheus starts a real Prometheus with three hours of made-up history of two Go services, rules, and an Alertmanager if there is an address of one.
@@ -281,7 +338,7 @@ func serve(t testing.TB, s *console.Server, l net.Listener) (stop func()) {
 	go func() { done <- s.Serve(ctx, l) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		require.NoError(t, <-done)
+		assert.NoError(t, <-done)
 	})
 	t.Cleanup(stop)
 	return stop

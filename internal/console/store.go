@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,11 +34,15 @@ type boardFile struct {
 	Err error
 	// Panels is how many there are.
 	Panels int
+	// Expr is the expression of a page that draws one; such a page has no file.
+	Expr string
 
 	modified time.Time
 	size     int64
-	// packed is the last content that could be read, for the time while a newer one cannot; nil if there is too much to keep.
+	// packed is the last content that could be read. Pages are made of it and not of the file, which an editor may be writing this very moment.
 	packed []byte
+	// gone is since when the file is missing: an editor that saves by removing and writing anew takes nothing off the screen.
+	gone time.Time
 }
 
 // store knows the dashboard files.
@@ -52,6 +57,8 @@ type store struct {
 	// loaded are the dashboards that were looked at last, by uid and version.
 	loaded map[string]*loadedBoard
 	clock  int64
+	// missing says that a file is gone and its dashboard not yet.
+	missing bool
 }
 
 type loadedBoard struct {
@@ -63,8 +70,8 @@ type loadedBoard struct {
 // loadedBytes bounds the sources of dashboards in memory; the model takes several times as much.
 const loadedBytes = 1 << 20
 
-// maxPacked is the largest file whose last good content is kept, to be shown while it is edited.
-const maxPacked = 1 << 20
+// vanish is how long a file may be missing before its dashboard goes.
+const vanish = time.Second
 
 func newStore(paths []string, log *slog.Logger) (*store, error) {
 	s := &store{paths: paths, log: log, byFile: map[string]*boardFile{}, byUID: map[string]*boardFile{}, loaded: map[string]*loadedBoard{}}
@@ -104,7 +111,7 @@ func (s *store) list() []boardFile {
 	return out
 }
 
-// scan looks at the files again and returns the uids whose content is new, gone or broken.
+// scan looks at the files again and returns the uids whose content is new, gone or broken. Where missing is set afterwards, it has to look once more after [vanish].
 func (s *store) scan() (changed []string, err error) {
 	found, err := dashboard.Find(s.paths)
 	if err != nil {
@@ -114,11 +121,11 @@ func (s *store) scan() (changed []string, err error) {
 	defer s.mu.Unlock()
 	seen := map[string]bool{}
 	for _, file := range found.Files {
-		seen[file] = true
 		info, err := os.Stat(file)
 		if err != nil {
 			continue // it went while we looked
 		}
+		seen[file] = true
 		old := s.byFile[file]
 		if old != nil && old.modified.Equal(info.ModTime()) && old.size == info.Size() {
 			continue
@@ -142,8 +149,16 @@ func (s *store) scan() (changed []string, err error) {
 			changed = append(changed, old.UID)
 		}
 	}
+	s.missing = false
 	for file, b := range s.byFile {
-		if !seen[file] {
+		switch {
+		case seen[file]:
+			b.gone = time.Time{}
+		case b.UID != "" && b.gone.IsZero():
+			b.gone, s.missing = time.Now(), true
+		case b.UID != "" && time.Since(b.gone) < vanish:
+			s.missing = true
+		default:
 			delete(s.byFile, file)
 			if b.UID != "" {
 				changed = append(changed, b.UID)
@@ -152,6 +167,13 @@ func (s *store) scan() (changed []string, err error) {
 	}
 	s.index()
 	return changed, nil
+}
+
+// waits tells whether a file is missing whose dashboard is still shown.
+func (s *store) waits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.missing
 }
 
 // read reads one file; nil if it is JSON of another kind.
@@ -175,9 +197,8 @@ func (s *store) read(file string, info fs.FileInfo, old *boardFile, named bool) 
 		}
 		return b
 	}
-	if info.Size() <= maxPacked {
-		b.packed = s2.Encode(nil, data)
-	}
+	// A copy: what Encode returns holds on to room for content that cannot be packed.
+	b.packed = bytes.Clone(s2.Encode(nil, data))
 	// Texts are parts of the source; copies let go of it.
 	b.UID, b.Title = strings.Clone(cmp.Or(d.UID, pathUID(file))), strings.Clone(d.Name())
 	for _, t := range d.Root.Get("tags").Items() {
@@ -246,26 +267,43 @@ func (s *store) load(uid string) (*dashboard.Dashboard, boardFile, error) {
 		l.used = s.clock
 		return l.d, *b, nil
 	}
-	// What was read last counts, not what stands in the file now: an editor may be writing it this very moment.
-	data, err := s2.Decode(nil, b.packed)
-	if err != nil || len(b.packed) == 0 {
-		if b.Err != nil {
-			return nil, *b, nil
-		}
-		if data, err = os.ReadFile(b.File); err != nil {
-			return nil, *b, fmt.Errorf("read %s: %w", b.File, err)
-		}
+	data, err := b.content()
+	if err != nil {
+		return nil, *b, err
+	}
+	if data == nil {
+		return nil, *b, nil
 	}
 	d, err := dashboard.Load(filepath.ToSlash(b.File), data)
 	if err != nil {
-		failed := *b
-		failed.Err = cmp.Or(b.Err, err)
-		return nil, failed, nil
+		return nil, *b, fmt.Errorf("read %s again: %w", b.File, err)
 	}
 	size := len(data)
 	s.loaded[key] = &loadedBoard{d, s.clock, size}
 	s.forget(key)
 	return d, *b, nil
+}
+
+// content is what could last be read of the file, nil if that is nothing.
+func (b *boardFile) content() ([]byte, error) {
+	if b.packed == nil {
+		return nil, nil
+	}
+	data, err := s2.Decode(nil, b.packed)
+	if err != nil {
+		return nil, fmt.Errorf("unpack %s: %w", b.File, err)
+	}
+	return data, nil
+}
+
+// find gives what is known of a dashboard's file.
+func (s *store) find(uid string) (boardFile, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.byUID[uid]; b != nil {
+		return *b, nil
+	}
+	return boardFile{}, errNoBoard
 }
 
 // forget lets go of the dashboards that were looked at longest ago.

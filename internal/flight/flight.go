@@ -3,6 +3,7 @@ package flight
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -80,7 +81,7 @@ func (c *Cache[T]) Do(ctx context.Context, key string, keep time.Duration, ask f
 }
 
 func (c *Cache[T]) run(ctx context.Context, key string, e *entry[T], keep time.Duration, ask func(context.Context) (T, int, error)) {
-	value, size, err := ask(ctx)
+	value, size, err := safely(ctx, ask)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.value, e.err, e.size = value, err, size
@@ -91,6 +92,16 @@ func (c *Cache[T]) run(ctx context.Context, key string, e *entry[T], keep time.D
 	c.size += size
 	close(e.done)
 	c.shrink()
+}
+
+// safely makes an error of a panic: in a goroutine of its own it would end the program, and what panics here draws dashboards that anyone may have written.
+func safely[T any](ctx context.Context, ask func(context.Context) (T, int, error)) (value T, size int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return ask(ctx)
 }
 
 // Forget drops what is kept under the keys that match.

@@ -4,6 +4,7 @@ package prometheus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -226,8 +227,7 @@ func (c *Client) ask(ctx context.Context, key string, keep time.Duration, do fun
 
 // explain names the cost of what was cut off for its time.
 func (c *Client) explain(err error, took time.Duration) error {
-	var apiErr *v1.Error
-	if errors.As(err, &apiErr) && apiErr.Type == v1.ErrTimeout {
+	if timedOut(err) {
 		return &CostError{fmt.Sprintf("%.1f s of computing and not done", took.Seconds()), c.cfg.Timeout.String()}
 	}
 	var cost *CostError
@@ -235,6 +235,18 @@ func (c *Client) explain(err error, took time.Duration) error {
 		return cost
 	}
 	return err
+}
+
+// timedOut tells that Prometheus has given up a query. It answers 503 then, of which the client reads no more than the status.
+func timedOut(err error) bool {
+	var apiErr *v1.Error
+	if !errors.As(err, &apiErr) {
+		return false
+	}
+	var answer struct {
+		Type v1.ErrorType `json:"errorType"`
+	}
+	return apiErr.Type == v1.ErrTimeout || json.Unmarshal([]byte(apiErr.Detail), &answer) == nil && answer.Type == v1.ErrTimeout
 }
 
 func sizeOf(v any) int {

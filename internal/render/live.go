@@ -243,7 +243,8 @@ func (b *Board) Sections() []BoardSection {
 		one := BoardSection{Row: s.row, Note: s.note}
 		top := s.top
 		if s.row != nil {
-			one.Title, one.Collapsed = cmp.Or(b.r.scope.with(s.scope).text(s.title), "Row"), s.row.Collapsed
+			// A page has tabs; s.title would say that this is one.
+			one.Title, one.Collapsed = cmp.Or(b.r.scope.with(s.scope).text(s.row.Title), map[bool]string{true: "Tab", false: "Row"}[s.row.Tab]), s.row.Collapsed
 			top = s.place.bottom() + gap
 		}
 		for _, v := range b.r.views[s] {
@@ -469,7 +470,7 @@ func (l *live) choose(list []*series) {
 
 // Sizes of a legend on the page, in pixels; the page's style sheet has the same.
 const (
-	legendLine  = 22.0
+	legendLine  = 24.0
 	legendGap   = 6.0
 	legendRight = 480.0 // narrower pictures have their legend at the bottom
 )

@@ -112,7 +112,7 @@ func (r *renderer) planFor(p *dashboard.Panel, sc *scope, width float64, reused 
 		if f, ok := t.Node.Get("intervalFactor").Float(); ok && f > 1 && f <= 10 {
 			q.step = time.Duration(float64(q.step) * math.Trunc(f))
 		}
-		q.expr = strings.TrimSpace(sc.promql(t.Expr, q.step, r.scrape))
+		q.expr = narrowed(strings.TrimSpace(sc.promql(t.Expr, q.step, r.scrape)), r.filters)
 	}
 	return out
 }

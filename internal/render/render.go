@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"gonum.org/v1/plot/vg"
 
 	"lookout/internal/dashboard"
@@ -24,9 +25,11 @@ type renderer struct {
 	start, end time.Time
 	scrape     time.Duration
 	scope      *scope
-	layout     layout
-	views      map[*section][]*view
-	report     *Report
+	// filters are those of ad hoc variables; every query has them.
+	filters []*labels.Matcher
+	layout  layout
+	views   map[*section][]*view
+	report  *Report
 	// choices are the lists of the variables, by name.
 	choiceLists map[string][]choice
 	// live collects what a Board shows outside of the picture; nil when a whole dashboard is drawn.

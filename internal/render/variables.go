@@ -26,6 +26,7 @@ func (r *renderer) readVariables(ctx context.Context) error {
 		"__range": promDuration(span.Round(time.Second)), "__range_s": strconv.FormatInt(int64(span.Round(time.Second).Seconds()), 10),
 		"__range_ms": strconv.FormatInt(span.Milliseconds(), 10), "__dashboard": r.d.Title,
 	}}
+	r.filters = nil
 	for _, v := range r.d.Variables {
 		val, err := r.readVariable(ctx, v)
 		if err != nil {
@@ -46,6 +47,13 @@ func (r *renderer) readVariable(ctx context.Context, v *dashboard.Variable) (val
 		return out, err
 	}
 	r.choiceLists[v.Name] = choices
+	if v.Type == "adhoc" {
+		val, err := r.adHoc(v)
+		if err != nil {
+			r.report.Problems = append(r.report.Problems, Problem{Variable: v.Name, Query: strings.Join(r.opts.Variables[v.Name], ", "), Err: err})
+		}
+		return val, nil
+	}
 	want, asked := r.opts.Variables[v.Name]
 	var texts []string
 	if !asked {
@@ -118,6 +126,8 @@ func (r *renderer) choices(ctx context.Context, v *dashboard.Variable) ([]choice
 		if r.opts.Prometheus != nil {
 			return r.queryChoices(ctx, v)
 		}
+	case "adhoc":
+		return r.labelChoices(ctx, v)
 	case "custom", "interval":
 		var out []choice
 		for _, part := range splitList(v.Query) {
@@ -163,6 +173,24 @@ func splitList(s string) []string {
 	}
 	flush()
 	return out
+}
+
+// labelChoices are the labels that an ad hoc variable may filter by.
+func (r *renderer) labelChoices(ctx context.Context, v *dashboard.Variable) ([]choice, error) {
+	if r.opts.Prometheus == nil || r.opts.only == nil || !isPrometheus(r.d.Resolve(v.Datasource)) {
+		return nil, nil // pictures offer no choice
+	}
+	r.report.Queries++
+	names, _, _, err := r.opts.Prometheus.LabelNames(ctx, nil, r.start, r.end)
+	if err != nil {
+		return nil, r.queryFailed(ctx, Problem{Variable: v.Name, Query: "label names", Err: err})
+	}
+	r.answered++
+	var out []choice
+	for _, n := range names {
+		out = append(out, choice{string(n), string(n)})
+	}
+	return out, nil
 }
 
 func (r *renderer) queryChoices(ctx context.Context, v *dashboard.Variable) ([]choice, error) {

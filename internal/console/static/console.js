@@ -282,6 +282,7 @@
       const box = plot.getBoundingClientRect(), x = e.clientX - box.left;
       if (x < g.x || x > g.x + g.w) { cross.hidden = tip.hidden = true; return; }
       const t = g.start + (x - g.x) / g.w * (g.end - g.start), v = await load();
+      if (!v || v.slow) s.values = null;
       if (!v || !v.times.length || !plot.isConnected || !plot.matches(":hover") && e.pointerType === "mouse") return;
       let lo = 0, hi = v.times.length - 1;
       while (lo < hi) { const m = (lo + hi) >> 1; v.times[m] < t ? lo = m + 1 : hi = m; }
@@ -339,6 +340,7 @@
 
   // Findings of lint and check beside their panels.
   async function findings() {
+    if (!board.hasAttribute("data-file")) return;
     const answer = await fetch(base + "/findings/" + uid).catch(() => null);
     if (!answer?.ok) return;
     const list = await answer.json();
@@ -369,7 +371,7 @@
 
   // A saved file is shown at once: panels keep their place on the screen.
   let version = board.dataset.version, failing = "";
-  if (window.EventSource && !document.body.classList.contains("embed")) {
+  if (window.EventSource && board.hasAttribute("data-file") && !document.body.classList.contains("embed")) {
     const source = new EventSource(base + "/events?uid=" + uid);
     source.onmessage = async (m) => {
       const e = JSON.parse(m.data);
@@ -389,9 +391,10 @@
     const text = await answer.text(), style = (text.match(/<style nonce="[^"]*">([^<]*)/) || [])[1] || "";
     const page = new DOMParser().parseFromString(text.replace(/<style [^>]*>[^<]*<\/style>/, ""), "text/html"), fresh = $("#board", page);
     if (!fresh || board.hasAttribute("data-reload")) return location.reload();
+    const bar = (e) => $$(".tabs", e).map((n) => n.innerHTML).join("\n");
     const old = new Map(panels.map((p) => [p.id, p]));
     const same = $$(".panel", fresh).length === $$(".panel").length && $$(".panel", fresh).every((p) => old.has(p.id) || p.hasAttribute("data-static"));
-    if (!same || !!failing !== board.hasAttribute("data-failing") || style !== ($("head style")?.textContent || "") || $$("details.row", fresh).length !== $$("details.row").length) { sessionStorage.setItem("scroll", scrollY); return location.reload(); }
+    if (!same || !!failing !== board.hasAttribute("data-failing") || style !== ($("head style")?.textContent || "") || $$("details.row", fresh).length !== $$("details.row").length || bar(fresh) !== bar(document)) { sessionStorage.setItem("scroll", scrollY); return location.reload(); }
     for (const p of $$(".panel", fresh)) {
       const mine = document.getElementById(p.id), header = $("header", p);
       $("header", mine).replaceWith(header);
@@ -402,6 +405,13 @@
     redraw();
     findings();
   }
+  // A Prometheus that was too slow for the variables: the page is made anew when it answers.
+  const heal = async (wait) => {
+    const text = await fetch(location.href).then((r) => r.ok ? r.text() : "").catch(() => "");
+    const fresh = $("#board", new DOMParser().parseFromString(text.replace(/<style [^>]*>[^<]*<\/style>/, ""), "text/html"));
+    if (fresh && !fresh.hasAttribute("data-unasked")) location.reload(); else setTimeout(heal, wait, Math.min(wait * 1.5, 30000));
+  };
+  if (board.hasAttribute("data-unasked")) setTimeout(heal, 2000, 3000);
   if (sessionStorage.getItem("scroll")) { scrollTo(0, +sessionStorage.getItem("scroll")); sessionStorage.removeItem("scroll"); }
   if (panels.length && !document.body.classList.contains("embed")) requestIdleCallback ? requestIdleCallback(findings, { timeout: 1500 }) : setTimeout(findings, 300);
 })();
