@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 
@@ -33,10 +34,13 @@ func (c *diffCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	for _, s := range changes.Skipped {
-		a.note("%s passed over: %s", s.File, s.Reason)
+		a.note("%s: %s", s.File, s.Reason)
 	}
 	if err := c.write(ctx, a, changes); err != nil {
 		return err
+	}
+	if len(changes.Broken) > 0 {
+		return errors.Join(changes.Broken...)
 	}
 	if len(changes.Report.Events) > 0 {
 		return errFindings

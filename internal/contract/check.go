@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/parser/posrange"
 
 	"lookout/internal/dashboard"
 	"lookout/internal/finding"
@@ -443,35 +444,71 @@ func (c *Checker) variable(q *queries.Query) []Problem {
 	return nil
 }
 
-// grouping looks for aggregations by a label that the metric below does not have. Only what surely keeps labels is looked through.
+// grouping looks for labels that aggregations and joins use and the metric does not have: by (…), on (…), group_left (…). Only what surely keeps labels is looked through.
 func (c *Checker) grouping(q *queries.Query) []Problem {
 	var out []Problem
-	promql.Walk(q.Tree, func(n parser.Node) {
-		agg, ok := n.(*parser.AggregateExpr)
-		if !ok || agg.Without || len(agg.Grouping) == 0 {
-			return
-		}
-		vs := plainSelector(agg.Expr)
-		if vs == nil {
-			return
-		}
-		for _, s := range q.Selectors() {
-			if s.VectorSelector != vs {
+	// lacks reports the labels that a side of the expression can't have.
+	lacks := func(side parser.Expr, list []string, at posrange.Pos, what func(label, name string) string) {
+		metrics, s := c.plain(q, side)
+		for _, l := range list {
+			if len(metrics) == 0 || c.inv.TargetLabels[l] || promql.HasVariable(l) || hasLabel(metrics, l) || l == labels.MetricName {
 				continue
 			}
-			metrics, p := c.metrics(q, s)
-			if p != nil || len(metrics) == 0 || slices.ContainsFunc(metrics, func(m *Metric) bool { return !m.LabelsKnown }) {
+			out = append(out, Problem{Rule: RuleLabel, Severity: finding.Warning, Offset: q.Offset(at), Metric: metrics[0].Name, Message: what(l, nameOf(q, s)) + known("its labels are ", labelNames(metrics))})
+		}
+	}
+	promql.Walk(q.Tree, func(n parser.Node) {
+		switch n := n.(type) {
+		case *parser.AggregateExpr:
+			if !n.Without {
+				lacks(n.Expr, n.Grouping, n.PosRange.Start, func(l, name string) string {
+					return fmt.Sprintf("%s by (%s), but %s has no such label", n.Op, l, name)
+				})
+			}
+		case *parser.BinaryExpr:
+			m := n.VectorMatching
+			if m == nil {
 				return
 			}
-			for _, l := range agg.Grouping {
-				if c.inv.TargetLabels[l] || promql.HasVariable(l) || hasLabel(metrics, l) || l == labels.MetricName {
-					continue
+			for _, side := range []parser.Expr{n.LHS, n.RHS} {
+				if m.On {
+					lacks(side, m.MatchingLabels, side.PositionRange().Start, func(l, name string) string {
+						return fmt.Sprintf("on (%s), but %s has no such label", l, name)
+					})
 				}
-				out = append(out, Problem{Rule: RuleLabel, Severity: finding.Warning, Offset: q.Offset(agg.PosRange.Start), Metric: metrics[0].Name, Message: fmt.Sprintf("%s by (%s), but %s has no such label%s", agg.Op, l, nameOf(q, s), known("its labels are ", labelNames(metrics)))})
+			}
+			switch m.Card {
+			case parser.CardManyToOne:
+				lacks(n.RHS, m.Include, n.RHS.PositionRange().Start, func(l, name string) string {
+					return fmt.Sprintf("group_left (%s) takes the label from %s, which has no such label", l, name)
+				})
+			case parser.CardOneToMany:
+				lacks(n.LHS, m.Include, n.LHS.PositionRange().Start, func(l, name string) string {
+					return fmt.Sprintf("group_right (%s) takes the label from %s, which has no such label", l, name)
+				})
 			}
 		}
 	})
 	return out
+}
+
+// plain are the metrics of an expression that is one selector and whose labels are all known; none if it is something else.
+func (c *Checker) plain(q *queries.Query, e parser.Expr) ([]*Metric, queries.Selector) {
+	vs := plainSelector(e)
+	if vs == nil {
+		return nil, queries.Selector{}
+	}
+	for _, s := range q.Selectors() {
+		if s.VectorSelector != vs {
+			continue
+		}
+		metrics, p := c.metrics(q, s)
+		if p != nil || slices.ContainsFunc(metrics, func(m *Metric) bool { return !m.LabelsKnown }) {
+			break
+		}
+		return metrics, s
+	}
+	return nil, queries.Selector{}
 }
 
 // plainSelector is the one selector of an expression that does not change labels, nil otherwise.

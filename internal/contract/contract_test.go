@@ -91,6 +91,8 @@ func TestQueriesThatDont(t *testing.T) {
 		{`rate(http_requests_total{method="GET",route="/orders"}[5m])`, `check-value: no series of http_requests_total has method="GET", route="/orders" at once`},
 		{`rate(http_request_duration_seconds_bucket{le="0.2"}[5m])`, `check-value: no series of http_request_duration_seconds_bucket has le="0.2"; its values are +Inf, 0.1`},
 		{`sum by (status) (rate(http_requests_total[5m]))`, "check-label: sum by (status), but http_requests_total has no such label; its labels are code, method, route"},
+		{`sum by (code) (rate(http_requests_total[5m])) / on (code, status) rate(http_requests_total[5m])`, "check-label: on (status), but http_requests_total has no such label; its labels are code, method, route"},
+		{`go_threads * on (job) group_left (version) rate(http_requests_total[5m])`, "check-label: group_left (version) takes the label from http_requests_total, which has no such label; its labels are code, method, route"},
 		{`rate(go_threads[5m])`, "check-type: rate() on go_threads, which is a gauge; use delta() or deriv()"},
 		{`deriv(http_requests_total[5m])`, "check-type: deriv() on http_requests_total, which is a counter and falls with each restart; use rate() or increase()"},
 		{`http_requests_total > 5`, "check-type: http_requests_total is a counter but shown as it is; show rate() or increase() of it"},

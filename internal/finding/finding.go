@@ -35,10 +35,10 @@ type Finding struct {
 	Severity  Severity `json:"severity"`
 	File      string   `json:"file"`
 	Line      int      `json:"line"`
+	Column    int      `json:"column,omitempty"`
 	Dashboard string   `json:"dashboard"`
 	Panel     string   `json:"panel"`
 	Message   string   `json:"message"`
-	Column    int      `json:"-"`
 	// Fix is set where there is one right answer: see [Fix].
 	Fix *Edit `json:"-"`
 }

@@ -1,6 +1,7 @@
 package review
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -28,8 +30,10 @@ type Changes struct {
 	Report diff.Report
 	// Pairs are the files that differ, both versions of them.
 	Pairs []diff.Pair
-	// Skipped are rule files that could not be read, Helm templates for one.
+	// Skipped are files that were not compared, and why: rule files that could not be read, Helm templates for one.
 	Skipped []source.Skip
+	// Broken are files that were named, or lie under dashboards/ or alerts/, and could not be compared. What could be is in the report.
+	Broken []error
 }
 
 // Diff compares two files with each other, or versions of git: see pairs for what arguments may be.
@@ -45,21 +49,23 @@ func Diff(ctx context.Context, arguments []string) (*Changes, error) {
 			return nil, err
 		}
 		pair, err := v.load()
-		if errors.Is(err, dashboard.ErrNotDashboard) || errors.Is(err, diff.ErrNotRules) {
-			if v.explicit && errors.Is(err, diff.ErrNotRules) {
-				return nil, fmt.Errorf("%s: %w", v.name(), err)
-			}
-			if v.explicit {
-				return nil, err
-			}
-			continue
-		}
-		if pair.Rules && !v.explicit && err != nil && !errors.Is(err, os.ErrNotExist) {
-			out.Skipped = append(out.Skipped, source.Skip{File: pair.File, Reason: err.Error()}) // Helm templates and the like
-			continue
-		}
-		if err != nil {
+		switch foreign := errors.Is(err, dashboard.ErrNotDashboard) || errors.Is(err, diff.ErrNotRules); {
+		case err == nil:
+		case v.explicit && errors.Is(err, diff.ErrNotRules):
+			return nil, fmt.Errorf("%s: %w", v.name(), err)
+		case v.explicit:
 			return nil, err
+		case foreign && !v.must:
+			continue
+		case v.must || !pair.Rules:
+			out.Broken = append(out.Broken, prefixed(v.name(), err))
+			continue
+		default:
+			out.Skipped = append(out.Skipped, source.Skip{File: pair.File, Reason: "passed over: " + err.Error()}) // Helm templates and the like
+			continue
+		}
+		if v.note != "" {
+			out.Skipped = append(out.Skipped, source.Skip{File: pair.File, Reason: v.note})
 		}
 		var res diff.Result
 		if pair.Rules {
@@ -88,8 +94,20 @@ func Diff(ctx context.Context, arguments []string) (*Changes, error) {
 type versions struct {
 	oldName, newName string
 	before, after    func() ([]byte, error)
-	// explicit means that the files were named on the command line: then they must be dashboards or rules.
+	// explicit means that two files were named to be compared: then they must be dashboards or rules.
 	explicit bool
+	// must means that a path named the file, or that it lies where the repository keeps dashboards and alerts: then it can't be passed over.
+	must bool
+	// note is what a person should know of how the two versions compare.
+	note string
+}
+
+// prefixed puts the file's name before an error that does not begin with it.
+func prefixed(name string, err error) error {
+	if strings.HasPrefix(err.Error(), filepath.ToSlash(name)) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 func (v *versions) name() string { return cmp.Or(v.newName, v.oldName) }
@@ -105,10 +123,16 @@ func (v *versions) load() (diff.Pair, error) {
 		if err != nil {
 			return nil, err
 		}
+		var d *dashboard.Dashboard
 		if pair.Rules {
-			return diff.ParseRules(filepath.ToSlash(name), data)
+			d, err = diff.ParseRules(filepath.ToSlash(name), data)
+		} else {
+			d, err = dashboard.Load(filepath.ToSlash(name), data)
 		}
-		return dashboard.Load(filepath.ToSlash(name), data)
+		if err != nil && bytes.Contains(data, []byte("\n<<<<<<< ")) {
+			err = errors.New("it holds an unresolved merge conflict; resolve it, then compare")
+		}
+		return d, err
 	}
 	var err, errAfter error
 	pair.Before, err = read(v.oldName, v.before)
@@ -125,6 +149,9 @@ func (v *versions) load() (diff.Pair, error) {
 	case pair.After != nil:
 		// What was there before could not be read, or was something else.
 		pair.Before = nil
+		if !foreign(err) {
+			v.note = "the version before can't be read, so all of it counts as new: " + err.Error()
+		}
 		return pair, nil
 	case pair.Before != nil && foreign(errAfter) && v.newName != "":
 		return pair, nil
@@ -136,7 +163,7 @@ func (v *versions) load() (diff.Pair, error) {
 func pairs(ctx context.Context, arguments []string) ([]versions, error) {
 	if len(arguments) == 2 && isFile(arguments[0]) && isFile(arguments[1]) {
 		disk := func(name string) func() ([]byte, error) { return func() ([]byte, error) { return os.ReadFile(name) } }
-		return []versions{{arguments[0], arguments[1], disk(arguments[0]), disk(arguments[1]), true}}, nil
+		return []versions{{oldName: arguments[0], newName: arguments[1], before: disk(arguments[0]), after: disk(arguments[1]), explicit: true}}, nil
 	}
 	base, head, paths := "HEAD", "", arguments
 	if len(arguments) > 0 && !exists(arguments[0]) {
@@ -198,55 +225,107 @@ func gitPairs(ctx context.Context, base, head string, paths []string) ([]version
 		return nil, err
 	}
 	dir := strings.TrimSuffix(string(out), "\n")
+	git, root := revision.Git, ""
+	if slices.ContainsFunc(paths, func(p string) bool { return strings.HasPrefix(filepath.Clean(p), "..") }) {
+		// A path leads out of the working directory: everything is as seen from the top.
+		if root, paths, err = fromTop(ctx, paths); err != nil {
+			return nil, err
+		}
+		dir = ""
+		git = func(ctx context.Context, args ...string) ([]byte, error) {
+			return revision.Git(ctx, append([]string{"-C", root}, args...)...)
+		}
+	}
 	args := []string{"diff", "--name-status", "--find-renames", "--relative", "--no-ext-diff", "-z", base}
 	if head != "" {
 		args = append(args, head)
 	}
 	args = append(append(args, "--"), paths...)
-	if out, err = revision.Git(ctx, args...); err != nil {
+	if out, err = git(ctx, args...); err != nil {
 		return nil, err
 	}
 	blob := func(rev, name string) func() ([]byte, error) {
 		if rev == "" {
-			return func() ([]byte, error) { return os.ReadFile(filepath.FromSlash(name)) }
+			return func() ([]byte, error) { return os.ReadFile(filepath.Join(root, filepath.FromSlash(name))) }
 		}
-		return func() ([]byte, error) { return revision.Git(ctx, "cat-file", "blob", rev+":"+dir+name) }
+		return func() ([]byte, error) { return git(ctx, "cat-file", "blob", rev+":"+dir+name) }
 	}
 	var list []versions
-	add := func(oldName, newName string) {
-		if !reviewed(cmp.Or(newName, oldName)) {
+	seen := map[string]bool{}
+	add := func(oldName, newName, note string) {
+		name := cmp.Or(newName, oldName)
+		named := isNamed(name, paths)
+		if !reviewed(name, paths) || seen[name] {
 			return
 		}
-		list = append(list, versions{oldName: oldName, newName: newName, before: blob(base, oldName), after: blob(head, newName)})
+		seen[name] = true
+		at := dir + name
+		list = append(list, versions{
+			oldName: oldName, newName: newName, before: blob(base, oldName), after: blob(head, newName), note: note,
+			must: named || strings.HasPrefix(at, "dashboards/") || strings.HasPrefix(at, "alerts/"),
+		})
 	}
 	fields := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
 	for i := 0; i+1 < len(fields); i += 2 {
 		switch status, name := fields[i], fields[i+1]; {
 		case status == "A":
-			add("", name)
+			add("", name, "")
 		case status == "D":
-			add(name, "")
+			add(name, "", "")
 		case status[0] == 'R' && i+2 < len(fields):
-			add(name, fields[i+2])
+			add(name, fields[i+2], "")
 			i++
 		case status[0] == 'C' && i+2 < len(fields):
-			add("", fields[i+2])
+			add("", fields[i+2], "")
 			i++
-		case status == "M" || status == "T":
-			add(name, name)
+		case status == "M" || status == "U": // U is unmerged
+			add(name, name, "")
+		case status == "T":
+			add(name, name, "it became another kind of file, a symbolic link for one; what it holds is compared")
 		}
 	}
 	if head == "" {
-		if out, err = revision.Git(ctx, append([]string{"ls-files", "--others", "--exclude-standard", "-z", "--"}, paths...)...); err != nil {
+		if out, err = git(ctx, append([]string{"ls-files", "--others", "--exclude-standard", "-z", "--"}, paths...)...); err != nil {
 			return nil, err
 		}
 		for _, name := range strings.Split(string(out), "\x00") {
 			if name != "" {
-				add("", name)
+				add("", name, "")
 			}
+		}
+		for _, p := range paths {
+			name := filepath.ToSlash(filepath.Clean(p))
+			if _, err := git(ctx, "check-ignore", "-q", "--", p); err != nil || seen[name] || !isFile(filepath.Join(root, p)) {
+				continue
+			}
+			return nil, fmt.Errorf("%s is ignored by git, which has no other version of it; compare two files: lookout diff OLD %s", p, p)
 		}
 	}
 	return sameUID(list), nil
+}
+
+// fromTop gives the root of the repository, and the paths as seen from there.
+func fromTop(ctx context.Context, paths []string) (root string, out []string, err error) {
+	top, err := revision.Git(ctx, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return "", nil, err
+	}
+	root = strings.TrimSuffix(string(top), "\n")
+	here, err := filepath.Abs(".")
+	if err != nil {
+		return "", nil, err
+	}
+	if here, err = filepath.EvalSymlinks(here); err != nil {
+		return "", nil, err
+	}
+	for _, p := range paths {
+		rel, err := filepath.Rel(root, filepath.Join(here, p))
+		if err != nil || strings.HasPrefix(rel, "..") {
+			return "", nil, fmt.Errorf("%s is outside of the repository %s", p, root)
+		}
+		out = append(out, rel)
+	}
+	return root, out, nil
 }
 
 // sameUID joins a dashboard that went with one that came under another name if they have one uid: git recognises only small changes as a renaming.
@@ -294,12 +373,26 @@ func sameUID(list []versions) []versions {
 	return kept
 }
 
-// reviewed tells the files that may be dashboards or alert rules.
-func reviewed(name string) bool {
+// isNamed tells whether one of the paths is the file itself.
+func isNamed(name string, paths []string) bool {
+	return slices.ContainsFunc(paths, func(p string) bool { return filepath.ToSlash(filepath.Clean(p)) == name })
+}
+
+// reviewed tells the files that may be dashboards or alert rules. Hidden folders and those of tests count if a path names them.
+func reviewed(name string, paths []string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".json", ".yaml", ".yml":
 	default:
 		return false
+	}
+	for _, p := range paths {
+		if p = filepath.ToSlash(filepath.Clean(p)); p == name {
+			return true
+		}
+		if rest, ok := strings.CutPrefix(name, p+"/"); ok && p != "." {
+			name = rest
+			break
+		}
 	}
 	for part := range strings.SplitSeq(path.Dir(name), "/") {
 		if part == "testdata" || part == "node_modules" || len(part) > 1 && part[0] == '.' {
