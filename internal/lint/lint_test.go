@@ -72,7 +72,7 @@ func TestTheJSONIsTheContract(t *testing.T) {
 		Findings []map[string]any `json:"findings"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(out.String()), &raw))
-	require.Equal(t, []map[string]any{{"rule": "r", "severity": "error", "file": "f", "line": 3.0, "dashboard": "d", "panel": "p", "message": "<m>"}}, raw.Findings)
+	require.Equal(t, []map[string]any{{"rule": "r", "severity": "error", "file": "f", "line": 3.0, "column": 4.0, "dashboard": "d", "panel": "p", "message": "<m>"}}, raw.Findings)
 }
 
 func TestFormats(t *testing.T) {
