@@ -79,37 +79,47 @@ type Matrix struct {
 	Step    time.Duration
 }
 
-// Series is where a condition held.
+// Series is where a condition held: Times in milliseconds, each with its value.
 type Series struct {
-	Metric model.Metric `json:"metric"`
-	Times  times        `json:"values"`
+	Metric model.Metric
+	Times  []int64
+	Values []float64
 }
 
-// times are milliseconds. Only when there was a sample matters, so its value is passed over: a week of a hundred alerts has ten million of them.
-type times []int64
-
-// UnmarshalJSON reads [[1435781430.781,"1"],…].
-func (t *times) UnmarshalJSON(data []byte) error {
-	out := make(times, 0, len(data)/20)
-	for i := 1; i < len(data); i++ {
-		if data[i] != '[' {
-			continue
+// UnmarshalJSON reads {"metric": {…}, "values": [[1435781430.781,"1"],…]}. A week of a hundred alerts has ten million pairs, so they are not decoded one by one.
+func (s *Series) UnmarshalJSON(data []byte) error {
+	var raw struct {
+		Metric model.Metric    `json:"metric"`
+		Values json.RawMessage `json:"values"`
+	}
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	s.Metric = raw.Metric
+	s.Times, s.Values = make([]int64, 0, len(raw.Values)/20), make([]float64, 0, len(raw.Values)/20)
+	rest := raw.Values
+	for {
+		at := bytes.IndexByte(rest[min(1, len(rest)):], '[')
+		if at < 0 {
+			return nil
 		}
-		end := i + 1
-		for end < len(data) && data[end] != ',' {
-			end++
+		rest = rest[at+2:]
+		number, after, ok := bytes.Cut(rest, []byte(","))
+		text, next, closed := bytes.Cut(after, []byte("]"))
+		if !ok || !closed {
+			return fmt.Errorf("%.40q is not a time with a value", rest)
 		}
-		number := bytes.TrimSpace(data[i+1 : min(end, len(data))])
-		ms, err := milliseconds(number)
+		ms, err := milliseconds(bytes.TrimSpace(number))
 		if err != nil {
 			return fmt.Errorf("%q is not a time: %w", number, err)
 		}
-		out = append(out, ms)
-		for i = end; i < len(data) && data[i] != ']'; i++ {
+		value, err := strconv.ParseFloat(string(bytes.Trim(text, "\" \t\r\n")), 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a value: %w", text, err)
 		}
+		s.Times, s.Values = append(s.Times, ms), append(s.Values, value)
+		rest = next
 	}
-	*t = out
-	return nil
 }
 
 // milliseconds reads seconds with at most three decimals, which is how Prometheus writes a time.

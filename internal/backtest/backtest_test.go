@@ -2,13 +2,17 @@ package backtest
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
+
+	"lookout/internal/render"
 )
 
 var start = time.Unix(1_800_000_000, 0).UTC()
@@ -20,7 +24,7 @@ func matrix(pictures ...string) Matrix {
 		s := Series{Metric: model.Metric{"series": model.LabelValue(fmt.Sprint(i))}}
 		for k, c := range picture {
 			if c == 'x' {
-				s.Times = append(s.Times, start.Add(time.Duration(k)*time.Minute).UnixMilli())
+				s.Times, s.Values = append(s.Times, start.Add(time.Duration(k)*time.Minute).UnixMilli()), append(s.Values, 1)
 			}
 		}
 		m.Value = append(m.Value, s)
@@ -90,7 +94,11 @@ func TestAServerIsAskedInStepsThatItGives(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"60", "up"}, []string{step, query})
 	require.Equal(t, 42, m.Samples)
-	require.Equal(t, []Series{{model.Metric{"a": "b]["}, times{1_800_000_000_000, 1_800_000_060_500, 1_800_000_120_000}}}, m.Value)
+	require.Len(t, m.Value, 1)
+	require.Equal(t, model.Metric{"a": "b]["}, m.Value[0].Metric)
+	require.Equal(t, []int64{1_800_000_000_000, 1_800_000_060_500, 1_800_000_120_000}, m.Value[0].Times)
+	require.Equal(t, []float64{1, 2}, m.Value[0].Values[:2])
+	require.True(t, math.IsNaN(m.Value[0].Values[2]))
 	m, err = c.Query(t.Context(), Rule{Expr: "up", Interval: 10 * time.Second}, start, start.Add(7*24*time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, "55", step)
@@ -99,4 +107,75 @@ func TestAServerIsAskedInStepsThatItGives(t *testing.T) {
 	require.EqualError(t, err, "parse error")
 	_, err = c.Query(t.Context(), Rule{Expr: "page"}, start, start.Add(time.Hour))
 	require.ErrorContains(t, err, "not what a Prometheus says")
+}
+
+// Where only the threshold differs, the wider condition is asked for and the other one is taken from it; the outcome is that of two questions.
+func TestAThresholdIsAskedForOnce(t *testing.T) {
+	for _, test := range []struct {
+		before, after string
+		asked         []string
+	}{
+		{"rate(x[5m]) > 8", "rate(x[5m]) > 64", []string{"rate(x[5m]) > 8"}},
+		{"rate(x[5m]) > 64", "(rate(x[5m])) > 8", []string{"(rate(x[5m])) > 8"}},
+		{"x < 8", "x < 64", []string{"x < 64"}},
+		{"x <= -8", "x <= -9", []string{"x <= -8"}},
+		{"x > 8", "x > 8", []string{"x > 8"}},
+		{"x > 8", "x >= 9", []string{"x > 8", "x >= 9"}},
+		{"x > 8", "y > 9", []string{"x > 8", "y > 9"}},
+		{"x > 8", "x > bool 9", []string{"x > 8", "x > bool 9"}},
+		{"x > y", "x > z", []string{"x > y", "x > z"}},
+		{"8 < x", "9 < x", []string{"8 < x", "9 < x"}},
+	} {
+		var asked []string
+		values := map[string]float64{"5": 5, "8": 8, "9": 9, "64": 64, "65": 65, "-8": -8, "-9": -9}
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			query := r.PostFormValue("query")
+			asked = append(asked, query)
+			pairs := ""
+			for i, v := range []string{"5", "8", "9", "64", "65", "-8", "-9"} {
+				if th, ok := splitThreshold(query); ok && th.holds(values[v]) {
+					pairs += fmt.Sprintf(`,[%d,"%s"]`, start.Unix()+int64(i)*60, v)
+				}
+			}
+			if pairs == "" {
+				fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[]}}`)
+				return
+			}
+			fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[%s]}]}}`, pairs[1:])
+		}))
+		client := Client{server.URL, server.Client()}
+		both := &Alert{before: &Rule{Expr: test.before, Interval: time.Minute}, after: &Rule{Expr: test.after, Interval: time.Minute}}
+		report, err := Ask(t.Context(), client, []*Alert{both}, start, start.Add(6*time.Minute))
+		require.NoError(t, err)
+		require.Zero(t, report.Failed(), both.Error)
+		require.Equal(t, test.asked, asked)
+		for expr, got := range map[string]*Result{test.before: both.Before, test.after: both.After} {
+			alone := &Alert{after: &Rule{Expr: expr, Interval: time.Minute}}
+			_, err := Ask(t.Context(), client, []*Alert{alone}, start, start.Add(6*time.Minute))
+			require.NoError(t, err)
+			require.Equal(t, alone.After, got, expr)
+		}
+		server.Close()
+	}
+}
+
+// The picture shows both sides of each rule, and a short firing of a long time.
+func TestThePictureShowsBothSides(t *testing.T) {
+	end := start.Add(7 * 24 * time.Hour)
+	short := &Result{Firings: []Firing{{nil, start.Add(50 * time.Hour), start.Add(50*time.Hour + time.Minute)}}}
+	r := Report{Start: start, End: end, Alerts: []*Alert{
+		{Alert: "Disk<Full>", Before: &Result{}, After: short}, {Alert: "New", After: short}, {Alert: "Broken", Error: "x"},
+	}}
+	svg, err := r.Picture(t.Context(), render.Light, false)
+	require.NoError(t, err)
+	for _, want := range []string{"Disk&lt;Full&gt;", "before: never", "after: 1 time, 1m in all", ">New<", "2 of 3 rules"} {
+		require.Contains(t, string(svg), want)
+	}
+	without := Report{Start: start, End: end, Alerts: []*Alert{{Alert: "Disk<Full>", Before: &Result{}, After: &Result{}}, {Alert: "New", After: short}, {Alert: "Broken", Error: "x"}}}
+	other, err := without.Picture(t.Context(), render.Light, false)
+	require.NoError(t, err)
+	require.NotEqual(t, strings.ReplaceAll(string(svg), "after: 1 time, 1m in all", ""), strings.ReplaceAll(string(other), "after: never", ""), "the minute is drawn")
+	none, err := (&Report{Start: start, End: end}).Picture(t.Context(), render.Light, true)
+	require.NoError(t, err)
+	require.Nil(t, none)
 }

@@ -163,7 +163,7 @@ func (r *Report) Failed() (n int) {
 }
 
 // Ask evaluates the alerts over a time, as many at once as there are processors: the server computes, and more would only wait for each other. Where before and after have
-// the same condition it is asked for once.
+// the same condition, or differ in the threshold only, it is asked for once.
 func Ask(ctx context.Context, client Client, alerts []*Alert, start, end time.Time) (*Report, error) {
 	began := time.Now()
 	var group errgroup.Group
@@ -181,22 +181,50 @@ func Ask(ctx context.Context, client Client, alerts []*Alert, start, end time.Ti
 }
 
 func (t *Alert) ask(ctx context.Context, client Client, start, end time.Time) error {
-	var known Matrix
-	for i, side := range []struct {
-		rule *Rule
-		to   **Result
-	}{{t.before, &t.Before}, {t.after, &t.After}} {
-		if side.rule == nil {
-			continue
+	before, after, err := t.matrices(ctx, client, start, end)
+	if err != nil {
+		return err
+	}
+	for _, side := range []struct {
+		rule   *Rule
+		matrix Matrix
+		to     **Result
+	}{{t.before, before, &t.Before}, {t.after, after, &t.After}} {
+		if side.rule != nil {
+			r := Evaluate(side.matrix, *side.rule, start, end)
+			*side.to = &r
 		}
-		if i == 0 || t.before == nil || t.before.Expr != t.after.Expr || t.before.Interval != t.after.Interval {
-			var err error
-			if known, err = client.Query(ctx, *side.rule, start, end); err != nil {
-				return err
-			}
-		}
-		r := Evaluate(known, *side.rule, start, end)
-		*side.to = &r
 	}
 	return nil
+}
+
+// matrices are what the conditions of both sides were, with as few questions as that takes.
+func (t *Alert) matrices(ctx context.Context, client Client, start, end time.Time) (before, after Matrix, err error) {
+	ask := func(r *Rule) (Matrix, error) { return client.Query(ctx, *r, start, end) }
+	switch {
+	case t.before == nil:
+		after, err = ask(t.after)
+		return before, after, err
+	case t.after == nil:
+		before, err = ask(t.before)
+		return before, after, err
+	case t.before.Interval == t.after.Interval && t.before.Expr == t.after.Expr:
+		before, err = ask(t.before)
+		return before, before, err
+	case t.before.Interval == t.after.Interval:
+		o, ok1 := splitThreshold(t.before.Expr)
+		n, ok2 := splitThreshold(t.after.Expr)
+		if ok1 && ok2 && o.wider(n) {
+			before, err = ask(t.before)
+			return before, before.where(n), err
+		}
+		if ok1 && ok2 && n.wider(o) {
+			after, err = ask(t.after)
+			return after.where(o), after, err
+		}
+	}
+	if before, err = ask(t.before); err == nil {
+		after, err = ask(t.after)
+	}
+	return before, after, err
 }
