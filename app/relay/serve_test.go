@@ -326,6 +326,7 @@ func TestWhatIsNotTaken(t *testing.T) {
 		{"POST", "/v1/robots/ops/", string(webhook("firing", "instance", "slash")), 202, "accepted"},
 		{"POST", "/dingtalk/ops/send", string(webhook("firing", "instance", "peer")), 202, "accepted"},
 		{"POST", "/api/dead/7/resend", "", 404, "no dead letter 7"},
+		{"POST", "/dead/7/resend", "", 404, "no dead letter 7"},
 		{"DELETE", "/api/dead/x", "", 404, "invalid syntax"},
 		{"GET", "/-/healthy", "", 200, "ok"},
 	} {

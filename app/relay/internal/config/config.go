@@ -56,6 +56,8 @@ type Config struct {
 	Targets         map[string]*Target    `yaml:"targets"`
 	Routes          []Route               `yaml:"routes"`
 	Heartbeats      map[string]*Heartbeat `yaml:"heartbeats"`
+	// Answers are what people can say to a message from their phone; nil if nothing.
+	Answers *Answers `yaml:"answers"`
 	// Organisations are DingTalk organisations whose robots share a quota.
 	Organisations map[string]*Organisation `yaml:"organisations"`
 
@@ -85,6 +87,21 @@ type Retry struct {
 type Organisation struct {
 	// MonthlyQuota is how many messages its robots may send in a calendar month, 0 if that is not known.
 	MonthlyQuota int `yaml:"monthly_quota"`
+}
+
+// Answers is where people answer messages: a page of the relay's that the signed link in a message opens.
+type Answers struct {
+	// URL is how phones reach the relay.
+	URL string `yaml:"url"`
+	// KeyFile holds what links are signed with.
+	KeyFile string `yaml:"key_file"`
+	// Silences is the Alertmanager that silences are made in, or a Grafana's: http://grafana:3000/api/alertmanager/grafana.
+	Silences string `yaml:"silences"`
+	// HeaderFiles are headers for it whose value is a secret.
+	HeaderFiles map[string]string `yaml:"header_files"`
+
+	Key    string            `yaml:"-"`
+	Header map[string]string `yaml:"-"`
 }
 
 // Target is where alerts go: channels, the next one for what the one before did not deliver.
@@ -390,6 +407,7 @@ func (l *loader) check() {
 		c.Hosts[i] = strings.ToLower(h)
 	}
 	c.Texts = l.templates("templates", c.Templates)
+	l.answers()
 	used := map[string]bool{}
 	for _, kind := range kinds.All {
 		names := c.Names(kind)
@@ -459,6 +477,35 @@ func (l *loader) check() {
 		l.heartbeat(name)
 	}
 	l.names("heartbeat", slices.Sorted(maps.Keys(c.Heartbeats)))
+}
+
+// answers checks how people answer.
+func (l *loader) answers() {
+	a := l.c.Answers
+	if a == nil {
+		return
+	}
+	l.httpURL("answers.url", a.URL)
+	l.address("answers.url", a.URL)
+	if u, err := url.Parse(a.URL); err == nil && u.Hostname() != "" {
+		// Browsers come by this name.
+		l.c.Hosts = append(l.c.Hosts, strings.ToLower(u.Hostname()))
+	}
+	if a.KeyFile == "" {
+		l.fail("answers: key_file is missing: it holds what links are signed with, such as 32 random characters")
+	}
+	a.Key = l.secret("answers.key_file", a.KeyFile)
+	if a.Key != "" && len(a.Key) < 16 {
+		l.fail("answers.key_file: %d characters can be guessed: use 16 or more", len(a.Key))
+	}
+	if a.Silences != "" {
+		l.httpURL("answers.silences", a.Silences)
+		l.address("answers.silences", a.Silences)
+	}
+	a.Header = map[string]string{}
+	for _, h := range slices.Sorted(maps.Keys(a.HeaderFiles)) {
+		a.Header[h] = l.secret("answers.header_files."+h, a.HeaderFiles[h])
+	}
 }
 
 // equality refuses what is meant as a regular expression: compared for equality it never fits.

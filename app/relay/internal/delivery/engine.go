@@ -58,6 +58,9 @@ type Engine struct {
 	config  atomic.Pointer[config.Config]
 	members atomic.Pointer[map[string]*member]
 
+	takenMu sync.Mutex
+	taken   map[uint64]taken
+
 	// steps of all lanes, for a test of what waiting costs.
 	steps atomic.Int64
 
@@ -92,6 +95,9 @@ func New(o Options) (*Engine, error) {
 	empty := map[string]*member{}
 	e.members.Store(&empty)
 	e.loadBeats()
+	if err := e.loadTaken(); err != nil {
+		return nil, fmt.Errorf("read who takes care of what: %w", err)
+	}
 	if err := e.use(o.Config); err != nil {
 		return nil, err
 	}
@@ -170,6 +176,9 @@ func peerKey(salt []byte, address, token string) string {
 	fmt.Fprintf(h, "%q %q", address, token)
 	return fmt.Sprintf("peer:%x", h.Sum(nil)[:12])
 }
+
+// noNonce has the length of one, for a message that is only measured.
+const noNonce = "000000000000000000000000"
 
 func newNonce() string {
 	b := make([]byte, 12)
@@ -585,7 +594,9 @@ func (e *Engine) Probe(ctx context.Context) error {
 }
 
 func (e *Engine) context(c *config.Config, t *config.Target, ch config.Channel, m *Message) message.Context {
-	return contextOf(c, t, ch, m, e.store.Wall())
+	ctx := contextOf(c, t, ch, m, e.store.Wall())
+	ctx.TakenBy = e.takenBy
+	return ctx
 }
 
 // contextOf is what a message on a channel depends on besides its alerts.
@@ -593,6 +604,7 @@ func contextOf(c *config.Config, t *config.Target, ch config.Channel, m *Message
 	ctx := message.Context{
 		Keyword: string(c.Keyword), Keywords: []string{string(c.Keyword)}, Target: t.Name,
 		Escalated: m.Escalated, Now: now, Mentions: t.Mentions, Form: c.Peers[ch.IDs()[0]].Traits().Form,
+		Answer: answerLink(c, cmp.Or(m.Nonce, noNonce), now),
 	}
 	for _, id := range ch.IDs() {
 		// One of a robot's keywords is enough for it.

@@ -94,9 +94,18 @@ func answer(status int, body string) *http.Response {
 // newRig starts an engine. Secrets a, b and c exist as files.
 func newRig(t *testing.T, conf string, s http.RoundTripper) *rig {
 	t.Helper()
+	return newRigWith(t, conf, s, nil)
+}
+
+// newRigWith has further files.
+func newRigWith(t *testing.T, conf string, s http.RoundTripper, files map[string]string) *rig {
+	t.Helper()
 	r := &rig{t: t, dir: memdir.New(t), log: &logBuffer{}, side: s, boot: time.Now()}
 	for _, name := range []string{"a", "b", "c"} {
 		r.write(name, "token-"+name)
+	}
+	for name, content := range files {
+		r.write(name, content)
 	}
 	r.write("relay.yaml", conf)
 	r.start()

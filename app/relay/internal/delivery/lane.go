@@ -50,6 +50,8 @@ type lane struct {
 	dirty atomic.Bool
 	// boxes hold what is urgent and what is not.
 	boxes [2]*box
+	// sent is what is to be kept of the answer that is acted on.
+	sent *Sent
 	// row is how many urgent messages were sent since one that is not.
 	row int
 
@@ -161,6 +163,10 @@ func (l *lane) handOver(ctx context.Context, b *box, m *Message, now time.Durati
 	after := l.channel.EscalateAfter.Std()
 	mem, in := l.pick(m, now, b.urgent)
 	left := m.Since + after - now
+	if l.index+1 < len(l.target.Channels) && now-m.Since < takenLasts && l.e.allTaken(m) {
+		// Somebody takes care of it: nobody else has to be called.
+		return max(m.Since+takenLasts-now, time.Millisecond), false, nil
+	}
 	if left <= 0 && (mem == nil || m.Attempts > 0) {
 		return 0, true, l.escalate(ctx, b, m, "timeout", fmt.Sprintf("%s 未送达 undelivered for %s: %s", l.channel.Label(), after, m.lastFailure()))
 	}
@@ -383,6 +389,9 @@ func (l *lane) prepare(m *Message) []*Message {
 	if m.Content != nil {
 		return nil
 	}
+	if m.Nonce == "" && m.Attempts == 0 {
+		m.Nonce = newNonce()
+	}
 	c := l.e.context(l.cfg, l.target, l.channel, m)
 	if m.Detail != nil {
 		content, fits, err := l.texts().Detail(*m.Detail, c)
@@ -471,12 +480,14 @@ func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) err
 	if answer.Outcome != channel.Delivered {
 		m.fail(Failure{At: l.e.store.Wall(), Channel: mem.id, Code: answer.Code, Reason: answer.Reason, Meaning: answer.Meaning})
 	}
+	l.sent = l.sentOf(m, mem, answer)
 	// Whatever has to be written now must be written even when the relay is being stopped; until it is,
 	// nothing else of this lane happens, since the message would be sent once more.
 	write := context.WithoutCancel(ctx)
 	for {
 		err := l.settle(write, b, m, mem, answer, before.Ambiguous)
 		if err == nil || errors.Is(err, spool.ErrClosed) {
+			l.sent = nil
 			if quota != nil {
 				l.e.tellQuota(write, l, *quota)
 			}
@@ -552,13 +563,13 @@ func (l *lane) settle(ctx context.Context, b *box, m *Message, mem *member, a ch
 }
 
 func (l *lane) putMember(ctx context.Context, mem *member) error {
-	return l.e.store.Update(ctx, func(tx *spool.Tx) error { return mem.put(tx) })
+	return l.e.store.Update(ctx, func(tx *spool.Tx) error { return l.note(tx, mem) })
 }
 
 // keep writes the message back as it is now.
 func (l *lane) keep(ctx context.Context, m *Message, mem *member) error {
 	return l.e.store.Update(ctx, func(tx *spool.Tx) error {
-		if err := mem.put(tx); err != nil {
+		if err := l.note(tx, mem); err != nil {
 			return err
 		}
 		return l.e.save(tx, m)
@@ -569,7 +580,7 @@ func (l *lane) keep(ctx context.Context, m *Message, mem *member) error {
 func (l *lane) replace(ctx context.Context, b *box, m *Message, mem *member, instead []*Message) error {
 	err := l.e.store.Update(ctx, func(tx *spool.Tx) error {
 		if mem != nil {
-			if err := mem.put(tx); err != nil {
+			if err := l.note(tx, mem); err != nil {
 				return err
 			}
 		}
@@ -609,7 +620,7 @@ func (l *lane) requeue(ctx context.Context, b *box, m *Message, mem *member) err
 		return l.keep(ctx, m, mem)
 	}
 	err = l.e.store.Update(ctx, func(tx *spool.Tx) error {
-		if err := mem.put(tx); err != nil {
+		if err := l.note(tx, mem); err != nil {
 			return err
 		}
 		if err := tx.Requeue(b.queue, m.Seq, m.Received, m.Wall, body); err != nil {
@@ -853,7 +864,7 @@ func distinct(items []queued) bool {
 // formDetail makes one notification a message, or several where it is too long for one.
 func (l *lane) formDetail(ctx context.Context, b *box, now time.Duration, q queued) error {
 	at := since(q.received, q.received+l.channel.EscalateAfter.Std()-now, now)
-	m := &Message{Target: l.target.Name, Urgent: b.urgent, Received: q.received, Wall: q.wall, Since: at, Seq: q.seq, Detail: &q.n}
+	m := &Message{Target: l.target.Name, Urgent: b.urgent, Received: q.received, Wall: q.wall, Since: at, Seq: q.seq, Detail: &q.n, Nonce: newNonce()}
 	c := l.e.context(l.cfg, l.target, l.channel, m)
 	content, fits, err := l.texts().Detail(q.n, c)
 	l.templateError(err)

@@ -95,7 +95,7 @@ func (m *Metrics) begin(target, label string, members []*member) {
 		m.Escalations.WithLabelValues(target, label, cause)
 		m.DeadLetters.WithLabelValues(target, cause)
 	}
-	for _, kind := range []string{"queue", "outbox", "dead", "members", "heartbeats"} {
+	for _, kind := range []string{"queue", "outbox", "dead", "members", "heartbeats", collectionSent, collectionTaken} {
 		m.Damaged.WithLabelValues(kind)
 	}
 	for _, reason := range rejectReasons {
@@ -184,6 +184,27 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(descMissing, missing, name)
 	}
+}
+
+// PeerStatus is how a robot, mailbox or gateway stands.
+type PeerStatus struct {
+	ID string `json:"id"`
+	// Used of Limit calls are taken in its longest window; Limit is 0 where there is none.
+	Used  int `json:"used"`
+	Limit int `json:"limit"`
+	// Rest is how long it is left alone.
+	Rest time.Duration `json:"rest_ns"`
+}
+
+// Peers are all that are configured.
+func (e *Engine) Peers() []PeerStatus {
+	now := e.store.Steady()
+	var out []PeerStatus
+	for _, m := range e.memberList() {
+		rest, used, limit := m.state(now)
+		out = append(out, PeerStatus{m.id, used, limit, rest.Round(time.Second)})
+	}
+	return out
 }
 
 // TargetStatus is how a target stands.

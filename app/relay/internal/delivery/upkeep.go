@@ -49,6 +49,10 @@ func valid(collection string, _, v []byte) error {
 		into = &DeadLetter{}
 	case collection == collectionMembers:
 		into = &map[string]any{}
+	case collection == collectionSent:
+		into = &Sent{}
+	case collection == collectionTaken:
+		into = &taken{}
 	case collection == collectionBeats:
 		into = &map[string]beat{}
 	default:

@@ -245,6 +245,17 @@ type Context struct {
 	Escalated string
 	Now       time.Time
 	Mentions  []channel.Mention
+	// Answer is a link by which people say that they take care of it, "" for none.
+	Answer string
+	// TakenBy says who takes care of an alert, "" for nobody; nil if that is not known.
+	TakenBy func(notification.Alert) string
+}
+
+func (c Context) takenBy(a notification.Alert) string {
+	if c.TakenBy == nil || a.Status != notification.Firing {
+		return ""
+	}
+	return c.TakenBy(a)
 }
 
 // fits tells whether a channel takes the content in one message.
@@ -303,13 +314,21 @@ func (t *Templates) complete(m *channel.Content, c Context, alerts []notificatio
 			m.Text = k + "\n\n" + m.Text
 		}
 	}
+	if firing := func(a notification.Alert) bool { return a.Status == notification.Firing }; slices.ContainsFunc(alerts, firing) {
+		// A channel that shows no links gets the address.
+		if c.Form.Plain && c.Answer != "" {
+			m.Text += "\n🙋 认领 Take · 静默 Silence: " + c.Answer
+		} else if l := link("🙋 认领 Take · 静默 Silence", c.Answer); l != "" {
+			m.Text += "\n\n" + l
+		}
+	}
 	for _, who := range c.Mentions {
 		if c.Form.Who == nil {
 			break
 		}
 		// People are called when something breaks, not when it is over.
 		if !slices.ContainsFunc(alerts, func(a notification.Alert) bool {
-			return a.Status == notification.Firing && notification.Matches(a.Labels, who.Match)
+			return a.Status == notification.Firing && notification.Matches(a.Labels, who.Match) && c.takenBy(a) == ""
 		}) {
 			continue
 		}
@@ -326,6 +345,25 @@ func (t *Templates) complete(m *channel.Content, c Context, alerts []notificatio
 			}
 		}
 	}
+}
+
+// Note is a message of a few lines that is about no alert itself. Its first line is the title.
+func (t *Templates) Note(lines []string, c Context) channel.Content {
+	m := channel.Content{Type: c.Form.Type, Title: Clip(200, lines[0]), Level: "info"}
+	for i, l := range lines {
+		l = Clip(400, Safe(l))
+		switch {
+		case c.Form.Plain:
+		case i == 0:
+			l = "**" + markdown(l) + "**\n"
+		default:
+			l = "- " + markdown(l)
+		}
+		m.Text += l + "\n"
+	}
+	m.Text = strings.TrimSpace(m.Text)
+	t.complete(&m, c, nil)
+	return m
 }
 
 // Gateway renders the body for a generic webhook by the named template.
@@ -375,6 +413,8 @@ type alertView struct {
 	Cause string
 	// Runbook is the path of a runbook that is not a link.
 	Runbook string
+	// Taken is who takes care of it.
+	Taken string
 	// Began and Ended are times, with a date where it is not today's.
 	Began, Ended string
 	// Index of Of alerts, from 0.
@@ -430,7 +470,7 @@ func (t *Templates) viewOf(a notification.Alert, c Context) alertView {
 		Alert: a, Name: a.Name(), Severity: a.Severity(), Where: where(a), OtherLabels: others(a),
 		Value: value(a), Threshold: cmp.Or(a.Annotations["threshold"], a.Labels["threshold"]),
 		NoData: a.Labels["alertname"] == "DatasourceNoData", QueryError: a.Labels["alertname"] == "DatasourceError",
-		Doubt: doubt(a), Began: t.moment(a.StartsAt, c.Now), Ended: t.moment(a.EndsAt, c.Now),
+		Doubt: doubt(a), Taken: c.takenBy(a), Began: t.moment(a.StartsAt, c.Now), Ended: t.moment(a.EndsAt, c.Now),
 	}
 	if v.QueryError {
 		v.Cause = withoutAddresses(cmp.Or(a.Annotations["Error"], a.Annotations["error"]))

@@ -35,7 +35,7 @@ import (
 	"lookout/app/relay/internal/spool"
 )
 
-//go:embed page.html
+//go:embed page.html answer.html
 var pages embed.FS
 
 // Options of New.
@@ -63,7 +63,7 @@ type Server struct {
 
 // New makes the handler.
 func New(o Options) (*Server, error) {
-	page, err := template.ParseFS(pages, "page.html")
+	page, err := template.ParseFS(pages, "*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +90,12 @@ func New(o Options) (*Server, error) {
 	sender("POST /dingtalk/{robot}/send", robot)
 	sender("POST /v1/notify", func(w http.ResponseWriter, r *http.Request) { s.accept(w, r, "") })
 	sender("POST /v1/heartbeats/{name}", s.heartbeat)
+	// The signature in the address is what lets in.
+	for _, method := range []string{"GET", "POST"} {
+		guarded.HandleFunc(method+" /answer/{ref}", s.answer)
+	}
+	operator("GET /api/sent", s.sent)
+	operator("POST /dead/{id}/resend", s.deadResendPage)
 	operator("GET /api/status", s.status)
 	operator("GET /api/dead", s.deadList)
 	operator("POST /api/dead/{id}/resend", s.deadResend)
@@ -400,6 +406,39 @@ type pageView struct {
 	Bytes, Limit                   int
 	Error                          string
 	Status                         delivery.Status
+	// Peers are the robots, mailboxes and gateways; Dead the newest dead letters; Log what was sent, by a search.
+	Peers  []delivery.PeerStatus
+	Dead   []delivery.DeadSummary
+	Log    []delivery.Sent
+	Search string
+	Zone   *time.Location
+}
+
+// Clock is a time as the page shows it.
+func (v pageView) Clock(t time.Time) string { return t.In(v.Zone).Format("01-02 15:04:05") }
+
+// sent answers with what was sent to whom and what was answered, newest first, by a search.
+func (s *Server) sent(w http.ResponseWriter, r *http.Request) {
+	list, err := s.e.Sent(r.URL.Query().Get("q"))
+	if err != nil {
+		s.fail(w, r, http.StatusInternalServerError, err)
+		return
+	}
+	s.json(w, http.StatusOK, map[string]any{"sent": append([]delivery.Sent{}, list...)})
+}
+
+// deadResendPage is the page's button.
+func (s *Server) deadResendPage(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
+	if err == nil {
+		err = s.e.Resend(r.Context(), id, "")
+	}
+	if err != nil {
+		s.fail(w, r, http.StatusNotFound, err)
+		return
+	}
+	s.log.Info("dead letter re-sent", "message", id)
+	http.Redirect(w, r, "/#dead", http.StatusSeeOther)
 }
 
 // render shows what a notification would look like in the chat.
@@ -467,8 +506,15 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 	if v.Status, err = s.e.Status(); err != nil {
 		v.Error = err.Error()
 	}
+	v.Zone, v.Peers, v.Search = c.Zone, s.e.Peers(), r.FormValue("q")
+	var err2 error
+	v.Dead, _, err = s.e.Dead(0, deadPage)
+	v.Log, err2 = s.e.Sent(v.Search)
+	if err := errors.Join(err, err2); err != nil {
+		v.Error = err.Error()
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := s.page.Execute(w, v); err != nil {
+	if err := s.page.ExecuteTemplate(w, "page.html", v); err != nil {
 		s.log.Warn("page", "error", err)
 	}
 }

@@ -1,0 +1,451 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lookout/app/relay/internal/channel"
+	"lookout/app/relay/internal/config"
+	"lookout/app/relay/internal/message"
+	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/spool"
+)
+
+const (
+	collectionSent  = "sent"
+	collectionTaken = "taken"
+	// maxSent are the answers that are kept, maxSentAlerts the alerts that are kept of each.
+	maxSent       = 1000
+	maxSentAlerts = 30
+	// maxTaken bounds the alerts that are known to be taken.
+	maxTaken = 10_000
+	// linkLasts is how long the link in a message works, takenLasts how long an alert stays taken.
+	linkLasts  = 24 * time.Hour
+	takenLasts = 24 * time.Hour
+)
+
+// Sent is what was sent to whom, and what was answered.
+type Sent struct {
+	ID     uint64    `json:"id"`
+	Ref    string    `json:"ref,omitempty"`
+	At     time.Time `json:"at"`
+	Target string    `json:"target"`
+	// Peer that it was sent to, such as robot:ops.
+	Peer    string      `json:"peer"`
+	Title   string      `json:"title"`
+	Alerts  []SentAlert `json:"alerts,omitempty"`
+	More    int         `json:"more,omitempty"`
+	Outcome string      `json:"outcome"`
+	Code    string      `json:"code"`
+	Reason  string      `json:"reason,omitempty"`
+	Attempt int         `json:"attempt"`
+}
+
+// SentAlert is an alert of a message that was sent.
+type SentAlert struct {
+	Hash   uint64            `json:"hash"`
+	Name   string            `json:"name"`
+	Status string            `json:"status"`
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// Where is what tells the alert from others of its name.
+func (a SentAlert) Where() string {
+	var s []string
+	for _, k := range slices.Sorted(maps.Keys(a.Labels)) {
+		if k != "alertname" && k != "severity" && !strings.HasPrefix(k, "__") {
+			s = append(s, k+"="+a.Labels[k])
+		}
+	}
+	return message.Clip(300, strings.Join(s, " "))
+}
+
+// taken is who takes care of an alert.
+type taken struct {
+	Who   string    `json:"who"`
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until"`
+	// Silence that was made of it, and when that ends.
+	Silence string    `json:"silence,omitempty"`
+	Ends    time.Time `json:"ends,omitzero"`
+}
+
+// note is what a lane writes of an answer in the transaction that acts on it.
+func (l *lane) note(tx *spool.Tx, mem *member) error {
+	if err := mem.put(tx); err != nil || l.sent == nil {
+		return err
+	}
+	id, err := tx.NextID()
+	if err != nil {
+		return err
+	}
+	s := *l.sent
+	s.ID = id
+	if err := tx.Put(collectionSent, id, s); err != nil {
+		return err
+	}
+	for tx.Count(collectionSent) > maxSent {
+		oldest := uint64(0)
+		if err := tx.Each(collectionSent, func(id uint64, _ []byte) error { oldest = id; return spool.Stop }); err != nil {
+			return err
+		}
+		if err := tx.Delete(collectionSent, oldest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sentOf is what is kept of an answer; of a message that is tried again and again only the first.
+func (l *lane) sentOf(m *Message, mem *member, a channel.Answer) *Sent {
+	if a.Outcome == channel.Retry && m.Attempts > 1 {
+		return nil
+	}
+	s := &Sent{
+		Ref: m.Nonce, At: l.e.store.Wall(), Target: m.Target, Peer: mem.id, Title: message.Clip(300, m.Content.Title),
+		Outcome: string(a.Outcome), Code: a.Code, Attempt: m.Attempts,
+	}
+	if a.Outcome != channel.Delivered {
+		s.Reason = a.Reason
+	}
+	n := m.notification()
+	// What burns is what one takes.
+	alerts := slices.Clone(n.Alerts)
+	slices.SortStableFunc(alerts, func(x, y notification.Alert) int { return strings.Compare(x.Status, y.Status) })
+	for i, al := range alerts {
+		if i == maxSentAlerts {
+			s.More = len(alerts) - i
+			break
+		}
+		kept := SentAlert{Hash: al.Hash(), Name: message.Clip(200, al.Name()), Status: al.Status, Labels: map[string]string{}}
+		for k, v := range al.Labels {
+			if len(kept.Labels) < 30 {
+				kept.Labels[message.Clip(100, k)] = message.Clip(300, v)
+			}
+		}
+		s.Alerts = append(s.Alerts, kept)
+	}
+	return s
+}
+
+// Sent lists the last answers, newest first: those in which all words of a search occur.
+func (e *Engine) Sent(search string) ([]Sent, error) {
+	words := strings.Fields(strings.ToLower(search))
+	var out []Sent
+	err := e.store.View(func(tx *spool.Tx) error {
+		return tx.Each(collectionSent, func(id uint64, raw []byte) error {
+			lower := strings.ToLower(string(raw))
+			for _, w := range words {
+				if !strings.Contains(lower, w) {
+					return nil
+				}
+			}
+			var s Sent
+			if json.Unmarshal(raw, &s) == nil {
+				s.ID = id
+				out = append(out, s)
+			}
+			return nil
+		})
+	})
+	slices.Reverse(out)
+	return out, err
+}
+
+// loadTaken reads who takes care of what.
+func (e *Engine) loadTaken() error {
+	now := e.store.Wall()
+	e.taken = map[uint64]taken{}
+	return e.store.View(func(tx *spool.Tx) error {
+		return tx.Each(collectionTaken, func(hash uint64, raw []byte) error {
+			var t taken
+			if json.Unmarshal(raw, &t) == nil && now.Before(t.Until) {
+				e.taken[hash] = t
+			}
+			return nil
+		})
+	})
+}
+
+// takenBy is who takes care of an alert, "" for nobody. One that fires anew afterwards is another matter.
+func (e *Engine) takenBy(a notification.Alert) string {
+	e.takenMu.Lock()
+	defer e.takenMu.Unlock()
+	if len(e.taken) == 0 {
+		return ""
+	}
+	t, ok := e.taken[a.Hash()]
+	if !ok || !e.store.Wall().Before(t.Until) || a.StartsAt.After(t.At) {
+		return ""
+	}
+	return t.Who
+}
+
+// allTaken tells whether somebody takes care of everything that a message tells of what fires.
+func (e *Engine) allTaken(m *Message) bool {
+	e.takenMu.Lock()
+	none := len(e.taken) == 0
+	e.takenMu.Unlock()
+	if none {
+		return false
+	}
+	firing := 0
+	for _, a := range m.notification().Alerts {
+		if a.Status != notification.Firing {
+			continue
+		}
+		firing++
+		if e.takenBy(a) == "" {
+			return false
+		}
+	}
+	return firing > 0
+}
+
+// answerSign is the signature of a link.
+func answerSign(key, ref string, expires int64) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	fmt.Fprintf(mac, "answer\n%s\n%d", ref, expires)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
+}
+
+// answerLink is the link by which people answer a message, "" where that is not configured.
+func answerLink(c *config.Config, ref string, now time.Time) string {
+	if c.Answers == nil || ref == "" {
+		return ""
+	}
+	expires := now.Add(linkLasts).Unix()
+	return fmt.Sprintf("%s/answer/%s?e=%d&s=%s", strings.TrimSuffix(c.Answers.URL, "/"), ref, expires, answerSign(c.Answers.Key, ref, expires))
+}
+
+// Errors of answers, for people.
+var (
+	ErrLink    = errors.New("这个链接无效或已过期，请打开较新的消息 this link is not valid, or older than a day: open a newer message")
+	ErrUnknown = errors.New("这条消息已不在最近的 1000 条记录中 this message is not among the last 1,000 any more")
+)
+
+// Question is what a link asks about.
+type Question struct {
+	Sent
+	// Taken by whom, and silenced until when, by the alerts' hashes.
+	Taken map[uint64]string
+	Ends  map[uint64]time.Time
+	// CanSilence is set where silences can be made.
+	CanSilence bool
+}
+
+// Ask checks a link and returns what it is about.
+func (e *Engine) Ask(ref, expires, sign string) (Question, error) {
+	c := e.Config()
+	at, err := strconv.ParseInt(expires, 10, 64)
+	if c.Answers == nil || err != nil || !hmac.Equal([]byte(sign), []byte(answerSign(c.Answers.Key, ref, at))) || e.store.Wall().Unix() > at {
+		return Question{}, ErrLink
+	}
+	q := Question{Taken: map[uint64]string{}, Ends: map[uint64]time.Time{}, CanSilence: c.Answers.Silences != ""}
+	sent, err := e.Sent(ref)
+	if err != nil {
+		return q, err
+	}
+	for _, s := range sent {
+		if s.Ref == ref && (q.Ref == "" || s.Outcome == string(channel.Delivered)) {
+			q.Sent = s
+		}
+	}
+	if q.Ref == "" {
+		return q, ErrUnknown
+	}
+	e.takenMu.Lock()
+	defer e.takenMu.Unlock()
+	for _, a := range q.Alerts {
+		if t, ok := e.taken[a.Hash]; ok && e.store.Wall().Before(t.Until) {
+			q.Taken[a.Hash], q.Ends[a.Hash] = t.Who, t.Ends
+		}
+	}
+	return q, nil
+}
+
+// Reply is an answer to a question.
+type Reply struct {
+	// Who answers, as they call themselves.
+	Who string
+	// Silence for this long; 0 only takes the alerts.
+	Silence time.Duration
+}
+
+// Answer does what somebody answers: the alerts are taken, silenced if asked for, and the chat is told. It returns what
+// was done, in a sentence.
+func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error) {
+	c := e.Config()
+	r.Who = message.Clip(60, message.Safe(r.Who))
+	if r.Who == "" {
+		return "", errors.New("请写上你的名字 write your name: the chat is told who takes it")
+	}
+	now := e.store.Wall()
+	ends := now.Add(r.Silence)
+	done := fmt.Sprintf("%s 已认领 takes care of it", r.Who)
+	e.takenMu.Lock()
+	before := maps.Clone(e.taken)
+	e.takenMu.Unlock()
+	next := map[uint64]taken{}
+	extended := false
+	for _, a := range q.Alerts {
+		if a.Status != notification.Firing {
+			continue
+		}
+		t := taken{Who: r.Who, At: now, Until: now.Add(takenLasts), Silence: before[a.Hash].Silence, Ends: before[a.Hash].Ends}
+		if r.Silence > 0 {
+			if c.Answers == nil || c.Answers.Silences == "" {
+				return "", errors.New("没有配置静默 silences are not configured: set answers.silences")
+			}
+			known := ""
+			if now.Before(t.Ends) {
+				known, extended = t.Silence, true
+			}
+			id, err := e.silence(ctx, c, known, a, r.Who, now, ends)
+			if err != nil {
+				return "", err
+			}
+			t.Silence, t.Ends = id, ends
+			t.Until = now.Add(max(takenLasts, r.Silence))
+		}
+		next[a.Hash] = t
+	}
+	if len(next) == 0 {
+		return "", errors.New("这条消息里没有正在触发的报警 nothing of this message fires")
+	}
+	if r.Silence > 0 {
+		verb := "已静默 silenced it until"
+		if extended {
+			verb = "已延长静默 extended its silence until"
+		}
+		done = fmt.Sprintf("%s %s %s", r.Who, verb, ends.In(c.Zone).Format("01-02 15:04"))
+	}
+	told, err := e.tellTaken(c, q, done, now)
+	if err != nil {
+		return "", err
+	}
+	err = e.store.Update(ctx, func(tx *spool.Tx) error {
+		for hash, t := range next {
+			if err := tx.Put(collectionTaken, hash, t); err != nil {
+				return err
+			}
+		}
+		if tx.Count(collectionTaken) > maxTaken {
+			var old []uint64
+			if err := tx.Each(collectionTaken, func(hash uint64, raw []byte) error {
+				var t taken
+				if json.Unmarshal(raw, &t) != nil || now.After(t.Until) {
+					old = append(old, hash)
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+			for _, hash := range old {
+				if err := tx.Delete(collectionTaken, hash); err != nil {
+					return err
+				}
+			}
+		}
+		if told == nil {
+			return nil
+		}
+		told.ID = 0
+		return e.save(tx, told)
+	})
+	if err != nil {
+		return "", err
+	}
+	e.takenMu.Lock()
+	maps.Copy(e.taken, next)
+	maps.DeleteFunc(e.taken, func(_ uint64, t taken) bool { return now.After(t.Until) })
+	e.takenMu.Unlock()
+	e.log.Info("answered from the chat", "target", q.Target, "alerts", len(next), "silence", r.Silence.String(), "done", done)
+	if told != nil {
+		e.wakeLane(q.Target, 0, true)
+	}
+	return done, nil
+}
+
+// tellTaken is the message that tells the chat who answered, nil where the target is gone.
+func (e *Engine) tellTaken(c *config.Config, q Question, done string, now time.Time) (*Message, error) {
+	t := c.Targets[q.Target]
+	if t == nil {
+		return nil, nil
+	}
+	n := deliveryAlert("AlertTaken", "info", nil, "🙋 "+done, "", now)
+	delete(n.Alerts[0].Annotations, "runbook")
+	steady := e.store.Steady()
+	m := &Message{Target: q.Target, Received: steady, Since: steady, Wall: now, Detail: &n}
+	lines := []string{"🙋 " + done}
+	for i, a := range q.Alerts {
+		if i == 5 {
+			lines = append(lines, fmt.Sprintf("… %d 条 more", len(q.Alerts)-i+q.More))
+			break
+		}
+		lines = append(lines, a.Name+" "+a.Where())
+	}
+	ctx := contextOf(c, t, t.Channels[0], m, now)
+	ctx.Mentions = nil
+	content := c.TextsOf(t).Note(lines, ctx)
+	m.Content = &content
+	return m, nil
+}
+
+// silence makes a silence for one alert, or moves the end of one that it made before.
+func (e *Engine) silence(ctx context.Context, c *config.Config, id string, a SentAlert, who string, from, to time.Time) (string, error) {
+	type matcher struct {
+		Name    string `json:"name"`
+		Value   string `json:"value"`
+		IsRegex bool   `json:"isRegex"`
+		IsEqual bool   `json:"isEqual"`
+	}
+	var matchers []matcher
+	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
+		if strings.HasSuffix(a.Labels[name], "…") {
+			// Cut to length, it would match nothing.
+			continue
+		}
+		matchers = append(matchers, matcher{name, a.Labels[name], false, true})
+	}
+	body := map[string]any{
+		"matchers": matchers, "startsAt": from.UTC(), "endsAt": to.UTC(), "createdBy": who, "comment": "从聊天中静默 silenced from the chat",
+	}
+	if id != "" {
+		body["id"] = id
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.Answers.Silences, "/")+"/api/v2/silences", bytes.NewReader(channel.JSON(body)))
+	if err != nil {
+		return "", errors.New("answers.silences cannot be used")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for k, v := range c.Answers.Header {
+		req.Header.Set(k, v)
+	}
+	resp, err := channel.HTTPClient(10*time.Second, e.transport).Do(req)
+	if err != nil {
+		return "", errors.New("没有静默：联系不上 Alertmanager not silenced: it cannot be reached")
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	var made struct {
+		SilenceID string `json:"silenceID"`
+	}
+	if err != nil || resp.StatusCode/100 != 2 || json.Unmarshal(raw, &made) != nil || made.SilenceID == "" {
+		return "", fmt.Errorf("没有静默 not silenced: HTTP %d %s", resp.StatusCode, channel.OneLine(c.Redact(string(raw))))
+	}
+	return made.SilenceID, nil
+}
