@@ -51,7 +51,7 @@ func Start(t testing.TB, c checkout.Checkout, tree string, roots ...string) stri
 			if _, ok := all[address]; ok {
 				continue
 			}
-			if all[address], err = start(t, program); err != nil {
+			if all[address], err = start(t, program, cmd.Dir); err != nil {
 				t.Fatalf("starting %s %s: %v", address, parts[3], err)
 			}
 		}
@@ -63,9 +63,11 @@ func Start(t testing.TB, c checkout.Checkout, tree string, roots ...string) stri
 	return string(data)
 }
 
-// start returns where one provider listens. It ends with the test.
-func start(t testing.TB, program string) (json.RawMessage, error) {
+// start returns where one provider listens. It ends with the test. Paths that it is given are meant from dir, as when Terraform
+// starts it there.
+func start(t testing.TB, program, dir string) (json.RawMessage, error) {
 	cmd := exec.Command(program, "--debug")
+	cmd.Dir = dir
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

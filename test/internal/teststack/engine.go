@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"lookout/internal/docker"
 	"lookout/internal/stack"
 )
@@ -154,15 +156,19 @@ func (s *Stack) RequireLabelled(t testing.TB, id string) {
 // Clear removes everything of the stack from the engine.
 func (s *Stack) Clear(ctx context.Context) error {
 	left, err := s.Leftovers(ctx)
-	var errs []error
+	errs := []error{err}
+	// Networks and volumes go once no container holds them any more.
 	for _, kind := range docker.Kinds {
+		var one errgroup.Group
+		one.SetLimit(4)
 		for _, o := range left {
 			if o.Kind == kind {
-				errs = append(errs, docker.Remove(ctx, o))
+				one.Go(func() error { return docker.Remove(ctx, o) })
 			}
 		}
+		errs = append(errs, one.Wait())
 	}
-	return errors.Join(append(errs, err)...)
+	return errors.Join(errs...)
 }
 
 // Docker does something to the stack's containers or networks.

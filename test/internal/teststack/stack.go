@@ -25,6 +25,7 @@ import (
 	"lookout/internal/stack"
 	"lookout/test/internal/checkout"
 	"lookout/test/internal/ports"
+	"lookout/test/internal/providers"
 )
 
 // The engines that evaluate alerts.
@@ -154,13 +155,16 @@ func New(t *testing.T, o Options) *Stack {
 		o.Edit(s)
 	}
 
-	s.Platform, s.Content = s.options("platform"), s.options("content")
+	roots := []string{"envs/local/platform"}
+	if o.Engine == Grafana {
+		roots = append(roots, "envs/local/content")
+	}
+	env := s.Checkout.Environ()
+	env["TF_REATTACH_PROVIDERS"] = providers.Start(t, c, s.Tree, roots...)
+	s.Platform, s.Content = s.options("platform", env), s.options("content", env)
 	// Cleanups run last in, first out: the bundle needs the stack alive.
 	t.Cleanup(func() { s.remove(t) })
 	t.Cleanup(func() { s.bundle(t) })
-	for _, root := range s.Roots() {
-		terraform.InitContext(t, t.Context(), root)
-	}
 	t.Logf("stack %s, engine %s: console %s, Prometheus %s", s.Name, s.Engine, s.URL("console"), s.URL("prometheus"))
 	return s
 }
@@ -182,11 +186,11 @@ func (s *Stack) Roots() []*terraform.Options {
 	return []*terraform.Options{s.Platform}
 }
 
-func (s *Stack) options(root string) *terraform.Options {
+func (s *Stack) options(root string, env map[string]string) *terraform.Options {
 	return &terraform.Options{
 		TerraformBinary: s.Checkout.Terraform,
 		TerraformDir:    s.Root(root),
-		EnvVars:         s.Checkout.Environ(),
+		EnvVars:         env,
 		Logger:          logger.New(s.log),
 		NoColor:         true,
 		Lock:            true,
@@ -375,17 +379,11 @@ func (s *Stack) State(t testing.TB, root string) (state State) {
 	return state
 }
 
-// remove destroys what is left of the stack, and then whatever carries its labels or its name in the engine: after a test
-// that failed in the middle, the state may not know all of it.
+// remove takes everything out of the engine that carries the stack's labels or its name. That Terraform destroys it is the
+// story's to prove.
 func (s *Stack) remove(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	if _, err := os.Stat(filepath.Join(s.Root("platform"), "terraform.tfstate")); err == nil {
-		// Grafana goes with its volume and all it holds.
-		if _, err := terraform.DestroyContextE(t, ctx, s.Platform); err != nil {
-			t.Logf("destroying %s: %v", s.Name, err)
-		}
-	}
 	if err := s.Clear(ctx); err != nil {
 		t.Errorf("removing what is left of %s: %v", s.Name, err)
 	}
