@@ -23,6 +23,7 @@ import (
 
 	"lookout/internal/docker"
 	"lookout/internal/stack"
+	"lookout/test/internal/checkout"
 	"lookout/test/internal/ports"
 	"lookout/test/internal/teststack"
 )
@@ -148,14 +149,16 @@ type up struct {
 
 func newUp(t *testing.T) *up {
 	t.Helper()
-	top := repository(t)
+	c, err := checkout.Find()
+	require.NoError(t, err)
+	top := c.Root
 	s := &up{name: "lookout-cut-" + strconv.Itoa(os.Getpid()), repo: filepath.Join(t.TempDir(), "lookout")}
 	s.toolchain = filepath.Join(filepath.Dir(s.repo), "toolchain")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.toolchain, "./cmd/toolchain")
 	build.Dir = top
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
-	copyCheckout(t, top, s.repo)
+	require.NoError(t, c.CopyTracked(t.Context(), s.repo))
 
 	// The choice that this machine has made already: asking again would only take time.
 	if data, err := os.ReadFile(filepath.Join(top, ".cache", "origin.json")); err == nil {
@@ -291,37 +294,4 @@ func descendants(pid int) []int {
 		all = append(all, found...)
 	}
 	return all
-}
-
-func repository(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	require.NoError(t, err)
-	for dir != filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		dir = filepath.Dir(dir)
-	}
-	t.Fatal("no go.mod above this test")
-	return ""
-}
-
-// copyCheckout copies the files that git knows or would add, so neither state nor caches.
-func copyCheckout(t *testing.T, from, to string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	cmd.Dir = from
-	out, err := cmd.Output()
-	require.NoError(t, err)
-	for _, name := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		data, err := os.ReadFile(filepath.Join(from, name))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		require.NoError(t, err)
-		target := filepath.Join(to, name)
-		require.NoError(t, os.MkdirAll(filepath.Dir(target), 0o755))
-		require.NoError(t, os.WriteFile(target, data, 0o644))
-	}
 }

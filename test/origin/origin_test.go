@@ -90,7 +90,7 @@ func TestInside(t *testing.T) {
 
 	// A fresh checkout with empty caches, but for Go's: modules and compiled packages of our own programs.
 	repo, cache := filepath.Join(dir, "checkout"), filepath.Join(dir, "cache")
-	copyCheckout(t, c.Root, repo)
+	require.NoError(t, c.CopyTracked(t.Context(), repo))
 	m := machine{repo: repo, env: []string{
 		"HOME=" + filepath.Join(dir, "home"), "PATH=" + filepath.Dir(c.Terraform) + ":" + os.Getenv("PATH"),
 		"GOCACHE=" + goEnv(t, "GOCACHE"), "GOMODCACHE=" + goEnv(t, "GOMODCACHE"), "GOPROXY=off", "GOTOOLCHAIN=local",
@@ -217,22 +217,4 @@ func goEnv(t *testing.T, name string) string {
 	out, err := exec.Command("go", "env", name).Output()
 	require.NoError(t, err)
 	return strings.TrimSpace(string(out))
-}
-
-// copyCheckout copies what is or would be committed.
-func copyCheckout(t *testing.T, from, to string) {
-	t.Helper()
-	out, err := exec.Command("git", "-C", from, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
-	require.NoError(t, err)
-	for name := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
-		info, err := os.Stat(filepath.Join(from, name))
-		if os.IsNotExist(err) {
-			continue // deleted, and not committed yet
-		}
-		require.NoError(t, err)
-		data, err := os.ReadFile(filepath.Join(from, name))
-		require.NoError(t, err)
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(to, name)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(to, name), data, info.Mode().Perm()))
-	}
 }

@@ -4,8 +4,6 @@ package second
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,16 +71,7 @@ func TestASecondStackRunsNextToTheFirst(t *testing.T) {
 func clone(t *testing.T, c checkout.Checkout, name string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
-	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	list.Dir = c.Root
-	out, err := list.Output()
-	require.NoError(t, err)
-	for _, file := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
-		if err := checkout.CopyFile(filepath.Join(c.Root, file), filepath.Join(dir, file)); !errors.Is(err, fs.ErrNotExist) {
-			require.NoError(t, err)
-		}
-	}
+	require.NoError(t, c.CopyTracked(t.Context(), dir))
 	must(t, dir, "git init --quiet --initial-branch=main && git add --all && "+
 		"git -c user.name=test -c user.email=test@example.com -c commit.gpgsign=false commit --quiet --no-verify --message=tree")
 	return dir
