@@ -206,3 +206,19 @@ func TestFaultsOfOtherChats(t *testing.T) {
 	assert.Equal(t, 11232, code)
 	assert.Equal(t, "frequency limited", words)
 }
+
+// TestOtherChatsOnThePage: lines stay lines, a card has its title and button, and what WeCom does not format is shown as written.
+func TestOtherChatsOnThePage(t *testing.T) {
+	c := newChats(t,
+		robot.Robot{Chat: robot.Feishu, AccessToken: "t", Name: "f"},
+		robot.Robot{Chat: robot.WeCom, AccessToken: "k", Name: "w"},
+	)
+	c.call("/open-apis/bot/v2/hook/t", card)
+	c.call("/cgi-bin/webhook/send?key=k", `{"msgtype":"markdown","markdown":{"content":"**报警**\n• a_b_c\n• second"}}`)
+	w := httptest.NewRecorder()
+	c.server.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?lang=zh", nil))
+	page := w.Body.String()
+	for _, want := range []string{"<h3>报警 T</h3>", `href="https://e.test/"`, "• a_b_c<br", "• second"} {
+		assert.Contains(t, page, want)
+	}
+}

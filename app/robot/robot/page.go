@@ -180,9 +180,15 @@ func (p *page) view(m *Message, lang string) messageView {
 	}
 	switch m.MsgType {
 	case "markdown", "actionCard":
-		v.Type, v.Body = m.MsgType, p.renderer.md(m.Text, m.At)
+		text := m.Text
+		if m.Chat == WeCom {
+			// It knows no italics, and a line break is one.
+			text = strings.NewReplacer("\n", "  \n", "_", `\_`).Replace(text)
+		}
+		v.Type, v.Body = m.MsgType, p.renderer.md(text, m.At)
 	case "interactive":
-		v.Type, v.Body = "actionCard", p.renderer.md("### "+m.Title+"\n\n"+m.Text, m.At)
+		// In a card a line break is one.
+		v.Type, v.Body = "actionCard", p.renderer.md("### "+m.Title+"\n\n"+strings.ReplaceAll(m.Text, "\n", "  \n"), m.At)
 	case "post":
 		v.Body = p.renderer.text(m.Title+"\n"+m.Text, m.At)
 	case "link", "feedCard":
