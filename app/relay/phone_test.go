@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,10 +30,12 @@ func TestOnAPhone(t *testing.T) {
 	t.Parallel()
 	const width, height = 390, 844
 	server, messages := newGroup(t, robot.Robot{AccessToken: "token", Name: "ops", Keywords: []string{"报警"}})
-	p := newProcess(t, fmt.Sprintf(`
+	p := newProcess(t, "", map[string]string{"ops": "token", "answers": "0123456789abcdef"})
+	p.write("relay.yaml", fmt.Sprintf(`
+answers: {url: "http://%s", key_file: secrets/answers, silences: "http://127.0.0.1:1"}
 robots: {ops: {url: %q, token_file: secrets/ops, keywords: [报警]}}
 targets: {ops: {channels: [{robots: [ops]}], digest: {pause: 10ms}}}
-`, server.URL+"/robot/send"), map[string]string{"ops": "token"})
+`, p.address, server.URL+"/robot/send"))
 	p.start()
 	p.ready()
 	samples := message.Samples(time.Now())
@@ -88,6 +91,26 @@ targets: {ops: {channels: [{robots: [ops]}], digest: {pause: 10ms}}}
 			if err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+	// The page that the link of the largest message opens: nothing sticks out, and thumbs hit the buttons.
+	link := ""
+	for _, m := range messages() {
+		if found := regexp.MustCompile(`http://[^)\s]+/answer/[^)\s]+`).FindString(m.Text); found != "" {
+			link = found
+		}
+	}
+	if err := chromedp.Do(b.ctx, chromedp.Navigate(link)); err != nil {
+		t.Fatal(err)
+	}
+	for expression, want := range map[string]string{
+		`document.documentElement.scrollWidth > innerWidth`:                                                         "false",
+		`[...document.querySelectorAll("button, input")].filter(e => e.getBoundingClientRect().height < 44).length`: "0",
+		`document.querySelectorAll("form button").length`:                                                           "4",
+		`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth).length`: "0",
+	} {
+		if got := b.eval(expression); got != want {
+			t.Errorf("%s, %s is %s, want %s", link, expression, got, want)
 		}
 	}
 }

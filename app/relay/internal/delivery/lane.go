@@ -163,14 +163,16 @@ func (l *lane) handOver(ctx context.Context, b *box, m *Message, now time.Durati
 	after := l.channel.EscalateAfter.Std()
 	mem, in := l.pick(m, now, b.urgent)
 	left := m.Since + after - now
-	if l.index+1 < len(l.target.Channels) && now-m.Since < takenLasts && l.e.allTaken(m) {
+	late := left <= 0 && (mem == nil || m.Attempts > 0)
+	paused := mem == nil && in > after && l.index+1 < len(l.target.Channels)
+	if (late || paused) && l.index+1 < len(l.target.Channels) && now-m.Since < takenLasts && l.e.allTaken(m) {
 		// Somebody takes care of it: nobody else has to be called.
 		return max(m.Since+takenLasts-now, time.Millisecond), false, nil
 	}
-	if left <= 0 && (mem == nil || m.Attempts > 0) {
+	if late {
 		return 0, true, l.escalate(ctx, b, m, "timeout", fmt.Sprintf("%s 未送达 undelivered for %s: %s", l.channel.Label(), after, m.lastFailure()))
 	}
-	if mem == nil && in > after && l.index+1 < len(l.target.Channels) {
+	if paused {
 		return 0, true, l.escalate(ctx, b, m, "timeout", fmt.Sprintf("%s 暂停发送 paused for another %s: %s", l.channel.Label(), in.Round(time.Second), m.lastFailure()))
 	}
 	return max(left, time.Millisecond), false, nil
