@@ -38,7 +38,7 @@ func (r *Result) Line() string {
 	}
 	for _, lang := range []promql.Language{promql.LogQL, promql.MetricsQL} {
 		if n := r.Languages[lang]; n > 0 {
-			s += fmt.Sprintf("; %d in %s", n, lang)
+			s += fmt.Sprintf("; %d in %s, not looked at", n, lang)
 		}
 	}
 	if r.Silenced > 0 {

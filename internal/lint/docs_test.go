@@ -21,7 +21,8 @@ const docs = "../../docs/lint"
 
 var fence = regexp.MustCompile("(?s)```([a-z ]+)\n(.*?)\n```")
 
-// wrap makes a dashboard of an example: promql is a query, "json panel" a panel, "json files" dashboards separated by lines of ---.
+// wrap makes a dashboard of an example: promql is a query, "json panel" a panel, "json files" dashboards separated by lines of ---, and "json applied" those of this repository:
+// their uid is their file's name if it begins with "same-".
 func wrap(kind, code string) []string {
 	const variables = `"templating": {"list": [
 		{"name": "datasource", "type": "datasource", "query": "prometheus"},
@@ -35,7 +36,7 @@ func wrap(kind, code string) []string {
 		return panel(`{"type": "stat", "title": "A", "datasource": {"type": "prometheus", "uid": "${datasource}"}, "targets": [{"refId": "A", "expr": ` + dashboard.NewString(code).Compact() + `}]}`)
 	case "json panel":
 		return panel(code)
-	case "json files", "yaml files":
+	case "json files", "yaml files", "json applied":
 		return strings.Split(code, "\n---\n")
 	}
 	return []string{code}
@@ -62,7 +63,11 @@ func findingsWith(t *testing.T, cfg Config, rule, kind, code string) []finding.F
 			}
 			continue
 		}
-		d, err := dashboard.Load(fmt.Sprintf("example-%d.json", i), []byte(src))
+		name := fmt.Sprintf("example-%d.json", i)
+		if kind == "json applied" {
+			name = "../../dashboards/go-services/" + name
+		}
+		d, err := dashboard.Load(name, []byte(src))
 		if at, msg, ok := dashboard.Problem(err); ok {
 			l.Unreadable(map[bool]string{true: UnreadableID, false: JSONSyntaxID}[errors.Is(err, dashboard.ErrNotDashboard)], at, msg)
 			continue

@@ -104,6 +104,9 @@ type Linter struct {
 	ids    map[string]*Rule
 	result finding.Result
 	uids   map[string][]uidUse
+	// titles are the uses of titles within a folder that Terraform applies, and applied knows which those are.
+	titles  map[string][]uidUse
+	applied applied
 	// files are the rule files, for what only shows across them.
 	files []*rules.File
 	// panels are the panels of each repository's dashboards, read once.
@@ -118,7 +121,7 @@ type uidUse struct {
 
 // New makes a linter with all rules. The parser may be shared with other checks, one after the other.
 func New(cfg Config, p *promql.Parser) *Linter {
-	l := &Linter{Config: cfg, Parser: p, rules: Rules(), ids: map[string]*Rule{}, uids: map[string][]uidUse{}}
+	l := &Linter{Config: cfg, Parser: p, rules: Rules(), ids: map[string]*Rule{}, uids: map[string][]uidUse{}, titles: map[string][]uidUse{}}
 	l.result.Languages = map[promql.Language]int{}
 	for _, c := range cfg.Rules {
 		l.rules = append(l.rules, c.rule())

@@ -4,7 +4,7 @@ package lint
 func Rules() []*Rule {
 	return []*Rule{
 		// files
-		unreadable, jsonSyntax, yamlSyntax, jsonDuplicateKey, silenceReason, mixedSchema, layoutElement,
+		unreadable, jsonSyntax, yamlSyntax, jsonDuplicateKey, silenceReason, mixedSchema, layoutElement, planRefused,
 		// rule files
 		ruleFile, alertRule, alertTemplate, alertComparison, alertConstant, alertFor, alertLabelRemoved, alertValueLabel, alertAbsent, alertDuplicate, ruleMissing,
 		alertPolicy, alertLink, externalLabel, fragileJoin,
