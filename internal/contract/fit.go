@@ -101,7 +101,7 @@ func (c *Checker) Alert(q *queries.Query) []Finding {
 	var findings []Finding
 	for _, p := range c.Query(q) {
 		pos := q.Position(p.Offset)
-		findings = append(findings, Finding{Finding: finding.Finding{Rule: p.Rule, Severity: p.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: q.Owner, Message: p.Message}, Text: q.Text})
+		findings = append(findings, Finding{Finding: finding.Finding{Rule: p.Rule, Severity: p.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: q.Owner, Message: p.Message}, Text: q.Text + "\n" + q.Silences})
 	}
 	return findings
 }

@@ -211,7 +211,9 @@ func (k *checking) rules(f *rules.File) {
 		} else {
 			k.out.Summary.Alerts++
 		}
-		qs = append(qs, queries.ForAlert(r.Name(), r.Expr, k.parser, r.Position))
+		q := queries.ForAlert(r.Name(), r.Expr, k.parser, r.Position)
+		q.Silences = r.Comments()
+		qs = append(qs, q)
 	}
 	k.take(read{nil, qs})
 }
