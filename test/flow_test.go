@@ -89,6 +89,7 @@ func tell(t *testing.T, s *story) {
 	if s.Engine == teststack.Grafana {
 		steps = slices.Insert(steps, 2, step{"datasource_answers", s.datasourceAnswers})
 	} else {
+		steps = slices.Insert(steps, slices.IndexFunc(steps, func(s step) bool { return s.name == "recovery_announced" }), step{"from_the_chat_on_a_phone", s.fromTheChatOnAPhone})
 		steps = append(steps,
 			step{"rules_and_routes_without_restart", s.rulesAndRoutesWithoutRestart},
 			step{"target_down_inhibits", s.targetDownInhibits},

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"testing"
 
+	"lookout/internal/browsertest"
 	"lookout/test/internal/teststack"
 )
 
@@ -21,5 +22,5 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	teststack.Main(m)
+	teststack.Main(m, browsertest.Close)
 }

@@ -287,7 +287,9 @@ func panelOf(a map[string]string) (uid, panel string) {
 			continue
 		}
 		uid, _, _ = strings.Cut(rest, "/")
-		return uid, u.Query().Get("viewPanel")
+		// A rule's own annotations are templates, which put in what follows.
+		panel, _, _ = strings.Cut(u.Query().Get("viewPanel"), "{{")
+		return uid, panel
 	}
 	return "", ""
 }

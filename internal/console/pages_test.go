@@ -32,7 +32,7 @@ const testRules = `groups:
       value: "{{ $value | humanize }} threads"
       threshold: "above 8 threads"
       runbook_url: docs/runbooks/go-threads-high.md
-      panel_url: "http://console.example/d/go-runtime?viewPanel=3&var-job={{ $labels.job }}&var-instance={{ $labels.instance }}"
+      panel_url: "http://console.example/d/go-runtime?viewPanel=3{{ with $labels.job }}&var-job={{ . | urlquery }}{{ end }}{{ with $labels.instance }}&var-instance={{ . | urlquery }}{{ end }}"
   - alert: TargetDown
     expr: up == 0
     for: 1s

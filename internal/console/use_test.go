@@ -186,11 +186,12 @@ func TestFromTheChatOnAPhone(t *testing.T) {
 	picture(b, "chat-panel")
 
 	// Tap one: the form, filled in. Tap two: two hours.
-	b.Eval(`[...document.querySelectorAll("aside .actions a")].find(a => a.innerText === "静默").click()`)
+	b.Eval(`([...document.querySelectorAll("aside .actions a")].find(a => a.innerText === "静默").id = "silence-it")`)
+	b.Tap("#silence-it")
 	b.Until(`document.querySelectorAll(".matcher").length >= 3 && document.readyState === "complete"`)
 	assert.Equal(t, "GoThreadsHigh", b.Eval(`[...document.querySelectorAll(".matcher")].find(m => m.querySelector("[name=name]").value === "alertname").querySelector("[name=value]").value`))
 	picture(b, "chat-silence")
-	b.Click(`button[value="2h"]`)
+	b.Tap(`button[value="2h"]`)
 	b.Until(`document.querySelector(".silence.active") !== null && document.querySelector(".notice.good") !== null`)
 	picture(b, "chat-silenced")
 	assert.Empty(t, b.Complaints())

@@ -169,12 +169,16 @@ func New(t *testing.T, o Options) *Stack {
 	return s
 }
 
-// Main runs a package's tests; their TestMain calls it.
-func Main(m *testing.M) {
+// Main runs a package's tests and what ends things that they share; their TestMain calls it.
+func Main(m *testing.M, after ...func()) {
 	// Part of terratest names every command on stdout whatever logger it is given. Each stack keeps its own log, which
 	// goes into the bundle of a test that failed.
 	logger.Default = logger.Discard
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, f := range after {
+		f()
+	}
+	os.Exit(code)
 }
 
 // Roots are the root modules that make up the stack, in the order in which they are applied: the content root only where
