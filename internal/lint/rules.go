@@ -15,7 +15,7 @@ func Rules() []*Rule {
 		undefinedVariable, unusedVariable, duplicateVariable, variableCycle, variableRefresh, variableRegexp, datasourceUndefined, datasourceHardcoded,
 		datasourceMismatch, unresolvedInput, libraryPanel, panelReference, duplicateRefID, duplicatePanelID, duplicateUID,
 		// what a person sees
-		dashboardTitle, dashboardUID, dashboardEditable, panelTitle, panelDescription, panelUnit, unitUnknown, unitMismatch, thresholds, overlappingPanels, panelSize,
+		dashboardTitle, dashboardPanels, dashboardUID, dashboardEditable, panelTitle, panelDescription, panelUnit, unitUnknown, unitMismatch, thresholds, overlappingPanels, panelSize,
 		removedPanelType, refreshTooFast,
 	}
 }

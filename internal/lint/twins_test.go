@@ -53,8 +53,8 @@ func TestTwinsHaveTheSameFindings(t *testing.T) {
 	}
 	// All that fails in the pages of the rules.
 	for _, r := range Rules() {
-		if r.ID == "datasource-mismatch" || r.ID == "duplicate-panel-id" {
-			continue // in V2 a panel has no datasource that could differ from those of its queries, and names of elements are unique
+		if r.ID == "datasource-mismatch" || r.ID == "duplicate-panel-id" || r.ID == "dashboard-panels" {
+			continue // in V2 a panel has no datasource that could differ from those of its queries, names of elements are unique, and there always are some
 		}
 		page, err := os.ReadFile(filepath.Join(docs, r.ID+".md"))
 		require.NoError(t, err)

@@ -59,3 +59,22 @@ func TestReaderReadsTheSame(t *testing.T) {
 		t.Errorf("only %d were read", read)
 	}
 }
+
+// The collection of the benchmark is as heavy as it says.
+func TestHeavyIsAsHeavyAsPublicDashboards(t *testing.T) {
+	size, queries := 0, 0
+	for _, f := range Heavy(1, 43, Metrics(1, 200)) {
+		size += len(f.Data)
+		d, err := dashboard.Load(f.Name, f.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range d.Queries() {
+			queries++
+		}
+	}
+	// A tenth of 426 files with 26 MB and 13,750 queries, at least.
+	if size < 2_600_000 || size > 3_600_000 || queries < 1375 || queries > 1700 {
+		t.Errorf("%d bytes, %d queries", size, queries)
+	}
+}
