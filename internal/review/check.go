@@ -125,6 +125,9 @@ func (c *Checking) exposed(ctx context.Context) (remove func(), err error) {
 	remove = func() {}
 	c.Metrics = slices.Clone(c.Metrics)
 	if len(c.Metrics) == 0 && c.Prometheus == "" {
+		if len(c.Config.Exposed.Exporters) > 0 && !c.RunExporters {
+			return nil, errors.New("the configuration names exporters, without which much would seem to be missing: start them with --run-exporters, or pass --metrics or --prometheus")
+		}
 		for _, pattern := range c.Config.Exposed.Metrics {
 			found, err := filepath.Glob(pattern)
 			if err != nil || len(found) == 0 {

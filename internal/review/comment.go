@@ -2,6 +2,7 @@ package review
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"lookout/internal/diff"
@@ -83,26 +84,50 @@ func (r *Review) summary() string {
 	return sign + strings.Join(parts, " · ")
 }
 
-// findings is a table of at most limit bytes.
+// findings is a table of at most limit bytes. What says the same of several places is one row.
 func findings(title string, list []finding.Finding, limit int) string {
 	if len(list) == 0 {
 		return ""
 	}
+	type row struct {
+		finding.Finding
+		more int
+	}
+	var rows []*row
+	same := map[string]*row{}
+	for _, f := range list {
+		key := f.Rule + "\x00" + f.Message
+		if r := same[key]; r != nil {
+			r.more++
+			continue
+		}
+		same[key] = &row{Finding: f}
+		rows = append(rows, same[key])
+	}
+	slices.SortStableFunc(rows, func(a, b *row) int {
+		worse := func(s finding.Severity) int {
+			return slices.Index([]finding.Severity{finding.Error, finding.Warning, finding.Info}, s)
+		}
+		return worse(a.Severity) - worse(b.Severity)
+	})
 	icon := map[finding.Severity]string{finding.Error: "🔴", finding.Warning: "🟡", finding.Info: "🔵"}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n#### %s\n\n| | Where | What | Rule |\n|---|---|---|---|\n", title)
 	left := 0
-	for i, f := range list {
-		where := markdown.Code(fmt.Sprintf("%s:%d", f.File, f.Line))
-		if f.Panel != "" {
-			where += " " + markdown.Inline(f.Panel)
+	for i, r := range rows {
+		where := markdown.Code(fmt.Sprintf("%s:%d", r.File, r.Line))
+		if r.Panel != "" {
+			where += " " + markdown.Inline(r.Panel)
 		}
-		row := fmt.Sprintf("| %s | %s | %s | %s |\n", icon[f.Severity], where, markdown.Inline(clip(f.Message, 300)), f.Rule)
-		if i >= mostRows || b.Len()+len(row) > limit-100 {
-			left++
+		if r.more > 0 {
+			where += fmt.Sprintf(" and %s", finding.Count(r.more, "other place"))
+		}
+		line := fmt.Sprintf("| %s | %s | %s | %s |\n", icon[r.Severity], where, markdown.Inline(clip(r.Message, 300)), r.Rule)
+		if i >= mostRows || b.Len()+len(line) > limit-100 {
+			left += 1 + r.more
 			continue
 		}
-		b.WriteString(row)
+		b.WriteString(line)
 	}
 	if left > 0 {
 		fmt.Fprintf(&b, "\n… and %s.\n", finding.Count(left, "more finding"))

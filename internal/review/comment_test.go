@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"lookout/internal/dashboard"
 	"lookout/internal/dashboard/dashtest"
+	"lookout/internal/finding"
 	"lookout/internal/forge"
 	"lookout/internal/lint"
 )
@@ -92,4 +94,37 @@ func BenchmarkComment(b *testing.B) {
 		require.Len(b, r.AllPictures(), 20)
 		require.NotEmpty(b, r.Comment(form))
 	}
+}
+
+func TestFindingsThatSayTheSameAreOneRow(t *testing.T) {
+	var list []finding.Finding
+	for i := range 40 {
+		list = append(list, finding.Finding{Rule: "check-metric", Severity: finding.Error, File: "d.json", Line: i + 1, Panel: "P", Message: "the exporter does not expose x"})
+	}
+	list = append(list, finding.Finding{Rule: "panel-title", Severity: finding.Warning, File: "d.json", Line: 1, Message: "a <b> | c"})
+	table := findings("T", list, 10_000)
+	require.Equal(t, 2, strings.Count(table, "\n| 🔴 ")+strings.Count(table, "\n| 🟡 "))
+	require.Contains(t, table, "| 🔴 | `d.json:1` P and 39 other places | the exporter does not expose x | check-metric |")
+	require.Contains(t, table, `a &lt;b&gt; \| c`)
+	short := findings("T", list, 260)
+	require.LessOrEqual(t, len(short), 260)
+	require.Contains(t, short, "… and 1 more finding.")
+}
+
+// A Prometheus that can't be asked costs what it is asked for, not the review, and is said.
+func TestAPrometheusThatIsAwayCostsOnlyItsPart(t *testing.T) {
+	changed(t, 1, 2)
+	require.NoError(t, os.Mkdir("alerts", 0o755))
+	require.NoError(t, os.WriteFile("alerts/a.yaml", []byte("groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]\n"), 0o644))
+	o := options(forge.Form{})
+	o.Prometheus, o.Since, o.HTTP = "http://127.0.0.1:1", time.Hour, http.DefaultClient
+	o.Metrics = []string{"metrics.txt"}
+	require.NoError(t, os.WriteFile("metrics.txt", []byte("# TYPE up gauge\nup 1\n"), 0o644))
+	r, err := Make(t.Context(), o)
+	require.NoError(t, err)
+	require.Len(t, r.AllPictures(), 1)
+	require.Len(t, r.Problems, 2)
+	body := r.Comment(forge.Form{Plain: true})
+	require.Contains(t, body, "⚠️ the pictures have no curves")
+	require.Contains(t, body, "⚠️ 1 alert could not be evaluated")
 }

@@ -14,8 +14,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/api"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"golang.org/x/sync/errgroup"
 
 	"lookout/internal/backtest"
@@ -38,7 +41,7 @@ type Options struct {
 	// Metrics and RunExporters say what to check against: see [Checking].
 	Metrics      []string
 	RunExporters bool
-	// Prometheus evaluates changed alerts over the time since; "" leaves that out. Without Metrics the check asks it, too.
+	// Prometheus evaluates changed alerts over the time since, and gives the pictures their curves; "" leaves that out. Without Metrics the check asks it, too.
 	Prometheus string
 	Since      time.Duration
 	// Env is the environment whose thresholds count for alerts.
@@ -68,6 +71,8 @@ type Review struct {
 	Problems []string
 	// Took is how long each part took.
 	Took map[string]time.Duration
+
+	mu sync.Mutex
 }
 
 // Make makes a review. Its parts run at the same time.
@@ -116,8 +121,7 @@ func Make(ctx context.Context, o Options) (*Review, error) {
 		if r.Changes, err = Diff(ctx, append([]string{r.Base}, o.Paths...)); err != nil {
 			return err
 		}
-		r.Pictures, err = r.Changes.Draw(ctx, render.Options{Theme: render.Light, Now: o.Now}, o.PNG)
-		return err
+		return r.draw(ctx, o)
 	})
 	if o.Prometheus != "" {
 		part("backtest", func() error { return r.backtest(ctx, o, yamls) })
@@ -131,6 +135,32 @@ func Make(ctx context.Context, o Options) (*Review, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// draw makes the pictures, with curves if there is a Prometheus. One that can't be asked costs the curves and is a problem of the review.
+func (r *Review) draw(ctx context.Context, o Options) (err error) {
+	opts := render.Options{Theme: render.Light, Now: o.Now}
+	if o.Prometheus != "" {
+		client, err := api.NewClient(api.Config{Address: o.Prometheus, Client: o.HTTP})
+		if err != nil {
+			return fmt.Errorf("--prometheus: %w", err)
+		}
+		opts.Prometheus = v1.NewAPI(client)
+		if r.Pictures, err = r.Changes.Draw(ctx, opts, o.PNG); err == nil || ctx.Err() != nil {
+			return err
+		}
+		opts.Prometheus = nil
+		r.problem("the pictures have no curves: %v", err)
+	}
+	r.Pictures, err = r.Changes.Draw(ctx, opts, o.PNG)
+	return err
+}
+
+// problem notes a part that could not be made.
+func (r *Review) problem(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
 }
 
 // paths settles o.Paths, and returns those that are in the working tree: a directory may have been deleted as a whole.
@@ -175,7 +205,7 @@ func (o *Options) check(ctx context.Context, files []source.File) (*Checked, err
 	c := Checking{
 		Files: files, Config: o.Config, Metrics: o.Metrics, RunExporters: o.RunExporters, Since: time.Hour, Now: o.Now, Stdin: o.Stdin, HTTP: o.HTTP,
 	}
-	if len(c.Metrics) == 0 && !c.RunExporters && len(o.Config.Exposed.Metrics) == 0 {
+	if len(c.Metrics) == 0 && !c.RunExporters && (len(o.Config.Exposed.Metrics) == 0 || len(o.Config.Exposed.Exporters) > 0) {
 		if c.Prometheus = o.Prometheus; c.Prometheus == "" {
 			return nil, nil
 		}
@@ -190,11 +220,11 @@ func (r *Review) backtest(ctx context.Context, o Options, files []source.File) (
 		return ctx.Err()
 	}
 	if err != nil {
-		r.Problems = append(r.Problems, fmt.Sprintf("the alerts were not evaluated: %v", err))
+		r.problem("the alerts were not evaluated: %v", err)
 		return nil
 	}
 	if n := r.Backtest.Failed(); n > 0 {
-		r.Problems = append(r.Problems, fmt.Sprintf("%s could not be evaluated", finding.Count(n, "alert")))
+		r.problem("%s could not be evaluated", finding.Count(n, "alert"))
 	}
 	r.Firing.Name = "backtest.svg"
 	if o.PNG {
@@ -223,7 +253,7 @@ func (r *Review) Text(w io.Writer, format string, colored bool) error {
 	}
 	title("check: what dashboards and alerts use, and what is exposed")
 	if r.Check == nil {
-		fmt.Fprintln(w, "not checked: give --metrics or --prometheus, or list metrics in .lookout.yaml")
+		fmt.Fprintln(w, "not checked: give --metrics, --prometheus or --run-exporters, or list exposed.metrics in .lookout.yaml")
 	} else {
 		if err := r.Check.Write(w, format, colored); err != nil {
 			return err
