@@ -11,11 +11,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"lookout/internal/dashboard"
 )
 
 // fakeGrafana stands in for a Grafana: what its HTTP API answers, in the shapes of the real one (10.1; seen on the offline image).
 type fakeGrafana struct {
 	dashboards map[string]map[string]any // by uid
+	v2         map[string]map[string]any // by uid: resources that the classic API refuses
 	folders    map[string]string         // uid of a dashboard → title of its folder
 	rules      string
 	contacts   string
@@ -32,10 +35,17 @@ func (g *fakeGrafana) serve(t *testing.T) string {
 		for uid := range g.dashboards {
 			out = append(out, map[string]any{"uid": uid, "type": "dash-db", "folderUid": strings.ToLower(g.folders[uid]), "folderTitle": g.folders[uid]})
 		}
+		for uid := range g.v2 {
+			out = append(out, map[string]any{"uid": uid, "type": "dash-db", "folderUid": strings.ToLower(g.folders[uid]), "folderTitle": g.folders[uid]})
+		}
 		json.NewEncoder(w).Encode(out)
 	})
 	mux.HandleFunc("GET /grafana/api/dashboards/uid/{uid}", func(w http.ResponseWriter, r *http.Request) {
 		d, ok := g.dashboards[r.PathValue("uid")]
+		if g.v2[r.PathValue("uid")] != nil {
+			http.Error(w, `{"message":"dashboard api version not supported, use /apis/dashboard.grafana.app"}`, http.StatusNotAcceptable)
+			return
+		}
 		if !ok {
 			http.Error(w, `{"message":"Dashboard not found"}`, http.StatusNotFound)
 			return
@@ -43,6 +53,14 @@ func (g *fakeGrafana) serve(t *testing.T) string {
 		json.NewEncoder(w).Encode(map[string]any{"dashboard": d, "meta": map[string]any{
 			"updatedBy": "lisa", "updated": "2026-11-20T10:11:12Z", "version": d["version"], "folderTitle": g.folders[r.PathValue("uid")],
 		}})
+	})
+	mux.HandleFunc("GET /grafana/apis/dashboard.grafana.app/{version}/namespaces/default/dashboards/{uid}", func(w http.ResponseWriter, r *http.Request) {
+		d, ok := g.v2[r.PathValue("uid")]
+		if !ok || d["apiVersion"] != "dashboard.grafana.app/"+r.PathValue("version") {
+			http.Error(w, `{"message":"not found"}`, http.StatusNotFound)
+			return
+		}
+		json.NewEncoder(w).Encode(d)
 	})
 	for path, body := range map[string]*string{
 		"api/v1/provisioning/alert-rules": &g.rules, "api/v1/provisioning/contact-points": &g.contacts, "api/datasources": &g.sources,
@@ -406,4 +424,53 @@ func TestPullKnowsAnEnvironmentsOwnThresholds(t *testing.T) {
 	if _, stderr := lookout(t, nil, exitFailed, "pull", "--check", "--grafana", address, "--env", "nowhere"); !strings.Contains(stderr, `there is no environment "nowhere"`) {
 		t.Error(stderr)
 	}
+}
+
+// A dashboard that is saved as schema V2 is read as that: a new file is its resource without what Grafana adds, and an edit is the smallest change.
+func TestPullReadsWhatIsSavedAsV2(t *testing.T) {
+	dir := t.TempDir()
+	d, err := dashboard.Load("shop.json", []byte(shopFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, _ := d.ToV2()
+	resource := decode(t, string(root.JSON()))
+	resource["status"] = map[string]any{}
+	resource["metadata"] = map[string]any{
+		"name": "shop", "namespace": "default", "uid": "x", "resourceVersion": "12", "generation": 3, "creationTimestamp": "2026-11-20T10:11:12Z",
+		"annotations": map[string]any{"grafana.app/folder": "web", "grafana.app/updatedBy": "lisa", "grafana.app/updatedTimestamp": "2026-11-20T10:11:12Z"},
+	}
+	g := &fakeGrafana{v2: map[string]map[string]any{"shop": resource}, folders: map[string]string{"shop": "Web"}}
+	env := map[string]string{"GRAFANA_URL": g.serve(t)}
+	lookout(t, env, exitClean, "pull", "--all", "--dir", dir)
+	file := filepath.Join(dir, "web", "shop.json")
+	first := read(t, file)
+	if !strings.Contains(first, `"elements"`) || strings.Contains(first, "resourceVersion") || strings.Contains(first, "status") {
+		t.Error(first)
+	}
+	lookout(t, nil, exitClean, "pull", "--check", "--dir", dir)
+
+	g.v2["shop"] = decode(t, strings.Replace(string(dashboardJSON(t, resource)), `"bytes"`, `"decbytes"`, 1))
+	out, _ := lookout(t, nil, exitFindings, "pull", "--check", "--dir", dir)
+	if want := `panel "Memory": unit bytes → decbytes (by lisa, 2026-11-20 10:11 UTC)`; !strings.Contains(out, want) {
+		t.Errorf("got %s\nwant %s", out, want)
+	}
+	lookout(t, nil, exitClean, "pull", "--uid", "shop", "--dir", dir)
+	if got := read(t, file); got != strings.Replace(first, `"bytes"`, `"decbytes"`, 1) {
+		t.Errorf("more than one line changed:\n%s", got)
+	}
+	// Grafana may not have the file's version; that is named and not written over.
+	g.v2["shop"]["apiVersion"] = "dashboard.grafana.app/v3"
+	if _, stderr := lookout(t, nil, exitFailed, "pull", "--all", "--dir", dir); !strings.Contains(stderr, "shop: dashboard shop: ask Grafana for /grafana/apis/") {
+		t.Error(stderr)
+	}
+}
+
+func dashboardJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

@@ -2,6 +2,7 @@
 package grafana
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,9 @@ const maxAnswer = 64 << 20
 // ErrNotFound is wrapped in the error about something that Grafana does not have.
 var ErrNotFound = errors.New("not found")
 
+// errNotClassic is Grafana's answer to a question for a dashboard in a form that it is not saved in.
+var errNotClassic = errors.New("it is saved as schema V2")
+
 func (c *Client) get(ctx context.Context, query url.Values, path ...string) ([]byte, error) {
 	u := c.base.JoinPath(path...)
 	u.RawQuery = query.Encode()
@@ -70,6 +74,8 @@ func (c *Client) get(ctx context.Context, query url.Values, path ...string) ([]b
 		return nil, fmt.Errorf("ask Grafana for %s: %w", u.Path, err)
 	case res.StatusCode == http.StatusNotFound:
 		return nil, fmt.Errorf("ask Grafana for %s: %w", u.Path, ErrNotFound)
+	case res.StatusCode == http.StatusNotAcceptable:
+		return nil, fmt.Errorf("ask Grafana for %s: %w", u.Path, errNotClassic)
 	case res.StatusCode == http.StatusUnauthorized, res.StatusCode == http.StatusForbidden:
 		return nil, fmt.Errorf("Grafana answers %s to %s; set --auth or GRAFANA_AUTH to user:password or a service account's token", res.Status, u.Path)
 	case res.StatusCode != http.StatusOK:
@@ -133,23 +139,55 @@ type Meta struct {
 	UpdatedBy   string    `json:"updatedBy"`
 }
 
-// Dashboard reads one dashboard. file is the name its positions carry.
-func (c *Client) Dashboard(ctx context.Context, uid, file string) (*dashboard.Dashboard, Meta, error) {
-	body, err := c.get(ctx, nil, "api", "dashboards", "uid", url.PathEscape(uid))
+// Dashboard reads one dashboard. file is the name its positions carry. version is that of the API in which it is wanted, "v2beta1" for one, and "" the classic form, unless
+// the dashboard is saved as schema V2: Grafana then says so, and it is read as that, whole.
+func (c *Client) Dashboard(ctx context.Context, uid, file, version string) (*dashboard.Dashboard, Meta, error) {
+	fail := func(err error) (*dashboard.Dashboard, Meta, error) {
+		return nil, Meta{}, fmt.Errorf("dashboard %s: %w", uid, err)
+	}
+	var body []byte
+	err := errNotClassic
+	if version == "" {
+		body, err = c.get(ctx, nil, "api", "dashboards", "uid", url.PathEscape(uid))
+	}
+	if !errors.Is(err, errNotClassic) {
+		if err != nil {
+			return fail(err)
+		}
+		var answer struct {
+			Meta Meta `json:"meta"`
+		}
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return fail(err)
+		}
+		d, err := dashboard.Load(file, body)
+		if err != nil {
+			return fail(err)
+		}
+		return d, answer.Meta, nil
+	}
+	body, err = c.get(ctx, nil, "apis", "dashboard.grafana.app", cmp.Or(version, "v2"), "namespaces", "default", "dashboards", url.PathEscape(uid))
 	if err != nil {
-		return nil, Meta{}, fmt.Errorf("dashboard %s: %w", uid, err)
+		return fail(err)
 	}
-	var answer struct {
-		Meta Meta `json:"meta"`
+	var resource struct {
+		Metadata struct {
+			Annotations struct {
+				Folder    string    `json:"grafana.app/folder"`
+				UpdatedBy string    `json:"grafana.app/updatedBy"`
+				Updated   time.Time `json:"grafana.app/updatedTimestamp"`
+			} `json:"annotations"`
+		} `json:"metadata"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, Meta{}, fmt.Errorf("dashboard %s: %w", uid, err)
+	if err := json.Unmarshal(body, &resource); err != nil {
+		return fail(err)
 	}
 	d, err := dashboard.Load(file, body)
 	if err != nil {
-		return nil, Meta{}, fmt.Errorf("dashboard %s: %w", uid, err)
+		return fail(err)
 	}
-	return d, answer.Meta, nil
+	a := resource.Metadata.Annotations
+	return d, Meta{FolderUID: a.Folder, UpdatedBy: a.UpdatedBy, Updated: a.Updated}, nil
 }
 
 // Rules, ContactPoints and DataSources read lists as Grafana gives them.

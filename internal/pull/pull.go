@@ -191,7 +191,12 @@ func (p *puller) one(ctx context.Context, uid, dir string) error {
 	if local != nil {
 		file = local.File()
 	}
-	remote, meta, err := p.client.Dashboard(ctx, uid, filepath.ToSlash(file))
+	// In the file's own version, so that nothing is lost or made up on the way.
+	version := ""
+	if local != nil && local.Form.IsV2() {
+		version = cmp.Or(local.Version, "v2")
+	}
+	remote, meta, err := p.client.Dashboard(ctx, uid, filepath.ToSlash(file), version)
 	if err != nil {
 		return err
 	}
@@ -205,7 +210,7 @@ func (p *puller) one(ctx context.Context, uid, dir string) error {
 	var res diff.Result
 	if local == nil {
 		res = p.differ.Dashboards(nil, remote)
-		made, err := dashboard.Load(file, remote.Root.Clone().JSON())
+		made, err := dashboard.Load(file, fresh(remote).JSON())
 		if err != nil {
 			return err
 		}
@@ -228,9 +233,29 @@ func (p *puller) one(ctx context.Context, uid, dir string) error {
 	return nil
 }
 
-// fromUI refuses what is not an edit: to change a dashboard in the UI someone has to make it editable first.
+// fresh is a dashboard as a new file holds it: without what Grafana's answer says of the copy that it keeps.
+func fresh(remote *dashboard.Dashboard) *dashboard.Node {
+	if !remote.Form.IsV2() {
+		return remote.Root.Clone()
+	}
+	root := remote.Doc.Root.Clone()
+	root.Remove("status")
+	metadata := dashboard.NewObject()
+	metadata.Set("name", dashboard.NewString(remote.UID))
+	root.Set("metadata", metadata)
+	return root
+}
+
+// fromUI refuses what is not an edit: to change a dashboard in the UI someone has to make it editable first, and a file that names no folder stands in the directory of its
+// folder.
 func fromUI(e diff.Event) bool {
-	return !(e.Kind == diff.DashboardSetting && len(e.Changes) == 1 && e.Changes[0].OldPath == "/editable")
+	switch e.Kind {
+	case diff.DashboardSetting:
+		return len(e.Changes) != 1 || e.Changes[0].OldPath != "/editable"
+	case diff.DashboardFolder:
+		return e.Before.Text() != ""
+	}
+	return true
 }
 
 func by(m grafana.Meta) string {
