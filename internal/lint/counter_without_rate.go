@@ -18,7 +18,7 @@ var counterWithoutRate = &Rule{
 			return // what series there are, not what they say
 		}
 		for _, s := range q.Selectors() {
-			if !looksLikeCounter(s.Metric) || CounterUsedWell(s) || readsAsSet(s) && !p.ratedElsewhere(s.Metric) {
+			if !looksLikeCounter(s.Metric) || CounterUsedWell(s) || readsAsSet(s) && !p.ratedElsewhere(s.Metric) || p.partsShown(s.Metric) {
 				continue
 			}
 			window := "5m"
@@ -58,6 +58,9 @@ func readsAsSet(s queries.Selector) bool {
 	}
 	for _, unit := range []string{"_bytes", "_mib", "_kb", "_mb", "_gb", "_count", "_number"} {
 		stem = strings.TrimSuffix(stem, unit)
+	}
+	if strings.Contains(stem, "uptime") || strings.Contains(stem, "time_up") {
+		return true // how long something has been up is what is to be seen
 	}
 	if setNouns[stem[strings.LastIndexByte(stem, '_')+1:]] {
 		return true
@@ -114,6 +117,27 @@ func (p *Pass) ratedElsewhere(metric string) bool {
 		}
 	}
 	return false
+}
+
+// partsShown reports whether another query of the dashboard shows a part of what the metric would be the whole of, as it is: x_active and x_down beside x_total.
+func (p *Pass) partsShown(metric string) bool {
+	stem, ok := strings.CutSuffix(metric, "total")
+	if !ok || p.ratedElsewhere(metric) {
+		return false
+	}
+	parts := map[string]bool{}
+	for _, q := range p.Queries {
+		if !strings.Contains(q.Text, stem) {
+			continue
+		}
+		for _, s := range q.Selectors() {
+			rest, ok := strings.CutPrefix(s.Metric, stem)
+			if ok && rest != "total" && !strings.Contains(rest, "_") && s.Range() == nil {
+				parts[rest] = true
+			}
+		}
+	}
+	return len(parts) > 1
 }
 
 // looksLikeCounter goes by the naming rules of Prometheus; recording rules (level:metric:operation) are left alone.

@@ -64,6 +64,11 @@ func TestWhatIsRightIsNotReported(t *testing.T) {
 			board("", stat("", `max by (job) (things_total)`), ""), board("", stat("", `sum by (job) (things_total)`), "")},
 		{"a part of a whole", "counter-without-rate",
 			board("", stat("", `memory_used / memory_ram_total`), ""), board("", stat("", `failures_total / requests_total`), "")},
+		{"a whole next to its parts", "counter-without-rate",
+			board("", `{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "sum(thing_total)"}, {"refId": "B", "expr": "sum(thing_active)"}, {"refId": "C", "expr": "sum(thing_down)"}]}`, ""),
+			board("", `{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "sum(thing_total)"}, {"refId": "B", "expr": "sum(rate(thing_active[5m]))"}, {"refId": "C", "expr": "sum(other)"}]}`, "")},
+		{"how long something has been up", "counter-without-rate",
+			board("", stat("", `unbound_time_up_seconds_total`), ""), board("", stat("", `unbound_cpu_seconds_total`), "")},
 		{"a spread text is no reference to a datasource", "datasource-undefined",
 			board("", stat(`"datasource": {"type": "prometheus"},`, "up"), ""), board("", stat(`"datasource": {"0": "T", "1": "h"},`, "up"), "")},
 		{"a string is no comment", "silence-reason",
@@ -99,4 +104,28 @@ func TestAdviceForRulesIsValidInRules(t *testing.T) {
 		require.NotContains(t, f.Message, "$__")
 	}
 	require.Equal(t, 2, found)
+}
+
+// Inside of range and with .Labels are those of a query's samples; $labels are the alert's everywhere.
+func TestLabelsOfSamplesAreNotTheAlerts(t *testing.T) {
+	said := func(summary string) int {
+		l := New(DefaultConfig(), promql.NewParser())
+		l.RuleFile(rules.Read("r.yaml", []byte("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: sum(up) < 1\n    annotations:\n      summary: '"+summary+"'\n")))
+		n := 0
+		for _, f := range l.Result().Findings {
+			if f.Rule == "alert-label-removed" {
+				n++
+			}
+		}
+		return n
+	}
+	for summary, want := range map[string]int{
+		`down:{{ range query "up == 0" }} {{ .Labels.job }}{{ end }}`:                                   0,
+		`{{ with query "up" }}{{ range . }}{{ if .Value }}{{ .Labels.job }}{{ end }}{{ end }}{{ end }}`: 0,
+		`{{ range query "up == 0" }}x{{ end }} {{ .Labels.job }}`:                                       1,
+		`{{ range query "up == 0" }}{{ $labels.job }}{{ end }}`:                                         1,
+		`{{ if true }}{{ .Labels.job }}{{ end }}`:                                                       1,
+	} {
+		require.Equal(t, want, said(summary), summary)
+	}
 }

@@ -74,12 +74,52 @@ func TestKinds(t *testing.T) {
 			if report.Placeholders != 0 || len(report.Problems) != 0 {
 				t.Errorf("%d placeholders, problems %v", report.Placeholders, report.Problems)
 			}
+			if width == 1400 {
+				contains(t, svg,
+					">41%<", ">41.3%<", ">35.8 B<", // the pie's share, in the pie and in its legend
+					">10%<", ">26.7 s<", // bars with their values
+					">down<", ">starting<", ">up<", // states by their words, in the band and in the legend
+					">firing<", ">ThreadsHigh<", ">DiskFull<", // alerts
+					">Now<", ">13.2%<", // reduced, renamed, and in its unit
+					">Instance<", ">ratio<", ">0.374<", // joined and calculated
+					">mySQL<", ">both<", // renamed, and a sum
+					">FROM orders<", ">GROUP BY 1 (asks mysql)<", // the lines of a query
+					"namespace AWS/EC2, metricName CPUUtilization", ">|= &#34;error&#34;<",
+					">Starred dashboards<", ">Dashboards matching “mysql”, tagged go<",
+					">1.32e-11<", ">1.3223e+300<", ">1e-11<", ">1e+276 Sept<",
+				)
+				if strings.Contains(svg, "not applied: calculateField") || strings.Contains(svg, "not applied: B") {
+					t.Error("a transformation or an expression is not applied")
+				}
+			}
 			if *pictures != "" {
 				name := filepath.Join(*pictures, "kinds-"+string(theme)+"-"+map[int]string{1400: "wide", 420: "narrow"}[width]+".svg")
 				if err := os.WriteFile(name, []byte(svg), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
+		}
+	}
+	// The console's pages show each of them, too.
+	opts := anHour
+	opts.Prometheus = waves{}
+	b := board(t, d, opts)
+	for _, p := range b.Sections()[0].Panels {
+		pic, err := b.Draw(context.Background(), p.Key, DrawOptions{Width: 500, Height: 240})
+		if err != nil {
+			t.Fatal(p.Title, err)
+		}
+		if pic.NotDrawn != "" || pic.Empty != "" || pic.SVG == nil && pic.Table == nil && pic.HTML == "" {
+			t.Errorf("%s: nothing to show: %+v", p.Title, pic)
+		}
+		if pic.SVG != nil {
+			checkSVG(t, string(pic.SVG))
+		}
+		if (p.Panel.Type == "piechart" || p.Panel.Type == "histogram") && (pic.Legend == nil || len(pic.Legend.Entries) < 2) {
+			t.Errorf("%s has no legend to choose from", p.Title)
+		}
+		if p.Panel.Type == "state-timeline" && pic.Frame == nil {
+			t.Errorf("%s has no frame, so times can't be pointed at", p.Title)
 		}
 	}
 	if *pictures != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,8 +28,57 @@ type UsedLabel struct {
 	Offset int
 }
 
-// TemplateLabels lists the labels of the alert that a template names.
+// TemplateLabels lists the labels of the alert that a template names. Inside of range and with .Labels are those of what they go through, a query's result for one.
 func TemplateLabels(text string) []UsedLabel {
+	var out []UsedLabel
+	moved := dotMoved(text)
+	for _, l := range namedLabels(text) {
+		if text[l.Offset] == '$' || !moved(l.Offset) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+var control = regexp.MustCompile(`\{\{-?\s*(range|with|if|block|define|else|end)\b[^}]*\}\}`)
+
+// dotMoved tells for a byte of a template whether the dot is something else there than at the beginning.
+func dotMoved(text string) func(offset int) bool {
+	type change struct {
+		at    int
+		moved bool
+	}
+	var changes []change
+	var open []bool // for each block whether it moves the dot
+	for _, m := range control.FindAllStringSubmatchIndex(text, -1) {
+		switch word := text[m[2]:m[3]]; word {
+		case "range", "with", "block", "define":
+			open = append(open, true)
+		case "if":
+			open = append(open, false)
+		case "else":
+			if len(open) > 0 {
+				open[len(open)-1] = false
+			}
+		case "end":
+			open = open[:max(len(open)-1, 0)]
+		}
+		changes = append(changes, change{m[1], slices.Contains(open, true)})
+	}
+	return func(offset int) bool {
+		moved := false
+		for _, c := range changes {
+			if c.at > offset {
+				break
+			}
+			moved = c.moved
+		}
+		return moved
+	}
+}
+
+// namedLabels are all labels that a template names, whatever the dot is.
+func namedLabels(text string) []UsedLabel {
 	var out []UsedLabel
 	if !strings.Contains(text, "{{") {
 		return nil
@@ -81,7 +131,7 @@ func checkTemplate(text string) (offset int, message string) {
 		return 0, ""
 	}
 	set := map[string]string{"alertname": "x"}
-	for _, l := range TemplateLabels(text) {
+	for _, l := range namedLabels(text) {
 		set[l.Name] = "1"
 	}
 	_, err := Expand(text, set, math.Pi)
