@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -19,7 +20,8 @@ import (
 
 var uidLink = regexp.MustCompile(`<li[^>]*><a href="/d/([^"]+)">`)
 
-// TestEveryDashboardOpens opens each dashboard with all its panels: each shows something or says why not in its place. It takes a directory of published ones:
+// TestEveryDashboardOpens opens each dashboard with all its panels: each shows something or says why not in its place; once from a Prometheus that has few of the metrics,
+// and once from one that has an answer to everything, so that all is drawn. It takes a directory of published ones:
 //
 //	LOOKOUT_BOARDS=dir go test ./internal/console -run TestEveryDashboardOpens -v
 //
@@ -36,8 +38,49 @@ func TestEveryDashboardOpens(t *testing.T) {
 			there = append(there, p)
 		}
 	}
-	prom, _ := stack(t)
-	c := startConsole(t, console.Config{Paths: there, Prometheus: prom, Location: time.UTC})
+	real, _ := stack(t)
+	for name, prom := range map[string]string{"few metrics": real, "an answer to everything": answersEverything(t)} {
+		t.Run(name, func(t *testing.T) { openAll(t, there, prom) })
+	}
+}
+
+// answersEverything is a Prometheus with two series for each query, whatever it asks for.
+func answersEverything(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		set := func(i int) string {
+			return fmt.Sprintf(`{"__name__":"m","instance":"host%d:9100","job":"node","device":"sd%d","le":"%d","mode":"user","quantile":"0.9","namespace":"n","pod":"p%d"}`, i, i, i, i)
+		}
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/query_range"):
+			var start, step float64
+			fmt.Sscan(r.FormValue("start")+" "+r.FormValue("step"), &start, &step)
+			var series []string
+			for i := 1; i < 3; i++ {
+				var points []string
+				for n := range 30 {
+					points = append(points, fmt.Sprintf(`[%f,"%d"]`, start+float64(n)*step, n*i))
+				}
+				series = append(series, `{"metric":`+set(i)+`,"values":[`+strings.Join(points, ",")+`]}`)
+			}
+			fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[%s]}}`, strings.Join(series, ","))
+		case strings.HasSuffix(r.URL.Path, "/query"):
+			now := time.Now().Unix()
+			fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":%s,"value":[%d,"3"]},{"metric":%s,"value":[%d,"4"]}]}}`, set(1), now, set(2), now)
+		case strings.HasSuffix(r.URL.Path, "/rules"):
+			fmt.Fprint(w, `{"status":"success","data":{"groups":[]}}`)
+		default:
+			fmt.Fprint(w, `{"status":"success","data":["one","two"]}`)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func openAll(t *testing.T, paths []string, prom string) {
+	t.Helper()
+	c := startConsole(t, console.Config{Paths: paths, Prometheus: prom, Location: time.UTC})
 	_, list, err := get(c.url + "/dashboards")
 	require.NoError(t, err)
 	boards, panels, says := 0, 0, map[string]int{}
@@ -99,6 +142,6 @@ func TestEveryDashboardOpens(t *testing.T) {
 			keys = keys[n:]
 		}
 	}
-	require.Greater(t, boards, 4)
-	fmt.Printf("%d dashboards, %d panels opened: %v\n", boards, panels, says)
+	require.Positive(t, boards)
+	t.Logf("%d dashboards, %d panels opened: %v", boards, panels, says)
 }

@@ -28,7 +28,7 @@ var chinese = map[string]string{
 	"Name a label at least: a silence without one would silence everything.": "至少要写一个标签，否则会静默所有报警。",
 
 	"No alert is firing or pending.": "没有触发或待触发的报警。", "No alert matches at the moment.": "目前没有匹配的报警。", "No dashboard has “%s” in its title, folder or tags.": "没有标题、文件夹或标签包含“%s”的仪表盘。",
-	"No data": "没有数据", "No target matches.": "没有匹配的目标。", "Not applied: %s": "未应用：%s", "Not at Alertmanager (yet)": "Alertmanager（还）没有收到", "Not possible": "无法完成", "Nothing is silenced.": "没有静默。",
+	"No data": "没有数据", "Nothing to show": "没有可显示的内容", "No target matches.": "没有匹配的目标。", "Not applied: %s": "未应用：%s", "Not at Alertmanager (yet)": "Alertmanager（还）没有收到", "Not possible": "无法完成", "Nothing is silenced.": "没有静默。",
 	"Nothing of meaning differs from the last commit.": "与上次提交相比没有实质变化。", "Now": "现在", "Off": "关闭", "Only a form of this console can change something.": "只有本控制台的表单才能修改。",
 	"Operator": "运算符", "Pages": "页面", "Panel": "面板", "Prometheus at %s cannot be reached: %v": "无法连接 Prometheus %s：%v", "Prometheus at %s has not answered for %s.": "Prometheus %s 已 %s 没有应答。",
 	"Prometheus at %s: %v": "Prometheus %s：%v", "Query": "查询", "Refresh every": "自动刷新", "Refresh": "刷新", "Remove": "删除", "Rule": "规则", "Rules": "规则", "Runbook": "处理手册", "Runbooks": "处理手册", "Search": "搜索",

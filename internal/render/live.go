@@ -318,8 +318,12 @@ func (b *Board) Draw(ctx context.Context, key string, o DrawOptions) (*Picture, 
 		}
 		pic.Queries = append(pic.Queries, one)
 	}
-	if pic.HTML == "" && pic.Table == nil && pic.Empty == "" && pic.NotDrawn == "" && len(c.buf) > 0 {
-		pic.SVG = c.bytes(cmp.Or(v.title(), v.panel.Type))
+	if pic.HTML == "" && pic.Table == nil && pic.Empty == "" && pic.NotDrawn == "" {
+		if len(c.buf) > 0 {
+			pic.SVG = c.bytes(cmp.Or(v.title(), v.panel.Type))
+		} else if len(pic.Problems) == 0 {
+			pic.Empty = "Nothing to show" // names that are empty, for one
+		}
 	}
 	return pic, nil
 }
