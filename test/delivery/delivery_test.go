@@ -63,31 +63,49 @@ func TestDelivery(t *testing.T) {
 	}
 }
 
+// deliver tells two stories at a time, each on a stack of its own: nearly all of both is waiting.
 func deliver(t *testing.T, engine string) {
 	t.Helper()
-	s := &stack{Stack: teststack.New(t, teststack.Options{Engine: engine, Prefix: "lookout-delivery"})}
-	began := time.Now()
-	s.configure(t)
-	s.Apply(t)
-	s.Measured(t, "the stack is up after %.1f s", time.Since(began).Seconds())
-
 	notifier := map[string]string{teststack.Prometheus: "alertmanager", teststack.Grafana: "grafana"}[engine]
-	for _, step := range []struct {
+	type step struct {
 		name string
-		run  func(*testing.T)
-	}{
-		{"that_the_relay_is_down_is_notified_without_it", s.relayDown},
-		{"nothing_is_lost_when_the_relay_is_killed", s.relayKilled},
-		{"and_that_it_is_back", s.relayBack},
-		{"the_watchdog_reaches_nobody", s.watchdogReachesNobody},
-		{"prometheus_killed", s.outage(outlives[engine], "kill "+s.Name+"-prometheus", "start "+s.Name+"-prometheus")},
-		{notifier + "_killed", s.outage(0, "kill "+s.Name+"-"+notifier, "start "+s.Name+"-"+notifier)},
-		{"network_cut_between_" + notifier + "_and_relay", s.networkCut},
-		{"secrets_stay_in_their_files", s.secretsStay},
-	} {
-		if !t.Run(step.name, step.run) {
-			t.FailNow()
+		run  func(*stack) func(*testing.T)
+	}
+	does := func(f func(*stack, *testing.T)) func(*stack) func(*testing.T) {
+		return func(s *stack) func(*testing.T) { return func(t *testing.T) { f(s, t) } }
+	}
+	killed := func(service string, livesOn time.Duration) func(*stack) func(*testing.T) {
+		return func(s *stack) func(*testing.T) {
+			return s.outage(livesOn, "kill "+s.Name+"-"+service, "start "+s.Name+"-"+service)
 		}
+	}
+	for story, steps := range map[string][]step{
+		"the_relay": {
+			{"that_it_is_down_is_notified_without_it", does((*stack).relayDown)},
+			{"nothing_is_lost_when_it_is_killed", does((*stack).relayKilled)},
+			{"and_that_it_is_back", does((*stack).relayBack)},
+			{"secrets_stay_in_their_files", does((*stack).secretsStay)},
+		},
+		"the_chain_before_it": {
+			{"the_watchdog_reaches_nobody", does((*stack).watchdogReachesNobody)},
+			{"prometheus_killed", killed("prometheus", outlives[engine])},
+			{notifier + "_killed", killed(notifier, 0)},
+			{"network_cut_between_" + notifier + "_and_relay", does((*stack).networkCut)},
+		},
+	} {
+		t.Run(story, func(t *testing.T) {
+			t.Parallel()
+			s := &stack{Stack: teststack.New(t, teststack.Options{Engine: engine, Prefix: "lookout-delivery"})}
+			began := time.Now()
+			s.configure(t)
+			s.Apply(t)
+			s.Measured(t, "the stack is up after %.1f s", time.Since(began).Seconds())
+			for _, step := range steps {
+				if !t.Run(step.name, step.run(s)) {
+					t.FailNow()
+				}
+			}
+		})
 	}
 }
 

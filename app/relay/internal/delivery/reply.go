@@ -299,12 +299,21 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	e.takenMu.Lock()
 	before := maps.Clone(e.taken)
 	e.takenMu.Unlock()
+	firing := slices.DeleteFunc(slices.Clone(q.Alerts), func(a SentAlert) bool { return a.Status != notification.Firing })
+	if len(firing) == 0 {
+		return "", errors.New("这条消息里没有正在触发的报警 nothing of this message fires")
+	}
+	if !slices.ContainsFunc(firing, func(a SentAlert) bool {
+		t, ok := before[a.Hash]
+		same := ok && t.Who == r.Who && now.Before(t.Until)
+		return !same || r.Silence > 0 && ends.Sub(t.Ends).Abs() >= time.Minute
+	}) {
+		// A second tap: it is done, and was told.
+		return done, nil
+	}
 	next := map[uint64]taken{}
 	extended := false
-	for _, a := range q.Alerts {
-		if a.Status != notification.Firing {
-			continue
-		}
+	for _, a := range firing {
 		t := taken{Who: r.Who, At: now, Until: now.Add(takenLasts), Silence: before[a.Hash].Silence, Ends: before[a.Hash].Ends}
 		if r.Silence > 0 {
 			if c.Answers == nil || c.Answers.Silences == "" {
@@ -322,9 +331,6 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 			t.Until = now.Add(max(takenLasts, r.Silence))
 		}
 		next[a.Hash] = t
-	}
-	if len(next) == 0 {
-		return "", errors.New("这条消息里没有正在触发的报警 nothing of this message fires")
 	}
 	if r.Silence > 0 {
 		verb := "已静默 silenced it until"

@@ -94,8 +94,15 @@ func TestAnAnswerFromTheChat(t *testing.T) {
 		if _, err := g.engine.Answer(t.Context(), q, Reply{Who: "张三 *x*"}); err != nil {
 			t.Fatal(err)
 		}
+		// A second tap changes nothing.
+		if done, err := g.engine.Answer(t.Context(), q, Reply{Who: "张三 *x*"}); err != nil || !strings.Contains(done, "takes care") {
+			t.Errorf("%s, %v", done, err)
+		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
+		if n := len(am.got()); n != 2 {
+			t.Errorf("%d messages after two taps, want the alert and who has it", n)
+		}
 		told := am.got()[1]
 		if told.token != "token-a" || !strings.Contains(told.text, `张三 \*x\* 已认领`) || !strings.Contains(told.text, "db1") || !strings.Contains(told.title, "报警") || len(told.mobs) > 0 {
 			t.Errorf("the chat is told: %q\n%s", told.title, told.text)
@@ -191,6 +198,9 @@ func TestASilenceFromTheChat(t *testing.T) {
 		done, err := g.engine.Answer(t.Context(), ask(), Reply{Who: "李四", Silence: time.Hour})
 		if err != nil || !strings.Contains(done, "silenced it until") {
 			t.Fatalf("%s, %v", done, err)
+		}
+		if _, err := g.engine.Answer(t.Context(), ask(), Reply{Who: "李四", Silence: time.Hour}); err != nil || len(am.made) != 1 {
+			t.Errorf("a second tap: %v, %d silences", err, len(am.made))
 		}
 		time.Sleep(30 * time.Minute)
 		done, err = g.engine.Answer(t.Context(), ask(), Reply{Who: "王五", Silence: 4 * time.Hour})
