@@ -18,6 +18,8 @@ type serveCmd struct {
 	Prometheus   string `placeholder:"URL" help:"Prometheus that dashboards, rules and targets are asked of. Without it panels show what they would ask."`
 	Alertmanager string `placeholder:"URL" help:"Alertmanager that silences are made in."`
 
+	Relay string `placeholder:"URL" help:"Relay that the links in its messages are passed on to (answers.url of its configuration is then the console's address)."`
+
 	Grafana              string `placeholder:"URL" help:"Grafana whose engine evaluates the alerts: rules and silences are its own, instead of Alertmanager's."`
 	GrafanaTokenFile     string `type:"existingfile" placeholder:"FILE" help:"Token of a Grafana service account that may read rules and make silences."`
 	GrafanaBasicAuthFile string `type:"existingfile" placeholder:"FILE" help:"user:password for Grafana."`
@@ -60,7 +62,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 		c.Runbooks = runbooks
 	}
 	return console.Run(ctx, console.Config{
-		Paths: c.Paths, Prometheus: c.Prometheus, Alertmanager: c.Alertmanager,
+		Paths: c.Paths, Prometheus: c.Prometheus, Alertmanager: c.Alertmanager, Relay: c.Relay,
 		Grafana: c.Grafana, GrafanaTokenFile: c.GrafanaTokenFile, GrafanaBasicAuthFile: c.GrafanaBasicAuthFile,
 		Listen: c.Listen, WebConfigFile: c.WebConfigFile, PublishedOnLoopback: c.PublishedOnLoopback, ExternalURL: c.ExternalURL,
 		Runbooks: c.Runbooks, ScrapeInterval: c.ScrapeInterval, Location: loc, QueryTimeout: c.QueryTimeout, Lint: lintConfig,

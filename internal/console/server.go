@@ -39,6 +39,8 @@ type Config struct {
 	Prometheus, Alertmanager string
 	// Grafana is the address of one whose engine evaluates the alerts: rules and silences are asked of it instead of Prometheus and Alertmanager.
 	Grafana string
+	// Relay is the address that links in the relay's messages are passed on to; empty: they have one of their own.
+	Relay string
 	// GrafanaTokenFile holds a service account's token; GrafanaBasicAuthFile holds user:password.
 	GrafanaTokenFile, GrafanaBasicAuthFile string
 	// Listen is host:port. An address beyond loopback needs WebConfigFile, or PublishedOnLoopback.
@@ -76,6 +78,7 @@ type Server struct {
 	prom    *prometheus.Client   // nil: none
 	rules   *prometheus.Client   // whom rules are asked of: prom, or Grafana
 	am      *alertmanager.Client // nil: none
+	relay   http.Handler         // nil: none
 	store   *store
 	hub     *hub
 	pages   pages
@@ -206,6 +209,9 @@ func (s *Server) clients() error {
 		if s.am, err = alertmanager.New(base+"/api/alertmanager/grafana", auth, requestTimeout); err != nil {
 			return fmt.Errorf("--grafana: %w", err)
 		}
+	}
+	if s.relay, err = relayProxy(cfg); err != nil {
+		return err
 	}
 	if cfg.Alertmanager != "" {
 		if s.am, err = alertmanager.New(cfg.Alertmanager, nil, requestTimeout); err != nil {
@@ -393,6 +399,7 @@ func (s *Server) Handler() http.Handler {
 	get("/runbooks", s.runbooksPage)
 	get("/runbooks/{name...}", s.runbookPage)
 	s.grafanaURLs(get)
+	s.routeAnswers(mux)
 
 	mux.Handle("GET /static/", http.HandlerFunc(s.serveStatic))
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

@@ -97,6 +97,17 @@ variable "publish" {
   }
 }
 
+variable "relay_url" {
+  description = "Address of the relay inside the network, which the links in its messages are passed on to; answers.url of its configuration is then the console's address. null: phones reach the relay by themselves, or not at all."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.relay_url == null || can(regex("^https?://[^/\\s?#]+/?$", var.relay_url))
+    error_message = "relay_url is \"${coalesce(var.relay_url, "null")}\"; write it like \"http://relay:8070\"."
+  }
+}
+
 variable "runbooks" {
   description = "Directory of the runbooks (Markdown) on the machine that runs Terraform; null: links to them lead nowhere."
   type        = string

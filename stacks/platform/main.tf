@@ -139,6 +139,7 @@ module "console" {
   image             = var.images.console
   memory_mebibytes  = var.memory_mebibytes.console
   publish           = local.publish.console
+  relay_url         = "http://relay:8070"
   runbooks          = var.paths.runbooks
   scrape_interval   = var.scrape_interval
   secrets_directory = var.console.secrets_directory
@@ -186,6 +187,9 @@ module "robot" {
 
 locals {
   # A relay without targets has one for each robot.
-  relay_config  = try(yamldecode(var.relay.config), {})
-  relay_targets = merge({ for robot, _ in try(local.relay_config.robots, {}) : robot => null }, try(local.relay_config.targets, {}))
+  relay_config = try(yamldecode(var.relay.config), {})
+  relay_targets = merge(concat(
+    [for chat in ["feishu", "robots", "wecom"] : { for robot, _ in try(local.relay_config[chat], {}) : robot => null }],
+    [try(local.relay_config.targets, {})],
+  )...)
 }

@@ -82,3 +82,26 @@ run "a_folder_without_dashboards_is_refused" {
 
   expect_failures = [var.dashboards]
 }
+
+run "links_in_messages_are_passed_on_to_the_relay" {
+  command = apply
+
+  variables {
+    relay_url = "http://relay:8070"
+  }
+
+  assert {
+    condition     = contains(module.container.container.command, "--relay=http://relay:8070")
+    error_message = "the command is ${jsonencode(module.container.container.command)}"
+  }
+}
+
+run "an_address_of_the_relay_with_a_path_is_refused" {
+  command = plan
+
+  variables {
+    relay_url = "http://relay:8070/v1"
+  }
+
+  expect_failures = [var.relay_url]
+}
