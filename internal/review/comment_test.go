@@ -128,3 +128,16 @@ func TestAPrometheusThatIsAwayCostsOnlyItsPart(t *testing.T) {
 	require.Contains(t, body, "⚠️ the pictures have no curves")
 	require.Contains(t, body, "⚠️ 1 alert could not be evaluated")
 }
+
+// A directory that was deleted as a whole is reviewed, too; one that never was is named.
+func TestADeletedDirectoryIsReviewed(t *testing.T) {
+	changed(t, 2, 1)
+	require.NoError(t, os.RemoveAll("dashboards"))
+	r, err := Make(t.Context(), options(forge.Form{}))
+	require.NoError(t, err)
+	require.Contains(t, r.Comment(forge.Form{}), "2 changes in 2 dashboards")
+	o := options(forge.Form{})
+	o.Paths = []string{"dashboards", "nowhere"}
+	_, err = Make(t.Context(), o)
+	require.ErrorContains(t, err, "nowhere: no such file or directory, neither here nor in")
+}
