@@ -28,7 +28,7 @@ var chinese = map[string]string{
 	"Name a label at least: a silence without one would silence everything.": "至少要写一个标签，否则会静默所有报警。",
 
 	"No alert is firing or pending.": "没有触发或待触发的报警。", "No alert matches at the moment.": "目前没有匹配的报警。", "No dashboard has “%s” in its title, folder or tags.": "没有标题、文件夹或标签包含“%s”的仪表盘。",
-	"No data": "没有数据", "Nothing to show": "没有可显示的内容", "No target matches.": "没有匹配的目标。", "Not applied: %s": "未应用：%s", "Not at Alertmanager (yet)": "Alertmanager（还）没有收到", "Not possible": "无法完成", "Nothing is silenced.": "没有静默。",
+	"No data": "没有数据", "Nothing to show": "没有可显示的内容", "No target matches.": "没有匹配的目标。", "Left out: %s": "未显示：%s", "Not at Alertmanager (yet)": "Alertmanager（还）没有收到", "Not possible": "无法完成", "Nothing is silenced.": "没有静默。",
 	"Nothing of meaning differs from the last commit.": "与上次提交相比没有实质变化。", "Now": "现在", "Off": "关闭", "Only a form of this console can change something.": "只有本控制台的表单才能修改。",
 	"Operator": "运算符", "Pages": "页面", "Panel": "面板", "Prometheus at %s cannot be reached: %v": "无法连接 Prometheus %s：%v", "Prometheus at %s has not answered for %s.": "Prometheus %s 已 %s 没有应答。",
 	"Prometheus at %s: %v": "Prometheus %s：%v", "Query": "查询", "Refresh every": "自动刷新", "Refresh": "刷新", "Remove": "删除", "Rule": "规则", "Rules": "规则", "Runbook": "处理手册", "Runbooks": "处理手册", "Search": "搜索",
@@ -61,5 +61,5 @@ var chinese = map[string]string{
 	"s": "秒", "min": "分", "h": "小时", "d": "天",
 	"Last 5 minutes": "最近 5 分钟", "Last 15 minutes": "最近 15 分钟", "Last 30 minutes": "最近 30 分钟", "Last hour": "最近 1 小时", "Last 3 hours": "最近 3 小时", "Last 6 hours": "最近 6 小时",
 	"Last 12 hours": "最近 12 小时", "Last 24 hours": "最近 24 小时", "Last 2 days": "最近 2 天", "Last 7 days": "最近 7 天", "Last 30 days": "最近 30 天",
-	"Last": "最新", "Max": "最大", "Min": "最小", "Mean": "平均", "Total": "合计", "First": "最早", "Count": "个数",
+	"Last": "最新", "Last *": "最新", "Percent": "占比", "First *": "最早", "Max": "最大", "Min": "最小", "Mean": "平均", "Total": "合计", "First": "最早", "Count": "个数",
 }

@@ -88,7 +88,7 @@ func TestKinds(t *testing.T) {
 					">Starred dashboards<", ">Dashboards matching “mysql”, tagged go<",
 					">1.32e-11<", ">1.3223e+300<", ">1e-11<", ">1e+276 Sept<",
 				)
-				if strings.Contains(svg, "not applied: calculateField") || strings.Contains(svg, "not applied: B") {
+				if strings.Contains(svg, "left out: calculateField") || strings.Contains(svg, "left out: B") {
 					t.Error("a transformation or an expression is not applied")
 				}
 			}

@@ -90,7 +90,7 @@ type Picture struct {
 	Empty string
 	// NotDrawn tells why the panel is not drawn.
 	NotDrawn string
-	// NotApplied are transformations that were passed over.
+	// NotApplied are what the picture leaves out: transformations, series without room, queries of other datasources.
 	NotApplied []string
 	// Queries are those of the panel with everything put in, and how many series and points came back.
 	Queries []PictureQuery

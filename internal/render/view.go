@@ -207,7 +207,7 @@ func (r *renderer) drawPanel(p *pen, v *view) {
 	r.drawBody(p, v, body)
 	if len(v.skipped) > 0 {
 		st := textStyle{size: 10, color: r.pal.faint}
-		text := p.fit("not applied: "+strings.Join(v.skipped, ", "), v.place.w-24, st)
+		text := p.fit("left out: "+strings.Join(v.skipped, ", "), v.place.w-24, st)
 		p.text(v.place.right()-10, v.place.bottom()-4, text, st.at(alignEnd))
 	}
 }
