@@ -44,19 +44,22 @@ func TestWrongFilesAreNamedWithTheirPlace(t *testing.T) {
 	}{
 		"not JSON": {
 			map[string]string{"go/a.json": "{\n  \"title\": \"A\",\n  \"panels\": [,]\n}\n"},
-			"dashboards/go/a.json:3:14: not JSON"},
+			"dashboards/go/a.json:3:14: "},
 		"cut off": {
 			map[string]string{"go/a.json": "{\n  \"title\": \"A\""},
 			"dashboards/go/a.json:2:"},
 		"one uid in two folders": {
-			map[string]string{"go/a.json": "{}", "web/a.json": "{}"},
-			`dashboards/go/a.json and dashboards/web/a.json have one uid, "a"`},
+			map[string]string{"go/a.json": `{"uid":"a","title":"One","panels":[]}`, "web/a.json": `{"uid":"a","title":"Two","panels":[]}`},
+			`dashboards/go/a.json:1:8: the uid "a" is also that of dashboards/web/a.json (duplicate-uid)`},
 		"the uid inside is another": {
-			map[string]string{"go/a.json": `{"uid":"b"}`},
-			`dashboards/go/a.json: its "uid" is "b"`},
+			map[string]string{"go/a.json": `{"uid":"b","title":"B","panels":[]}`},
+			`dashboards/go/a.json:1:8: the uid is "b" and the file is called a.json: both must be the same (plan-refused)`},
 		"a list": {
 			map[string]string{"go/a.json": `[]`},
 			"dashboards/go/a.json:1:1: not a dashboard"},
+		"a query that Prometheus refuses": {
+			map[string]string{"go/a.json": `{"uid":"a","title":"A","panels":[{"type":"stat","title":"P","targets":[{"expr":"sum("}]}]}`},
+			`panel "P": unclosed left parenthesis (promql-syntax)`},
 		"an unknown field in a rule file": {
 			map[string]string{"../alerts/a.yaml": "groups:\n  - name: a\n    rules:\n      - alert: A\n        exprr: up\n"},
 			"alerts/a.yaml:5"},
@@ -66,15 +69,15 @@ func TestWrongFilesAreNamedWithTheirPlace(t *testing.T) {
 			for file, text := range c.files {
 				write(t, filepath.Join(e.Repo, "dashboards", file), text)
 			}
-			err := checkFiles(e.Repo)
+			err := checkFiles(t.Context(), e.Repo)
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, "nothing was changed")
 		})
 	}
 	e, _ := newEnvironment(t)
 	write(t, filepath.Join(e.Repo, "dashboards/lock.json"), "not a dashboard, and not in a folder")
-	write(t, filepath.Join(e.Repo, "dashboards/go/a.json"), `{"uid":"a"}`)
-	require.NoError(t, checkFiles(e.Repo))
+	write(t, filepath.Join(e.Repo, "dashboards/go/a.json"), `{"uid":"a","title":"A","panels":[]}`)
+	require.NoError(t, checkFiles(t.Context(), e.Repo))
 }
 
 func TestPublishedPortsOfAPlannedContainer(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 // Init gets what both roots need: Terraform, providers, images, the local environment's secrets; and
 // runs `terraform init`. Afterwards a plain `terraform apply` works in each root.
 func (e *Environment) Init(ctx context.Context) error {
-	if err := checkFiles(e.Repo); err != nil {
+	if err := checkFiles(ctx, e.Repo); err != nil {
 		return err
 	}
 	s, err := e.newSetup()

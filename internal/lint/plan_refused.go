@@ -110,9 +110,14 @@ func folderTitle(directory string) string {
 
 // applied knows which files Terraform applies: those below dashboards/ of a repository that has a content root.
 type applied struct {
+	// top is the repository, where it is known; names of files are relative to it then.
+	top string
 	// tops are the repositories by the directory of a file, "" for those that apply none.
 	tops map[string]string
 }
+
+// Applies makes the linter take the files for those of a repository that Terraform applies; their names are relative to its top.
+func (l *Linter) Applies(top string) { l.applied.top = top }
 
 // appliedPlace is where an applied file stands: its repository, and the path of its directory below dashboards/.
 type appliedPlace struct{ top, folder string }
@@ -120,6 +125,10 @@ type appliedPlace struct{ top, folder string }
 func (a *applied) place(file string) (at appliedPlace, ok bool) {
 	if file == source.StdinName {
 		return at, false
+	}
+	if a.top != "" {
+		folder, ok := strings.CutPrefix(path.Dir(file)+"/", "dashboards/")
+		return appliedPlace{a.top, strings.TrimSuffix(folder, "/")}, ok
 	}
 	abs, err := filepath.Abs(file)
 	if err != nil {
