@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,16 +19,10 @@ import (
 // sources are the folders and files of the repository that images are made from.
 var sources = []string{"LICENSE", "app", "cmd", "docs/lint", "go.mod", "go.sum", "internal", "tools"}
 
-// A memo is what images were made of and which they are. Asking Go for each program whether it is up to date takes longer
-// than reading all of their sources.
-type memo struct {
-	// Of is the hash of all that goes into the images.
-	Of     string            `json:"of"`
-	Images map[string]string `json:"images"`
-}
-
-func (b *ImageBuilder) memoFile(name string) string {
-	return filepath.Join(b.Root, ".cache", "image", name+".json")
+// memo is where it is noted which images were made of the same content: in the cache, for every checkout that holds it. Asking
+// Go for each program whether it is up to date takes longer than reading all of their sources.
+func (b *ImageBuilder) memo(name, of string) string {
+	return filepath.Join(b.Cache.Root, "images", name+"-"+of[:16]+".json")
 }
 
 // Remember notes under a name which images are made from the sources as they are now; parts are the folders of programs
@@ -37,33 +32,30 @@ func (b *ImageBuilder) Remember(ctx context.Context, name string, parts []string
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(memo{of, images}, "", "  ")
+	data, err := json.MarshalIndent(images, "", "  ")
 	if err != nil {
 		return err
 	}
-	return WriteFile(b.memoFile(name), append(data, '\n'), 0o644)
+	return WriteFile(b.memo(name, of), append(data, '\n'), 0o644)
 }
 
 // Recall returns the images noted under a name that were made of the very same sources, by role, as far as the engine still
-// holds them; has asks it. It returns nil if the sources are others, or if any doubt is left.
+// holds them; has asks it. It returns nil if there are none, or if any doubt is left.
 func (b *ImageBuilder) Recall(ctx context.Context, name string, parts []string, has func(context.Context, string) bool) map[string]string {
-	data, err := os.ReadFile(b.memoFile(name))
+	of, err := b.madeOf(ctx, parts)
 	if err != nil {
 		return nil
 	}
-	var m memo
-	if err := json.Unmarshal(data, &m); err != nil {
+	data, err := os.ReadFile(b.memo(name, of))
+	if err != nil {
 		return nil
 	}
-	if of, err := b.madeOf(ctx, parts); err != nil || of != m.Of {
+	var images map[string]string
+	if err := json.Unmarshal(data, &images); err != nil {
 		return nil
 	}
-	for role, image := range m.Images {
-		if !has(ctx, image) {
-			delete(m.Images, role)
-		}
-	}
-	return m.Images
+	maps.DeleteFunc(images, func(_, image string) bool { return !has(ctx, image) })
+	return images
 }
 
 // madeOf hashes everything that goes into the images: sources, the compiler's version, the last commit, which is stamped

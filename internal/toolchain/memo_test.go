@@ -19,7 +19,7 @@ func TestImagesAreRememberedByWhatTheyAreMadeOf(t *testing.T) {
 	for _, name := range []string{"LICENSE", "app/robot/main.go", "cmd/lookout/Dockerfile", "docs/lint/a.md", "go.mod", "go.sum", "internal/x/x.go", "internal/x/page/a.html", "tools/probe/go.mod"} {
 		put(name, name)
 	}
-	b := &ImageBuilder{Root: root}
+	b := &ImageBuilder{Root: root, Cache: &Cache{Root: t.TempDir()}}
 	all := func(context.Context, string) bool { return true }
 	parts := []string{"/cache/prometheus/1"}
 	require.Nil(t, b.Recall(t.Context(), "ours", parts, all), "nothing was built yet")
@@ -46,6 +46,15 @@ func TestImagesAreRememberedByWhatTheyAreMadeOf(t *testing.T) {
 	put("app/robot/new.go", "package main")
 	require.Nil(t, b.Recall(t.Context(), "ours", parts, all), "a new file")
 	require.NoError(t, os.Remove(filepath.Join(root, "app/robot/new.go")))
-	require.NoError(t, os.WriteFile(b.memoFile("ours"), []byte("{"), 0o644))
-	require.Nil(t, b.Recall(t.Context(), "ours", parts, all), "a memo that was cut off")
+
+	// Another checkout with the same content.
+	other := &ImageBuilder{Root: filepath.Join(t.TempDir(), "other"), Cache: b.Cache}
+	require.NoError(t, os.CopyFS(other.Root, os.DirFS(root)))
+	require.Equal(t, built, other.Recall(t.Context(), "ours", parts, all))
+
+	files, err := filepath.Glob(filepath.Join(b.Cache.Root, "images", "*"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	require.NoError(t, os.WriteFile(files[0], []byte("{"), 0o644))
+	require.Nil(t, b.Recall(t.Context(), "ours", parts, all), "a note that was cut off")
 }
