@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -121,6 +122,10 @@ robots: {ops: {url: %q, token_file: secrets/ops, keywords: [报警]}}
 	var sent struct{ Sent []delivery.Sent }
 	if err := json.Unmarshal([]byte(page), &sent); err != nil || status != 200 || len(sent.Sent) != 1 || sent.Sent[0].Outcome != "delivered" {
 		t.Errorf("HTTP %d: %v %s", status, err, page)
+	}
+	out, err := runCommand(t, "sent", "--url", p.url(""), "--token-file", filepath.Join(p.dir, "secrets", "admin"), "db", "delivered")
+	if err != nil || !strings.Contains(out, "robot:ops") || !strings.Contains(out, "2 answers") {
+		t.Errorf("relay sent: %v\n%s", err, out)
 	}
 	if strings.Contains(p.log.String(), "0123456789abcdef-key") || strings.Contains(p.log.String(), "am-secret") {
 		t.Error("a secret is in the log")

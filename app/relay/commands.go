@@ -162,6 +162,36 @@ func (cmd *renderCmd) Run(s *streams) error {
 	return nil
 }
 
+type sentCmd struct {
+	URL       string   `help:"Address of the running relay." default:"http://127.0.0.1:8070" name:"url"`
+	TokenFile string   `help:"File with the relay's bearer token, if it has one." type:"existingfile"`
+	JSON      bool     `help:"Print JSON."`
+	Words     []string `arg:"" optional:"" help:"Words that all have to occur, such as db1 refused."`
+}
+
+func (cmd *sentCmd) Run(ctx context.Context, s *streams) error {
+	var answer struct{ Sent []delivery.Sent }
+	relay := deadCmd{URL: cmd.URL, TokenFile: cmd.TokenFile}
+	if err := relay.call(ctx, http.MethodGet, "/api/sent?q="+url.QueryEscape(strings.Join(cmd.Words, " ")), &answer); err != nil {
+		return err
+	}
+	if cmd.JSON {
+		return json.NewEncoder(s.out).Encode(map[string]any{"sent": answer.Sent})
+	}
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	if len(answer.Sent) > 0 {
+		fmt.Fprintln(w, "AT\tTARGET\tTO\tANSWER\tALERTS\tTITLE\tREASON")
+	}
+	for _, a := range answer.Sent {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s %s\t%d\t%s\t%s\n", a.At.Format(time.RFC3339), a.Target, a.Peer, a.Outcome, a.Code, len(a.Alerts)+a.More, a.Title, a.Reason)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "%d answers\n", len(answer.Sent))
+	return nil
+}
+
 type deadCmd struct {
 	URL       string        `help:"Address of the running relay." default:"http://127.0.0.1:8070" name:"url"`
 	TokenFile string        `help:"File with the relay's bearer token, if it has one." type:"existingfile"`

@@ -30,6 +30,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Take notifications and deliver them (the default)."`
 	Check   checkCmd   `cmd:"" help:"Check a configuration, its secrets and templates; say what is wrong."`
 	Render  renderCmd  `cmd:"" help:"Show what a sample or a captured notification looks like as a message."`
+	Sent    sentCmd    `cmd:"" help:"Show what a running relay sent to whom, and what was answered."`
 	Dead    deadCmd    `cmd:"" help:"List, re-send or drop dead letters of a running relay."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

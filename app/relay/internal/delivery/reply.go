@@ -27,9 +27,10 @@ import (
 const (
 	collectionSent  = "sent"
 	collectionTaken = "taken"
-	// maxSent are the answers that are kept, maxSentAlerts the alerts that are kept of each.
+	// maxSent are the answers that are kept; maxSentAlerts and maxSentBytes bound what is kept of each.
 	maxSent       = 1000
-	maxSentAlerts = 30
+	maxSentAlerts = 100
+	maxSentBytes  = 16 << 10
 	// maxTaken bounds the alerts that are known to be taken.
 	maxTaken = 10_000
 	// linkLasts is how long the link in a message works, takenLasts how long an alert stays taken.
@@ -125,8 +126,9 @@ func (l *lane) sentOf(m *Message, mem *member, a channel.Answer) *Sent {
 	// What burns is what one takes.
 	alerts := slices.Clone(n.Alerts)
 	slices.SortStableFunc(alerts, func(x, y notification.Alert) int { return strings.Compare(x.Status, y.Status) })
+	size := 0
 	for i, al := range alerts {
-		if i == maxSentAlerts {
+		if i == maxSentAlerts || size > maxSentBytes {
 			s.More = len(alerts) - i
 			break
 		}
@@ -136,13 +138,14 @@ func (l *lane) sentOf(m *Message, mem *member, a channel.Answer) *Sent {
 				kept.Labels[message.Clip(100, k)] = message.Clip(300, v)
 			}
 		}
+		size += len(channel.JSON(kept))
 		s.Alerts = append(s.Alerts, kept)
 	}
 	return s
 }
 
-// Sent lists the last answers, newest first: those in which all words of a search occur.
-func (e *Engine) Sent(search string) ([]Sent, error) {
+// Sent lists the last answers, newest first and at most limit: those in which all words of a search occur.
+func (e *Engine) Sent(search string, limit int) ([]Sent, error) {
 	words := strings.Fields(strings.ToLower(search))
 	var out []Sent
 	err := e.store.View(func(tx *spool.Tx) error {
@@ -162,7 +165,7 @@ func (e *Engine) Sent(search string) ([]Sent, error) {
 		})
 	})
 	slices.Reverse(out)
-	return out, err
+	return out[:min(limit, len(out))], err
 }
 
 // loadTaken reads who takes care of what.
@@ -255,7 +258,7 @@ func (e *Engine) Ask(ref, expires, sign string) (Question, error) {
 		return Question{}, ErrLink
 	}
 	q := Question{Taken: map[uint64]string{}, Ends: map[uint64]time.Time{}, CanSilence: c.Answers.Silences != ""}
-	sent, err := e.Sent(ref)
+	sent, err := e.Sent(ref, maxSent)
 	if err != nil {
 		return q, err
 	}

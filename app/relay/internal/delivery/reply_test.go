@@ -248,15 +248,15 @@ func TestWhatWasSentIsKept(t *testing.T) {
 		g.accept("ops", alert("firing", "Memory", "instance", "web1"))
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		all, err := g.engine.Sent("")
+		all, err := g.engine.Sent("", maxSent)
 		if err != nil || len(all) != 4 {
 			t.Fatalf("%d answers, %v: %+v", len(all), err, all)
 		}
-		found, _ := g.engine.Sent("DISK refused")
+		found, _ := g.engine.Sent("DISK refused", maxSent)
 		if len(found) != 1 || found[0].Peer != "robot:a" || found[0].Code != "300005" || !strings.Contains(found[0].Reason, "token") || found[0].Alerts[0].Labels["instance"] != "db1" {
 			t.Errorf("%+v", found)
 		}
-		if found, _ := g.engine.Sent("nothing"); len(found) != 0 {
+		if found, _ := g.engine.Sent("nothing", maxSent); len(found) != 0 {
 			t.Errorf("%+v", found)
 		}
 		rec.reply(nil)
@@ -267,12 +267,47 @@ func TestWhatWasSentIsKept(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		all, err = g.engine.Sent("")
+		all, err = g.engine.Sent("", maxSent)
 		if err != nil || len(all) != maxSent || !all[0].At.After(all[len(all)-1].At) {
 			t.Errorf("%d answers are kept, %v", len(all), err)
 		}
-		if found, _ := g.engine.Sent("Memory"); len(found) != 0 {
+		if found, _ := g.engine.Sent("Memory", maxSent); len(found) != 0 {
 			t.Error("the oldest is still there")
+		}
+	})
+}
+
+// TestWhatIsKeptIsBounded: a digest of a thousand alerts, or one with endless labels, takes no more room than a few.
+func TestWhatIsKeptIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, oneRobot, &recorder{t: t})
+		var n notification.Notification
+		for i := range 1000 {
+			a := alert("firing", fmt.Sprint("A", i), "instance", fmt.Sprint("host", i), "note", strings.Repeat("x", 100)).Alerts[0]
+			n.Alerts = append(n.Alerts, a)
+		}
+		g.accept("ops", n)
+		long := alert("firing", "Long")
+		for i := range 100 {
+			long.Alerts[0].Labels[fmt.Sprint("label", i)] = strings.Repeat("y", 5000)
+		}
+		g.accept("ops", long)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		all, err := g.engine.Sent("", maxSent)
+		if err != nil || len(all) < 2 {
+			t.Fatalf("%d answers, %v", len(all), err)
+		}
+		told := 0
+		for _, s := range all {
+			raw, _ := json.Marshal(s)
+			if len(raw) > 40<<10 {
+				t.Errorf("%d bytes are kept of %s", len(raw), s.Title)
+			}
+			told += len(s.Alerts) + s.More
+		}
+		if told < 900 {
+			t.Errorf("the kept answers count %d alerts", told)
 		}
 	})
 }

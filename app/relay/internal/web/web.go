@@ -419,7 +419,7 @@ func (v pageView) Clock(t time.Time) string { return t.In(v.Zone).Format("01-02 
 
 // sent answers with what was sent to whom and what was answered, newest first, by a search.
 func (s *Server) sent(w http.ResponseWriter, r *http.Request) {
-	list, err := s.e.Sent(r.URL.Query().Get("q"))
+	list, err := s.e.Sent(r.URL.Query().Get("q"), 1000)
 	if err != nil {
 		s.fail(w, r, http.StatusInternalServerError, err)
 		return
@@ -509,7 +509,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 	v.Zone, v.Peers, v.Search = c.Zone, s.e.Peers(), r.FormValue("q")
 	var err2 error
 	v.Dead, _, err = s.e.Dead(0, deadPage)
-	v.Log, err2 = s.e.Sent(v.Search)
+	v.Log, err2 = s.e.Sent(v.Search, 300)
 	if err := errors.Join(err, err2); err != nil {
 		v.Error = err.Error()
 	}
