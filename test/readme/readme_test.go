@@ -18,10 +18,7 @@ import (
 
 const root = "../.."
 
-var (
-	block = regexp.MustCompile("(?s)```sh\n(.*?)```")
-	link  = regexp.MustCompile(`\]\(([^)#:]+)\)`)
-)
+var block = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
 // commands are the lines of the sh blocks of a page, without their comments.
 func commands(t *testing.T, page string) []string {
@@ -105,48 +102,4 @@ func TestTargetsThatAreMentionedExist(t *testing.T) {
 			t.Run(page+": make "+found[1], func(t *testing.T) { requireMake(t, found[1]) })
 		}
 	}
-}
-
-// Both languages say the same: what can be typed, and what one is led to, is told apart by nothing but the language.
-func TestTheReadmesAreAlike(t *testing.T) {
-	require.Equal(t, commands(t, "README.md"), commands(t, "README.zh-CN.md"))
-	links := func(page string) []string {
-		data, err := os.ReadFile(filepath.Join(root, page))
-		require.NoError(t, err)
-		var all []string
-		for _, found := range link.FindAllStringSubmatch(string(data), -1) {
-			all = append(all, strings.ReplaceAll(found[1], ".zh-CN", ""))
-		}
-		slices.Sort(all)
-		return slices.Compact(all)
-	}
-	require.Equal(t, links("README.md"), links("README.zh-CN.md"))
-}
-
-func TestLinksLeadSomewhere(t *testing.T) {
-	for _, page := range []string{"README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/runbooks/README.md", "cmd/lookout/README.md"} {
-		data, err := os.ReadFile(filepath.Join(root, page))
-		require.NoError(t, err)
-		for _, found := range link.FindAllStringSubmatch(string(data), -1) {
-			require.FileExists(t, orDirectory(filepath.Join(root, filepath.Dir(page), found[1])), "%s links to %s", page, found[1])
-		}
-	}
-}
-
-// orDirectory is a file that stands for a folder, since FileExists wants a file.
-func orDirectory(path string) string {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return path
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil || len(entries) == 0 {
-		return filepath.Join(path, "(empty)")
-	}
-	for _, e := range entries {
-		if !e.IsDir() {
-			return filepath.Join(path, e.Name())
-		}
-	}
-	return orDirectory(filepath.Join(path, entries[0].Name()))
 }
