@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"time"
 
 	"lookout/internal/dashboard"
 )
@@ -107,26 +106,29 @@ func join(frames []*frame, by string, outer bool) []*frame {
 	}
 	var sides []side
 	for _, f := range frames {
-		key := f.time()
+		on := f.time()
 		if by != "" {
-			key = f.find(by)
+			on = f.find(by)
 		}
-		if key != nil {
-			sides = append(sides, side{f, key})
+		if on != nil {
+			sides = append(sides, side{f, on})
 		}
 	}
 	if len(sides) < 2 {
 		return frames
 	}
 	var keys []cell
-	rows := map[string]int{}
-	in := map[string]int{}
-	text := func(c *column, x cell) string {
-		return c.plainText(x, time.UTC) + "\x00" + formatUnit("string", x.number, -1, time.UTC, time.Time{}).String()
+	rows := map[cell]int{}
+	in := map[cell]int{}
+	key := func(x cell) cell {
+		if math.IsNaN(x.number) {
+			x.number = 0 // nothing is the same as nothing
+		}
+		return x
 	}
 	for i, s := range sides {
 		for _, x := range s.key.cells {
-			k := text(s.key, x)
+			k := key(x)
 			if _, ok := rows[k]; !ok {
 				rows[k] = len(keys)
 				keys = append(keys, x)
@@ -147,7 +149,7 @@ func join(frames []*frame, by string, outer bool) []*frame {
 			d := *c
 			d.cells = slices.Repeat([]cell{{number: math.NaN()}}, len(keys))
 			for i, x := range c.cells {
-				if at := rows[text(s.key, s.key.cells[i])]; !d.cells[at].set {
+				if at := rows[key(s.key.cells[i])]; !d.cells[at].set {
 					d.cells[at] = x
 				}
 			}
@@ -158,7 +160,7 @@ func join(frames []*frame, by string, outer bool) []*frame {
 	if !outer {
 		var both []int
 		for i, x := range keys {
-			if in[text(sides[0].key, x)] == len(sides) {
+			if in[key(x)] == len(sides) {
 				both = append(both, i)
 			}
 		}

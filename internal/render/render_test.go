@@ -385,8 +385,14 @@ func TestHostileDashboards(t *testing.T) {
 	}
 }
 
-// Every panel type with every odd value: the fixture has panels of all types.
+// Every panel type with every odd value: the fixtures have panels of all types.
 func TestExtremeValues(t *testing.T) {
+	kinds := load(t, "testdata/kinds.json")
+	for _, v := range []float64{0, -1, math.NaN(), math.Inf(1), math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64} {
+		opts := anHour
+		opts.Prometheus, opts.Width = constant{value: v}, 700
+		checkSVG(t, mustSVG(t, kinds, opts))
+	}
 	d := load(t, "testdata/everything.json")
 	for _, v := range []float64{0, -1, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64, 1e-300, 1e300} {
 		opts := anHour

@@ -1,12 +1,18 @@
 package render
 
 import (
+	"fmt"
+	"maps"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"lookout/internal/dashboard"
 )
 
 // tableOf reads a table: names of columns (#number, @time, else text), then rows; a dash is nothing.
@@ -226,5 +232,49 @@ func TestSmallLettersDoNotTouch(t *testing.T) {
 	// Three advances of 5.84 pixels lie between the first and the last stroke.
 	if last-first < 17 {
 		t.Errorf("four ones are %d pixels wide", last-first)
+	}
+}
+
+// No order of transformations, whatever their options say, breaks a table: its columns are equally long.
+func TestTransformationsInAnyOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	ids := slices.Sorted(maps.Keys(transformations))
+	word := func() string {
+		return []string{`"host"`, `"Time"`, `"Value"`, `"A"`, `"one"`, `""`, `null`, `7`, `-1`, `{}`, `[]`, `["host","one"]`, `true`, `"/(/"`, `{"host":true}`, `{"fixed":2}`}[r.IntN(16)]
+	}
+	options := func() string {
+		var out []string
+		for _, key := range []string{"excludeByName", "indexByName", "renameByName", "include", "exclude", "regex", "renamePattern", "sort", "limitField", "filters", "fields", "byField", "mode",
+			"reducers", "reduce", "binary", "alias", "replaceFields", "columnField", "rowField", "valueField", "conversions", "mappings", "keepLabels", "valueLabel", "value", "join", "format"} {
+			if r.IntN(3) == 0 {
+				out = append(out, `"`+key+`":`+word())
+			}
+		}
+		out = append(out, []string{`"sort":[{"field":"host"}]`, `"fields":{"host":{"operation":"groupby"},"Value":{"operation":"aggregate","aggregations":["sum","last",null]}}`,
+			`"mode":"reduceFields"`, `"mode":"binary","binary":{"left":"one","operator":"/","right":"0"}`, `"mode":"index"`, `"mode":"inner"`, `"reducers":["mean","allValues"]`, `"mode":"rows"`}[r.IntN(8)])
+		return "{" + strings.Join(out, ",") + "}"
+	}
+	for i := range 1500 {
+		var list []string
+		for range 1 + r.IntN(4) {
+			list = append(list, fmt.Sprintf(`{"id":%q,"options":%s}`, ids[r.IntN(len(ids))], options()))
+		}
+		src := `{"title":"d","panels":[{"type":"table","transformations":[` + strings.Join(list, ",") + `]}]}`
+		d, err := dashboard.Load("d.json", []byte(src))
+		if err != nil {
+			t.Fatal(err, src)
+		}
+		v := &view{panel: d.Panels[0], scope: &scope{}, fields: &fieldMaker{panel: d.Panels[0], loc: time.UTC}}
+		in := []*frame{tableOf("A", "@Time host #Value / 1 a 10 / 2 b - / 3 a 20"), labelled("B", "one", model.Metric{"host": "a"}, 1, 2), labelled("C", "two", model.Metric{"host": "b"}), {}}
+		for _, f := range v.transform(in[:1+i%4]) {
+			for _, c := range f.cols {
+				if len(c.cells) != f.rows() {
+					t.Fatalf("%s: %q has %d cells of %d", src, c.title, len(c.cells), f.rows())
+				}
+			}
+			if f.time() != nil {
+				v.fromFrames([]*frame{f}, 1)
+			}
+		}
 	}
 }
