@@ -106,7 +106,7 @@ robots: {ops: {url: %q, token_file: secrets/ops, keywords: [报警]}}
 		}
 		return nil
 	})
-	// What operators see of it, and nobody else.
+	// What operators see of it, and no one else.
 	for _, path := range []string{"/", "/api/sent"} {
 		if status, _ := call("GET", p.url(path), "sender", nil); path == "/" && status == http.StatusUnauthorized {
 			continue

@@ -89,7 +89,7 @@ func TestFeishusRules(t *testing.T) {
 		{"rich text", "keyword", `{"msg_type":"post","content":{"post":{"zh_cn":{"title":"报警","content":[[{"tag":"text","text":"a"},{"tag":"a","text":"b","href":"https://e.test/"},{"tag":"at","user_id":"all"}]]}}}}`, 0},
 		{"no keyword", "keyword", `{"msg_type":"text","content":{"text":"all is well"}}`, 19024},
 		{"another chat's robot", "dingtalk", card, 19001},
-		{"nobody's token", "nobody", card, 19001},
+		{"an unknown token", "unknown", card, 19001},
 		{"a robot that is off", "off", card, 19007},
 		{"a stranger's address", "ip", card, 19022},
 		{"signed", "signed", signed(0, "SEC"), 0},

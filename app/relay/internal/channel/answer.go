@@ -93,7 +93,7 @@ const (
 	CodeGateway   = "gateway"
 )
 
-// SharedCodes lists every value that Answer.Code can have besides a kind's own.
+// SharedCodes lists every value that Answer.Code can have in addition to its kind's own.
 func SharedCodes() []string {
 	return []string{CodeNotJSON, CodeNoErrcode, CodeFlood, CodeRedirect, CodeTimeout, CodeNetwork, CodeCutOff, CodeOther,
 		CodeHTTP4xx, CodeHTTP429, CodeHTTP5xx, CodeHTTPOther, CodeSMTP, CodeTooBig, CodeConfig, CodeGateway}

@@ -49,7 +49,7 @@ type Content struct {
 	All     bool     `json:"all,omitempty"`
 }
 
-// Mention calls somebody for alerts that carry all labels of Match.
+// Mention calls people for alerts that carry all labels of Match.
 type Mention struct {
 	Match map[string]string `yaml:"match"`
 	// Mobiles and UserIDs are DingTalk's; WeCom takes the numbers in messages of type text.
@@ -74,7 +74,7 @@ type Form struct {
 	Line func(string) int
 	// Body is what is posted, without what depends on the time.
 	Body func(c Content, id string) []byte
-	// Who says whom of a mention the chat can call; nil if nobody.
+	// Who says whom of a mention the chat can call; nil if no one.
 	Who func(Mention) Mention
 }
 

@@ -45,7 +45,7 @@ func (r *Robot) Check(c Checker, chat Chat) {
 	r.URL = cmp.Or(r.URL, chat.URL)
 	c.Address("url", r.URL)
 	if _, token, ok := strings.Cut(r.URL, chat.TokenBehind); ok && token != "" {
-		c.Fail("url", "holds the token (%s): put it into the token_file, where nobody reads it by chance", strings.Trim(chat.TokenBehind, "/="))
+		c.Fail("url", "holds the token (%s): put it into the token_file, where no one reads it by chance", strings.Trim(chat.TokenBehind, "/="))
 	}
 	if r.TokenFile == "" {
 		c.Fail("", "token_file is missing")

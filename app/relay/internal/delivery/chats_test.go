@@ -12,7 +12,7 @@ import (
 	"lookout/app/robot/robot"
 )
 
-// otherChats are a Feishu and a WeCom robot as strict as the real ones, beside a DingTalk robot.
+// otherChats are a Feishu and a WeCom robot as strict as the real ones.
 func otherChats(t *testing.T) *robot.Server {
 	t.Helper()
 	s, err := robot.New(robot.Config{Now: time.Now, Keep: 10_000, Logger: slog.New(slog.DiscardHandler), Robots: []robot.Robot{

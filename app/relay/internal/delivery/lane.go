@@ -166,7 +166,7 @@ func (l *lane) handOver(ctx context.Context, b *box, m *Message, now time.Durati
 	late := left <= 0 && (mem == nil || m.Attempts > 0)
 	paused := mem == nil && in > after && l.index+1 < len(l.target.Channels)
 	if (late || paused) && l.index+1 < len(l.target.Channels) && now-m.Since < takenLasts && l.e.allTaken(m) {
-		// Somebody takes care of it: nobody else has to be called.
+		// Someone takes care of it: no one else has to be called.
 		return max(m.Since+takenLasts-now, time.Millisecond), false, nil
 	}
 	if late {

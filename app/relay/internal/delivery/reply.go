@@ -183,7 +183,7 @@ func (e *Engine) loadTaken() error {
 	})
 }
 
-// takenBy is who takes care of an alert, "" for nobody. One that fires anew afterwards is another matter.
+// takenBy is who takes care of an alert, "" for no one. One that fires anew afterwards is another matter.
 func (e *Engine) takenBy(a notification.Alert) string {
 	e.takenMu.Lock()
 	defer e.takenMu.Unlock()
@@ -197,7 +197,7 @@ func (e *Engine) takenBy(a notification.Alert) string {
 	return t.Who
 }
 
-// allTaken tells whether somebody takes care of everything that a message tells of what fires.
+// allTaken tells whether someone takes care of everything that a message tells of what fires.
 func (e *Engine) allTaken(m *Message) bool {
 	e.takenMu.Lock()
 	none := len(e.taken) == 0
@@ -288,7 +288,7 @@ type Reply struct {
 	Silence time.Duration
 }
 
-// Answer does what somebody answers: the alerts are taken, silenced if asked for, and the chat is told. It returns what
+// Answer does what someone answers: the alerts are taken, silenced if asked for, and the chat is told. It returns what
 // was done, in a sentence.
 func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error) {
 	c := e.Config()

@@ -62,7 +62,7 @@ func (s *silences) RoundTrip(r *http.Request) (*http.Response, error) {
 var linkRE = regexp.MustCompile(`https://relay\.example\.com/answer/([0-9a-f]+)\?e=(\d+)&s=([\w-]+)`)
 
 // TestAnAnswerFromTheChat: the link in a message is good for a day and for nothing else; who takes an alert is told to the chat and
-// stands in what is sent of it later, nobody is called by it any more, and it is not escalated.
+// stands in what is sent of it later, no one is called by it any more, and it is not escalated.
 func TestAnAnswerFromTheChat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		am := &silences{recorder: recorder{t: t}}
@@ -75,7 +75,7 @@ func TestAnAnswerFromTheChat(t *testing.T) {
 		first := am.got()[0]
 		link := linkRE.FindStringSubmatch(first.text)
 		if link == nil || len(first.mobs) != 1 {
-			t.Fatalf("no link, or nobody is called: %v\n%s", first.mobs, first.text)
+			t.Fatalf("no link, or no one is called: %v\n%s", first.mobs, first.text)
 		}
 		q, err := g.engine.Ask(link[1], link[2], link[3])
 		if err != nil || len(q.Alerts) != 1 || q.Alerts[0].Name != "Disk" {
@@ -89,7 +89,7 @@ func TestAnAnswerFromTheChat(t *testing.T) {
 			}
 		}
 		if _, err := g.engine.Answer(t.Context(), q, Reply{Who: " "}); err == nil {
-			t.Error("nobody takes it")
+			t.Error("no one takes it")
 		}
 		if _, err := g.engine.Answer(t.Context(), q, Reply{Who: "张三 *x*"}); err != nil {
 			t.Fatal(err)

@@ -142,7 +142,7 @@ func (s *sender) Send(ctx context.Context, m channel.Message) channel.Answer {
 	return ok
 }
 
-// mailTo sends one mail. recipient is set where one of the recipients is refused for good, and so nobody has it.
+// mailTo sends one mail. recipient is set where one of the recipients is refused for good, and so no one has it.
 func (s *sender) mailTo(ctx context.Context, o channel.Message, to []string, id string) (a channel.Answer, recipient bool) {
 	e := s.email
 	oneLine := func(err error) string { return channel.OneLine(s.env.Redact(err.Error())) }
@@ -186,7 +186,7 @@ func (s *sender) mailTo(ctx context.Context, o channel.Message, to []string, id 
 		var reply *textproto.Error
 		isSent := errors.As(err, &sent)
 		if isSent && sent.Reason == mail.ErrSMTPRcptTo {
-			// Before the mail itself: nobody has it yet.
+			// Before the mail itself: no one has it yet.
 			a.Code, a.Ambiguous = channel.CodeSMTP, false
 		}
 		if isSent && sent.ErrorCode() >= 500 || errors.As(err, &reply) && reply.Code >= 500 {

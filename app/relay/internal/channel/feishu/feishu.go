@@ -24,7 +24,7 @@ import (
 // MaxBytes is the most that the body of one call may have: Feishu says 20 KB.
 const MaxBytes = 20_000
 
-// perSecond is what a bot takes besides its 100 in a minute.
+// perSecond is what a bot takes in addition to its 100 in a minute.
 const perSecond = 5
 
 var chat = channel.Chat{

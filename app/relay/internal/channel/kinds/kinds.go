@@ -10,7 +10,7 @@ import (
 	"lookout/app/relay/internal/channel/wecom"
 )
 
-// All kinds: a new one is a folder beside these, and a line here.
+// All kinds: a new one is a folder next to these, and a line here.
 var All = []*channel.Kind{
 	&dingtalk.Kind,
 	&feishu.Kind,

@@ -47,7 +47,7 @@ func TestAnswers(t *testing.T) {
 const text = "### 🔴 报警 Firing\n\n**a\\*b**\n\n> quoted\n- **规则 Rule**: \\*\\*not bold\\*\\* \\`code\\` <@all> [x] (y)\n\\# no heading\n---\n[📈 面板](http://console.test/d/x)\x01\u2028"
 
 // TestBodies: headings, bold, links and quotations as WeCom writes them, the rest as text; what was escaped is shown as
-// written, nobody is called by text, and nothing is left that JSON writes as \uxxxx.
+// written, no one is called by text, and nothing is left that JSON writes as \uxxxx.
 func TestBodies(t *testing.T) {
 	c := channel.Content{Type: "markdown", Title: "not shown", Text: text, UserIDs: []string{"zhangsan"}, All: true}
 	want := `{"markdown":{"content":"### 🔴 报警 Firing\n\n**a*b**\n\n> quoted\n• **规则 Rule**: *` + "\u200b" + `*not bold*` + "\u200b" + `* ˋcodeˋ ‹@all> [x] (y)\n` + "\u200b" + `# no heading\n————\n[📈 面板](http://console.test/d/x)\n<@all><@zhangsan>"},"msgtype":"markdown"}`
