@@ -95,7 +95,7 @@ func (s *Server) runbookOf(r *request, link string) *runbookView {
 		return nil
 	}
 	title, body := splitTitle(string(text))
-	return &runbookView{Name: name, Title: cmp.Or(title, name), HTML: s.localLinks(r, render.SafeMarkdown(body)), Link: link}
+	return &runbookView{Name: name, Title: cmp.Or(title, name), HTML: s.localLinks(r, name, render.SafeMarkdown(body)), Link: link}
 }
 
 // splitTitle takes the first heading off.
@@ -107,12 +107,23 @@ func splitTitle(text string) (title, body string) {
 	return "", text
 }
 
-// localLinks lets links between runbooks (other.md) lead to their pages.
-func (s *Server) localLinks(r *request, html string) string {
-	return runbookHref.ReplaceAllString(html, `href="`+r.link("/runbooks/")+`$1"`)
+// localLinks makes links between runbook files (other.md, other.zh-CN.md) lead to their pages, which choose the reader's language. A link of
+// a runbook to its own translation asks for that language.
+func (s *Server) localLinks(r *request, name, html string) string {
+	return runbookHref.ReplaceAllStringFunc(html, func(href string) string {
+		m := runbookHref.FindStringSubmatch(href)
+		lang := ""
+		if m[1] == name {
+			lang = cmp.Or(strings.TrimPrefix(m[2], "."), "en")
+		}
+		return `href="` + r.link("/runbooks/"+m[1], "lang", lang) + m[3] + `"`
+	})
 }
 
 func (s *Server) runbookPage(r *request) error {
+	if lang := r.URL.Query().Get("lang"); lang == "en" || lang == "zh-CN" {
+		r.Lang = lang
+	}
 	name := strings.TrimSuffix(r.PathValue("name"), ".md")
 	if view := s.runbookOf(r, s.base+"/runbooks/"+name); view != nil {
 		return r.render(http.StatusOK, "runbook", view.Title, view)
@@ -142,4 +153,4 @@ func (s *Server) runbooksPage(r *request) error {
 	return r.render(http.StatusOK, "runbooks", r.t("Runbooks"), view)
 }
 
-var runbookHref = regexp.MustCompile(`href="(?:\./)?([A-Za-z0-9_-]+)\.md(?:#[^"]*)?"`)
+var runbookHref = regexp.MustCompile(`href="(?:\./)?([A-Za-z0-9_-]+)(\.zh-CN)?\.md(#[^"]*)?"`)
