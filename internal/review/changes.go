@@ -34,6 +34,8 @@ type Changes struct {
 	Skipped []source.Skip
 	// Broken are files that were named, or lie under dashboards/ or alerts/, and could not be compared. What could be is in the report.
 	Broken []error
+	// MissingGlyphs are characters of the pictures that no font has; only PNG lacks any.
+	MissingGlyphs []rune
 }
 
 // Diff compares two files with each other, or versions of git: see pairs for what arguments may be.
@@ -437,12 +439,20 @@ func (c *Changes) Draw(ctx context.Context, opts render.Options, png bool) (map[
 			continue
 		}
 		group.Go(func() error {
-			data, err := diff.Changed(ctx, p, events[p.File], opts, png)
+			var report render.Report
+			own := opts
+			own.Report = &report
+			data, err := diff.Changed(ctx, p, events[p.File], own, png)
 			if err != nil || data == nil {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
+			for _, r := range report.Missing {
+				if !slices.Contains(c.MissingGlyphs, r) {
+					c.MissingGlyphs = append(c.MissingGlyphs, r)
+				}
+			}
 			out[p.File] = Picture{pictureName(p.File) + ext, data}
 			return nil
 		})

@@ -28,6 +28,9 @@ func (r *Review) Comment(form forge.Form) string {
 	var b strings.Builder
 	b.WriteString("### Lookout: what this changes in dashboards and alerts\n\n")
 	b.WriteString(r.summary() + "\n")
+	for _, err := range r.Changes.Broken[:min(len(r.Changes.Broken), mostRows)] {
+		b.WriteString("\n⚠️ not compared: " + markdown.Inline(clip(err.Error(), 300)) + "\n")
+	}
 	for _, p := range r.Problems {
 		b.WriteString("\n⚠️ " + markdown.Inline(p) + "\n")
 	}
@@ -60,6 +63,9 @@ func (r *Review) Comment(form forge.Form) string {
 		}
 	}
 	_ = r.Changes.Report.Markdown(&b, diff.MarkdownOptions{Limit: max(limit-b.Len(), 600), Pictures: pictures, Plain: form.Plain})
+	for _, skip := range r.Changes.Skipped {
+		b.WriteString("\n" + markdown.Code(skip.File) + ": " + markdown.Inline(clip(skip.Reason, 200)) + "\n")
+	}
 	if form.NoPictures && len(r.Pictures) > 0 {
 		b.WriteString("\nThe pictures are among the files of the CI job.\n")
 	}

@@ -141,3 +141,16 @@ func TestADeletedDirectoryIsReviewed(t *testing.T) {
 	_, err = Make(t.Context(), o)
 	require.ErrorContains(t, err, "nowhere: no such file or directory, neither here nor in")
 }
+
+// A dashboard that can't be read is a finding, is named as not compared, and keeps nothing else from being reviewed.
+func TestABrokenFileIsNamedInTheComment(t *testing.T) {
+	changed(t, 3, 1)
+	require.NoError(t, os.WriteFile("dashboards/d01.json", []byte(`{"title": `), 0o644))
+	r, err := Make(t.Context(), options(forge.Form{}))
+	require.NoError(t, err)
+	require.True(t, r.Findings())
+	body := r.Comment(forge.Form{})
+	require.Contains(t, body, "⚠️ not compared: dashboards/d01.json")
+	require.Contains(t, body, "json-syntax")
+	require.Contains(t, body, "pictures/dashboards-d00")
+}

@@ -54,7 +54,8 @@ func runExporters(ctx context.Context, exporters []lint.Exporter, client *http.C
 	return files, remove, nil
 }
 
-// expose starts one exporter and reads what it exposes as soon as the metrics are there that it waits for.
+// expose starts one exporter and reads what it exposes as soon as the metrics are there that it waits for, and no others come any more: a program registers them one by one
+// as it starts.
 func expose(ctx context.Context, e lint.Exporter, dir string, client *http.Client) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, exporterPatience)
 	defer cancel()
@@ -83,6 +84,7 @@ func expose(ctx context.Context, e lint.Exporter, dir string, client *http.Clien
 		<-ended
 	}()
 	last := errors.New("it does not listen yet")
+	var before []string
 	for {
 		data, err := get(ctx, client, "http://127.0.0.1:"+port+"/metrics")
 		missing := slices.IndexFunc(e.Until, func(metric string) bool { return !bytes.Contains(append([]byte("\n"), data...), []byte("\n"+metric)) })
@@ -90,7 +92,12 @@ func expose(ctx context.Context, e lint.Exporter, dir string, client *http.Clien
 		case err != nil:
 			last = err
 		case missing < 0:
-			return data, nil
+			now := names(data)
+			if slices.Equal(before, now) {
+				return data, nil
+			}
+			before = now
+			last = errors.New("it exposes more and more metrics")
 		default:
 			last = fmt.Errorf("it exposes no %s", e.Until[missing])
 		}
@@ -100,9 +107,21 @@ func expose(ctx context.Context, e lint.Exporter, dir string, client *http.Clien
 			return nil, fmt.Errorf("it ended before it exposed anything (%v):\n%s", err, output.String())
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: %v\n%s", ctx.Err(), last, output.String())
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(250 * time.Millisecond):
 		}
 	}
+}
+
+// names are the names of the series in an exposition, sorted.
+func names(data []byte) (out []string) {
+	for line := range bytes.Lines(data) {
+		if name, _, ok := bytes.Cut(line, []byte(" ")); ok && line[0] != '#' {
+			name, _, _ = bytes.Cut(name, []byte("{"))
+			out = append(out, string(name))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {

@@ -266,13 +266,19 @@ func (r *Review) Text(w io.Writer, format string, colored bool) error {
 	}
 	fmt.Fprintln(w, r.Changes.Report.Summary())
 	for _, s := range r.Changes.Skipped {
-		fmt.Fprintf(w, "%s passed over: %s\n", s.File, s.Reason)
+		fmt.Fprintf(w, "%s: %s\n", s.File, s.Reason)
+	}
+	for _, err := range r.Changes.Broken {
+		fmt.Fprintf(w, "not compared: %v\n", err)
 	}
 	if r.Backtest != nil {
 		title("backtest: how often changed alerts would have fired")
 		if err := r.Backtest.Text(w, fmt.Sprintf("%.12s", r.Base)); err != nil {
 			return err
 		}
+	}
+	if missing := r.Changes.MissingGlyphs; len(missing) > 0 {
+		fmt.Fprintf(w, "no font has %q, so the pictures show boxes; install one (Debian: fonts-noto-cjk)\n", string(missing[:min(len(missing), 10)]))
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintln(w, p)
