@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -197,6 +198,15 @@ func indexOf(list []*series, c *column) int {
 // categories is the table whose rows are groups of bars, and the column of their names.
 func (v *view) categories(list []*series) (*frame, *column) {
 	frames := v.tables
+	if v.panel.Type == "graph" {
+		// The old graph shows a bar for each series.
+		name, val := &column{name: "Series", title: "Series"}, &column{name: "Value", title: "Value", kind: numberColumn}
+		reducer := cmp.Or(v.panel.Node.Path("xaxis", "values").At(0).Text(), "total")
+		for _, s := range list {
+			name.cells, val.cells = append(name.cells, textCell(s.name)), append(val.cells, numberCell(calc(reducer, s.points)))
+		}
+		return &frame{cols: []*column{name, val}}, name
+	}
 	if frames == nil {
 		// The series are joined, as the chart does itself.
 		frames = ensureColumns(v.frames(list))

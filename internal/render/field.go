@@ -581,6 +581,20 @@ func (m *fieldMaker) shown(f *field, v float64) (text formatted, col color.NRGBA
 	return text, m.valueColor(f, v, 0), false
 }
 
+// shownText is a text as the field shows it: what it is mapped to, or itself.
+func (m *fieldMaker) shownText(f *field, text string) formatted {
+	number, ok := parseNumber(text)
+	if !ok {
+		number = math.NaN()
+	}
+	for _, mp := range f.mappings {
+		if mp.text != "" && mp.match(number, text) {
+			return formatted{text: mp.text}
+		}
+	}
+	return formatted{prefix: f.prefix, text: text, suffix: f.postfix}
+}
+
 // valueColor is the colour of a value by the field's colour mode; index is the series' number, for the palette.
 func (m *fieldMaker) valueColor(f *field, v float64, index int) color.NRGBA {
 	switch mode := f.colorMode; {

@@ -202,6 +202,14 @@ func labelNames(list []*series) []model.LabelName {
 // fromFrames makes series of tables again, for panels that draw values: each column of numbers is one. Without a time each row is a point at the end of the range.
 func (v *view) fromFrames(frames []*frame, end float64) []*series {
 	every := v.panel.Node.Path("options", "reduceOptions", "values").Bool()
+	chosen := func(c *column) bool { return c.kind == numberColumn }
+	if want := v.chosenFields(); want != "" {
+		if re, err := compileSlashed(want); strings.HasPrefix(want, "/") && err == nil {
+			chosen = func(c *column) bool { return re.MatchString(c.title) }
+		} else {
+			chosen = func(c *column) bool { return c.named(want) }
+		}
+	}
 	var out []*series
 	add := func(c *column, title, refID string, points []point) {
 		s := &series{name: title, refID: refID, metric: c.labels, points: points}
@@ -221,7 +229,18 @@ func (v *view) fromFrames(frames []*frame, end float64) []*series {
 	for _, f := range frames {
 		when, words := f.time(), f.first(textColumn)
 		for _, c := range f.cols {
+			if !chosen(c) {
+				continue
+			}
 			if c.kind != numberColumn {
+				rows := allRows(len(c.cells))
+				if !every && len(rows) > 1 {
+					rows = rows[len(rows)-1:]
+				}
+				for _, i := range rows {
+					add(c, c.title, f.refID, []point{{end, math.NaN()}})
+					out[len(out)-1].text = c.plainText(c.cells[i], v.fields.loc)
+				}
 				continue
 			}
 			if every || when == nil && words != nil && !v.sequence() {
@@ -257,6 +276,14 @@ func (v *view) fromFrames(frames []*frame, end float64) []*series {
 		s.negate()
 	}
 	return out
+}
+
+// chosenFields is the field that a panel of single values shows, "" if it shows all numbers. "/^version$/" is how Grafana writes one.
+func (v *view) chosenFields() string {
+	if !v.sequence() {
+		return ""
+	}
+	return v.panel.Node.Path("options", "reduceOptions", "fields").Text()
 }
 
 // sequence tells whether the panel reduces the rows of a table to one value.

@@ -30,6 +30,9 @@ func (r *renderer) histogram(p *pen, body rect, v *view, list []*series) {
 		return
 	}
 	count := 30.0
+	if n := number(v.panel.Node.Path("xaxis", "buckets")); n != nil && *n >= 1 { // graph's
+		count = min(*n, 200)
+	}
 	if n := number(opts.Get("bucketCount")); n != nil && *n >= 1 {
 		count = min(*n, 200)
 	}

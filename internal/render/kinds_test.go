@@ -138,3 +138,30 @@ func TestKinds(t *testing.T) {
 		}
 	}
 }
+
+// A table may have texts only, a stat may show a label, and the old graph has other axes than time.
+func TestPanelsOfTextsAndOldAxes(t *testing.T) {
+	table := `"targets":[{"refId":"A","expr":"go,mysql","format":"table","instant":true}]`
+	for name, c := range map[string]struct {
+		panel string
+		want  []string
+		not   string
+	}{
+		"texts": {`"type":"table",` + table + `,"transformations":[{"id":"filterFieldsByName","options":{"include":{"names":["job","instance"]}}}]`, []string{">go<", ">mysql<", ">host-b<"}, "No data"},
+		"label": {`"type":"stat",` + table + `,"options":{"reduceOptions":{"fields":"/^job$/","values":false}}`, []string{">mysql<"}, ">26.7<"},
+		"rows":  {`"type":"stat",` + table + `,"options":{"reduceOptions":{"fields":"/^job$/","values":true}}`, []string{">go<", ">mysql<"}, ">26.7<"},
+		"mapped": {`"type":"stat",` + table + `,"options":{"reduceOptions":{"fields":"job"}},"fieldConfig":{"defaults":{"mappings":[{"type":"value","options":{"mysql":{"text":"the database"}}}]}}`,
+			[]string{">the database<"}, ">mysql<"},
+		"histogram": {`"type":"graph","targets":[{"refId":"A","expr":"go"}],"xaxis":{"mode":"histogram","buckets":4}`, []string{">5<", ">10<"}, ">22:30<"},
+		"series":    {`"type":"graph","targets":[{"refId":"A","expr":"go,mysql","legendFormat":"{{job}}"}],"xaxis":{"mode":"series","values":["max"]}`, []string{">go<", ">mysql<", ">28.0<"}, ">22:30<"},
+	} {
+		opts := anHour
+		opts.Prometheus = waves{}
+		svg := mustSVG(t, parse(t, `{"title":"d","panels":[{"title":"p","gridPos":{"x":0,"y":0,"w":12,"h":8},`+c.panel+`}]}`), opts)
+		checkSVG(t, svg)
+		contains(t, svg, c.want...)
+		if strings.Contains(svg, c.not) || t.Failed() {
+			t.Errorf("%s: %s is there", name, c.not)
+		}
+	}
+}

@@ -37,6 +37,9 @@ func (v *view) reduce(list []*series) []reduced {
 		}
 		one := reduced{series: s, value: calc(cmp.Or(name, "lastNotNull"), s.points)}
 		one.text, one.color, one.mapped = v.fields.shown(s.f, one.value)
+		if s.text != "" {
+			one.text, one.color, one.mapped = v.fields.shownText(s.f, s.text), v.fields.valueColor(s.f, math.Inf(-1), i), true
+		}
 		if one.mapped {
 			out = append(out, one)
 			continue

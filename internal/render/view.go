@@ -41,13 +41,15 @@ type series struct {
 	step   float64 // seconds between points, 0 for an instant answer
 	f      *field
 	color  color.NRGBA
+	// text is the value of a column of texts.
+	text string
 }
 
 // series names and colours what came back, in the order of the targets, after the panel's expressions and transformations. end is the end of the range.
 func (v *view) series(end time.Time) []*series {
 	v.evaluate()
 	out := v.answers()
-	if len(v.panel.Transforms) == 0 {
+	if len(v.panel.Transforms) == 0 && v.chosenFields() == "" {
 		for i, s := range out {
 			if s.f.name != "" {
 				s.name = v.displayName(s.f.name, s.name, s.metric)
@@ -69,7 +71,7 @@ func (v *view) answers() []*series {
 	var out []*series
 	for _, q := range v.queries {
 		if !q.shown() {
-			if !q.hidden && v.asked() {
+			if !q.hidden && v.asked() && strings.TrimSpace(q.expr) != "" {
 				v.skip(strings.TrimSpace(q.target.RefID + " " + q.skip))
 			}
 			continue
@@ -239,7 +241,7 @@ func (r *renderer) drawBody(p *pen, v *view, body rect) {
 		if problems := v.problems(); len(problems) > 0 {
 			body = r.problems(p, body, problems)
 		}
-		if len(list) == 0 {
+		if len(list) == 0 && !(len(v.tables) > 0 && strings.HasPrefix(kind, "table")) {
 			if len(v.problems()) == 0 {
 				r.noData(p, body, v)
 			}
@@ -252,7 +254,15 @@ func (r *renderer) drawBody(p *pen, v *view, body rect) {
 // drawer is how the panel's type is drawn, nil if it is not.
 func (r *renderer) drawer(v *view) func(*pen, rect, *view, []*series) {
 	switch v.panel.Type {
-	case "timeseries", "graph":
+	case "graph":
+		switch v.panel.Node.Path("xaxis", "mode").Text() {
+		case "histogram":
+			return r.histogram
+		case "series":
+			return r.barChart
+		}
+		return r.timeseries
+	case "timeseries":
 		return r.timeseries
 	case "candlestick":
 		v.skip("candles: drawn as lines")
