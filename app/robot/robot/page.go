@@ -183,7 +183,7 @@ func (p *page) view(m *Message, lang string) messageView {
 		text := m.Text
 		if m.Chat == WeCom {
 			// It knows no italics, and a line break is one.
-			text = strings.NewReplacer("\n", "  \n", "_", `\_`).Replace(text)
+			text = strings.NewReplacer("**", "**", "\n", "  \n", "_", `\_`, "*", `\*`, "~", `\~`).Replace(text)
 		}
 		v.Type, v.Body = m.MsgType, p.renderer.md(text, m.At)
 	case "interactive":

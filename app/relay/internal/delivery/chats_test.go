@@ -2,13 +2,19 @@ package delivery
 
 import (
 	"fmt"
+	"html"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"lookout/app/relay/internal/message"
 	"lookout/app/robot/robot"
 )
 
@@ -181,4 +187,54 @@ func TestARepetitionThatAChatCannotTell(t *testing.T) {
 			t.Errorf("%+v", shown)
 		}
 	})
+}
+
+var (
+	tags = regexp.MustCompile(`<[^>]*>`)
+	// What the page shows of a message, without the raw body below it.
+	bubbles = regexp.MustCompile(`(?s)<div class="(?:markdown|plain)">(.*?)</div>\s*(?:<div class="buttons|</div>)`)
+)
+
+// TestWhatPeopleSeeInOtherChats shows every kind of message on the mock's page: nothing of the markup shows, and names that look
+// like markup are shown as they are written.
+func TestWhatPeopleSeeInOtherChats(t *testing.T) {
+	for name, n := range message.Samples(time.Now()) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				chats := otherChats(t)
+				g := newRig(t, fmt.Sprintf(feishuAndWeCom, "", ""), handler(chats.Handler()))
+				n.Alerts = slices.Clone(n.Alerts)
+				n.Alerts[0].Labels = maps.Clone(n.Alerts[0].Labels)
+				n.Alerts[0].Labels["path"] = "*a* __b__ [c](d) ~e~ # f"
+				for _, target := range []string{"feishu", "wecom"} {
+					g.accept(target, n)
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				shown, refused := chat(t, chats)
+				if len(shown) < 2 || len(refused) > 0 {
+					t.Fatalf("%d messages, %d refused: %+v", len(shown), len(refused), refused)
+				}
+				w := httptest.NewRecorder()
+				chats.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?lang=zh", nil))
+				found := bubbles.FindAllStringSubmatch(w.Body.String(), -1)
+				if len(found) != len(shown) {
+					t.Fatalf("%d of %d messages were found on the page", len(found), len(shown))
+				}
+				all := ""
+				for _, m := range found {
+					text := html.UnescapeString(tags.ReplaceAllString(m[1], ""))
+					for _, raw := range []string{"**", "](", `\*`, `\_`, `\[`, "&#", "### "} {
+						if strings.Contains(text, raw) {
+							t.Errorf("%q shows in\n%s", raw, text)
+						}
+					}
+					all += text
+				}
+				if want := "path=*a* __b__ [c] (d) ~e~ # f"; strings.Count(strings.ReplaceAll(all, "\u200b", ""), want) < 2 && name != "errors" && name != "error" && name != "nodata" {
+					t.Errorf("%q is not shown as it is written, twice:\n%s", want, all)
+				}
+			})
+		})
+	}
 }
