@@ -105,7 +105,7 @@ type importer struct {
 // fresh takes a dashboard in, or again: then the same bytes are made, unless the file was edited or the origin changed.
 func (im *importer) fresh(ctx context.Context) (found bool, err error) {
 	if uid, known := im.find(); known && im.UID == "" {
-		im.UID, im.Origin = uid, im.lock.Dashboards[uid].Origin
+		im.UID, im.Origin = uid, im.origin(im.lock.Dashboards[uid])
 		im.Catalogue = cmp.Or(im.lock.Dashboards[uid].Catalogue, im.Catalogue)
 		im.source.Catalogue = im.Catalogue
 	}
@@ -144,7 +144,7 @@ func (im *importer) fresh(ctx context.Context) (found bool, err error) {
 			return false, fmt.Errorf("uid %q is that of %s already; give --uid, or --force", im.UID, other.File())
 		}
 	}
-	if again && entry.Origin != published.Origin {
+	if again && entry.Origin != portable(published.Origin) {
 		return false, fmt.Errorf("uid %q belongs to an import of %s; give --uid", im.UID, entry.Origin)
 	}
 	inputs := im.Inputs
@@ -179,6 +179,14 @@ func (im *importer) path(entry catalog.Entry, known bool) string {
 	return filepath.Join(im.Dir, im.Folder, im.UID+".json")
 }
 
+// origin is where an imported dashboard is fetched from: a path on the command line leads to what the lock file names without this machine's directories.
+func (im *importer) origin(e catalog.Entry) string {
+	if portable(filepath.ToSlash(filepath.Clean(im.Origin))) == e.Origin {
+		return im.Origin
+	}
+	return e.Origin
+}
+
 // find looks the argument up in the lock file: by uid or by origin.
 func (im *importer) find() (uid string, ok bool) {
 	if _, ok := im.lock.Dashboards[im.Origin]; ok {
@@ -186,7 +194,7 @@ func (im *importer) find() (uid string, ok bool) {
 	}
 	var found []string
 	for uid, e := range im.lock.Dashboards {
-		if e.Origin == im.Origin || e.Origin == filepath.ToSlash(filepath.Clean(im.Origin)) {
+		if e.Origin == im.Origin || e.Origin == portable(filepath.ToSlash(filepath.Clean(im.Origin))) {
 			found = append(found, uid)
 		}
 	}
@@ -309,10 +317,11 @@ func (im *importer) update(ctx context.Context) (found bool, err error) {
 	if entry.Catalogue != "" && entry.Catalogue != im.Catalogue {
 		im.source.Catalogue, im.Catalogue = entry.Catalogue, entry.Catalogue
 	}
-	newest, err := im.source.Fetch(ctx, entry.Origin, im.Revision)
+	newest, err := im.source.Fetch(ctx, im.origin(entry), im.Revision)
 	if err != nil {
 		return false, err
 	}
+	newest.Origin = entry.Origin
 	if newest.SHA256() == entry.SHA256 {
 		im.Note("%s is up to date", uid)
 		return false, nil
