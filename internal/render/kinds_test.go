@@ -3,9 +3,12 @@ package render
 import (
 	"context"
 	"flag"
+	"html"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +165,45 @@ func TestPanelsOfTextsAndOldAxes(t *testing.T) {
 		contains(t, svg, c.want...)
 		if strings.Contains(svg, c.not) || t.Failed() {
 			t.Errorf("%s: %s is there", name, c.not)
+		}
+	}
+}
+
+var textElement = regexp.MustCompile(`<text x="(-?[\d.]+)" y="(-?[\d.]+)"([^>]*)>([^<]*)</text>`)
+
+// Whatever the number and its unit, what is written stays inside of the panel.
+func TestNumbersStayInsideTheirPanel(t *testing.T) {
+	m := newMetrics()
+	for _, kind := range []string{"timeseries", "stat", "gauge", "bargauge", "table", "piechart", "barchart", "histogram", "state-timeline", "status-history", "heatmap"} {
+		for _, unit := range []string{"none", "short", "bytes", "s", "percentunit", "currencyUSD"} {
+			d := parse(t, `{"title":"d","panels":[{"type":"`+kind+`","title":"p","gridPos":{"x":0,"y":0,"w":5,"h":6},"targets":[{"refId":"A","expr":"go"}],
+				"fieldConfig":{"defaults":{"unit":"`+unit+`"}},"options":{"legend":{"showLegend":false},"displayLabels":["value"],"showValue":"always"}}]}`)
+			for _, v := range []float64{1e-12, 3e-9, 18446744073709551615, 4.2e21, 1e300, -1.23456789e250} {
+				opts := anHour
+				opts.Prometheus = constant{value: v}
+				data, err := Panel(context.Background(), d, d.Panels[0], opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				svg := string(data)
+				wide, err := strconv.ParseFloat(regexp.MustCompile(`width="([\d.]+)"`).FindStringSubmatch(svg)[1], 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range textElement.FindAllStringSubmatch(svg, -1) {
+					x, _ := strconv.ParseFloat(e[1], 64)
+					size, _ := strconv.ParseFloat(regexp.MustCompile(`font-size="([\d.]+)"`).FindStringSubmatch(e[3])[1], 64)
+					w := m.width(html.UnescapeString(e[4]), textStyle{size: size, bold: strings.Contains(e[3], "font-weight"), mono: strings.Contains(e[3], "Mono")})
+					if strings.Contains(e[3], `"middle"`) {
+						x -= w / 2
+					} else if strings.Contains(e[3], `"end"`) {
+						x -= w
+					}
+					if !strings.Contains(e[3], "rotate") && (x < 0 || x+w > wide+0.5) {
+						t.Errorf("%v in %s in a %s: %q reaches from %.0f to %.0f of %.0f", v, unit, kind, e[4], x, x+w, wide)
+					}
+				}
+			}
 		}
 	}
 }
