@@ -1,4 +1,4 @@
-// Relay takes alerts from Grafana and Alertmanager and brings them to DingTalk: written to disk
+// Command relay receives alerts from Grafana and Alertmanager and delivers them to DingTalk: written to disk
 // before they are acknowledged, signed, within the robots' limits, until the answer says that they
 // are in the chat, or the next channel has them.
 package main
