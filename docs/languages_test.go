@@ -26,6 +26,9 @@ func TestTranslationsSayTheSame(t *testing.T) {
 			require.Contains(t, files, strings.TrimSuffix(name, chinese)+".md", "%s translates a page that does not exist", name)
 			continue
 		}
+		if name == "docs/glossary.md" {
+			continue // in both languages
+		}
 		translation := strings.TrimSuffix(name, ".md") + chinese
 		if !slices.Contains(files, translation) {
 			require.False(t, slices.ContainsFunc(inChinese, func(pattern string) bool {
