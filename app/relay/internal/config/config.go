@@ -667,6 +667,9 @@ func (l *loader) target(name string) {
 				l.fail("%s.mentions[%d]: ids are given by chat, like {feishu: [ou_…], wecom: [zhangsan]}, and %q is none", who, i, name)
 			}
 		}
+		if !l.canCall(t, m) {
+			l.fail("%s.mentions[%d]: no channel of the target can call them: Feishu and WeCom know people by ids, like ids: {feishu: [ou_…], wecom: [zhangsan]}; by mobiles WeCom does in messages of type text alone; e-mail and webhooks call no one", who, i)
+		}
 		for _, mobile := range m.Mobiles {
 			if strings.Trim(mobile, "+-0123456789") != "" || mobile == "" {
 				l.fail("%s.mentions[%d]: %q is no mobile number (quote it in YAML)", who, i, mobile)
@@ -681,6 +684,28 @@ func (l *loader) target(name string) {
 	if t.Digest.MaxMessages < 1 || t.Digest.Above < 1 {
 		l.fail("%s.digest: above and max_messages are at least 1", who)
 	}
+}
+
+// canCall tells whether any channel of a target can call any of those whom a mention names.
+func (l *loader) canCall(t *Target, m channel.Mention) bool {
+	if len(m.Mobiles)+len(m.UserIDs)+len(m.IDs) == 0 && !m.All {
+		// That is said already.
+		return true
+	}
+	for _, ch := range t.Channels {
+		for _, id := range ch.IDs() {
+			peer := l.c.Peers[id]
+			if peer == nil {
+				return true
+			}
+			if who := peer.Traits().Form.Who; who != nil {
+				if known := who(m); len(known.Mobiles)+len(known.UserIDs) > 0 || known.All {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 func (l *loader) heartbeat(name string) {
