@@ -14,7 +14,7 @@ const builtGrafana = "lookout/grafana:"
 
 // takeDownBuiltGrafana prepares the state of a stack whose Grafana was built here by an earlier commit, which this one
 // does not do any more, for running without one: the plan takes the container down, but must leave the volume, and the
-// content's state speaks of a Grafana that will be gone. Where another Grafana takes its place, nothing is to be done:
+// content's state describes a Grafana that will be gone. Where another Grafana takes its place, nothing is to be done:
 // it goes on with the same volume.
 func (e *Environment) takeDownBuiltGrafana(ctx context.Context) error {
 	if e.plansGrafana() {

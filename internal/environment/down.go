@@ -99,7 +99,7 @@ func (e *Environment) offerForeign(ctx context.Context, name string, foreign []d
 	fmt.Fprintf(e.Out, "Remove that too, with all its data? Only the name %q goes on: ", name)
 	var answer string
 	if _, err := fmt.Fscanln(e.In, &answer); err != nil || answer != name {
-		e.Progress.Note("left alone")
+		e.Progress.Note("left unchanged")
 		return nil
 	}
 	for _, o := range foreign {
@@ -172,7 +172,7 @@ func (e *Environment) destroyRoot(ctx context.Context, root string) error {
 	return nil
 }
 
-// setAside renames a root's local state, so that the root begins anew.
+// setAside renames a root's local state, so that the root starts afresh.
 func (e *Environment) setAside(root, suffix string) error {
 	file := filepath.Join(e.root(root), "terraform.tfstate")
 	if err := os.Rename(file, file+"."+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {

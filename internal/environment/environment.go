@@ -27,9 +27,9 @@ type Environment struct {
 	Name string
 	// Repo is the repository's root.
 	Repo string
-	// Origin chooses anew where images and providers come from: auto, registry or modules. Empty keeps the choice.
+	// Origin chooses again where images and providers come from: auto, registry or modules. Empty keeps the choice.
 	Origin string
-	// Progress tells a person what is being done.
+	// Progress reports what is being done.
 	Progress *toolchain.Progress
 	// Out is for results, as opposed to progress.
 	Out io.Writer

@@ -112,7 +112,7 @@ func TestADamagedStateIsReplacedByItsBackupAndKept(t *testing.T) {
 	require.ErrorContains(t, e.restoreState("platform"), "no sound backup")
 	data, err = os.ReadFile(state)
 	require.NoError(t, err)
-	require.Equal(t, "broken", string(data), "what cannot be mended is left alone")
+	require.Equal(t, "broken", string(data), "what cannot be repaired is left unchanged")
 }
 
 func TestTheLocalPasswordIsGeneratedOnceAndPrivate(t *testing.T) {
@@ -164,7 +164,7 @@ func TestTheRelaysSecretsAreGeneratedOnceAndFitTheRobot(t *testing.T) {
 	require.NoError(t, e.secrets())
 	require.Equal(t, files, content())
 
-	// Interrupted before its end, it begins anew rather than leaving files that don't fit.
+	// Interrupted before its end, it starts over rather than leaving files that don't fit.
 	require.NoError(t, os.Remove(filepath.Join(dir, "robots.yaml")))
 	require.NoError(t, e.secrets())
 	require.Contains(t, content()["robots.yaml"], content()["ops.token"])

@@ -107,7 +107,7 @@ func (e *Environment) Licences(ctx context.Context) error {
 	})
 }
 
-// Origins prints where images and providers come from. With ORIGIN it chooses anew, which `make up` then goes by.
+// Origins prints where images and providers come from. With ORIGIN it chooses again, which `make up` then goes by.
 func (e *Environment) Origins(ctx context.Context) error {
 	s, err := e.newSetup()
 	if err != nil {

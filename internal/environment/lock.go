@@ -42,7 +42,7 @@ func (e *Environment) awaitTerraform(ctx context.Context, state string) error {
 		return err
 	}
 	defer f.Close()
-	told := false
+	reported := false
 	for {
 		held := syscall.Flock_t{Type: syscall.F_WRLCK}
 		if err := syscall.FcntlFlock(f.Fd(), syscall.F_GETLK, &held); err != nil {
@@ -51,9 +51,9 @@ func (e *Environment) awaitTerraform(ctx context.Context, state string) error {
 		if held.Type == syscall.F_UNLCK {
 			return nil
 		}
-		if !told {
+		if !reported {
 			e.Progress.Note(fmt.Sprintf("the Terraform of an earlier run (process %d) is still at work; waiting for it", held.Pid))
-			told = true
+			reported = true
 		}
 		select {
 		case <-ctx.Done():

@@ -13,12 +13,12 @@ import (
 	"lookout/internal/toolchain"
 )
 
-// robotsFile tells the stand-in robot what the relay's secrets are.
+// robotsFile gives the mock robot the relay's secrets.
 const robotsFile = "robots.yaml"
 
 // RelaySecrets fills a local environment's folder of secrets, once: the token and signing secret of
-// each robot that envs/local/platform/relay.yaml names, and robots.yaml, by which the stand-in for
-// DingTalk wants the same ones. They open nothing but that stand-in. The programs run as nobody and
+// each robot that envs/local/platform/relay.yaml names, and robots.yaml, by which the mock of
+// DingTalk expects the same ones. They give access to nothing but that mock. The programs run as nobody and
 // may not be given files by whoever runs `make init`, so everybody on this machine can read them.
 func RelaySecrets(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, robotsFile)); !errors.Is(err, fs.ErrNotExist) {

@@ -215,7 +215,7 @@ func (s *setup) cached(ctx context.Context, p toolchain.Provider) bool {
 }
 
 // configure lays out the providers that were built and merges their place into the user's own configuration; where none
-// was built, that is left alone.
+// was built, that is left unchanged.
 func (s *setup) configure() error {
 	artifacts := map[string]string{}
 	for _, p := range toolchain.Providers {

@@ -163,7 +163,7 @@ func (p Plan) counts() (add, change, destroy int) {
 }
 
 // applyRoot plans a root, lets check look at the plan before anything is changed, and applies exactly
-// that plan. check reports whether it changed the state, so that the plan must be made anew.
+// that plan. check reports whether it changed the state, so that the plan must be made again.
 func (e *Environment) applyRoot(ctx context.Context, root string, check func(context.Context, Plan) (replan bool, err error)) error {
 	start := time.Now()
 	file := e.cache("plan", e.Name+"-"+root+".tfplan")

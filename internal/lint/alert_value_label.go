@@ -27,7 +27,7 @@ func printsValue(text string) int {
 
 var alertValueLabel = &Rule{
 	ID: "alert-value-label", Severity: finding.Warning,
-	Summary: "The value of an alert is in one of its labels: with each change it is another alert, and its pending period begins anew.",
+	Summary: "The value of an alert is in one of its labels: with each change it is another alert, and its pending period starts again.",
 	RuleFile: func(p *Pass) {
 		p.alerts(func(r *rules.Rule, _ *queries.Query) {
 			for _, l := range r.Labels {

@@ -7,7 +7,7 @@ import (
 
 var dashboardEditable = &Rule{
 	ID: "dashboard-editable", Severity: finding.Info,
-	Summary: "Edits in Grafana are overwritten by the next apply; editable: false says so before somebody loses work.",
+	Summary: "Edits in Grafana are overwritten by the next apply; editable: false says so before someone loses work.",
 	Dashboard: func(p *Pass) {
 		if e := p.Dashboard.Root.Get("editable"); e.Bool() {
 			p.replaces(e, dashboard.NewBool(false))

@@ -9,7 +9,7 @@ import (
 
 var panelUnit = &Rule{
 	ID: "panel-unit", Severity: finding.Warning,
-	Summary: "Numbers without a unit: nobody knows whether 5 is seconds or bytes.",
+	Summary: "Numbers without a unit: no one knows whether 5 is seconds or bytes.",
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {
 			switch panel.Type {

@@ -99,17 +99,17 @@ type Origins struct {
 }
 
 // OpenOrigins returns the kept choice of a checkout, or one in which nothing is chosen yet: if there is none, or if
-// mode (ORIGIN) is not empty, which chooses anew.
+// mode (ORIGIN) is not empty, which chooses again.
 func OpenOrigins(file, mode string) (*Origins, error) {
 	if mode != "" && !slices.Contains([]string{Auto, Registry, Modules}, mode) {
 		return nil, fmt.Errorf("ORIGIN=%q is not a valid origin: use auto, registry or modules", mode)
 	}
-	anew := mode != ""
-	if !anew {
+	again := mode != ""
+	if !again {
 		mode = Auto
 	}
 	fresh := &Origins{Mode: mode, Images: map[string]Choice{}, Providers: map[string]Choice{}, file: file}
-	if anew {
+	if again {
 		return fresh, nil
 	}
 	data, err := os.ReadFile(file)
@@ -121,7 +121,7 @@ func OpenOrigins(file, mode string) (*Origins, error) {
 	}
 	kept := &Origins{file: file}
 	if json.Unmarshal(data, kept) != nil || kept.Images == nil || kept.Providers == nil {
-		// Of an earlier commit, or damaged: choosing anew is all that is lost.
+		// Of an earlier commit, or damaged: the choice is made again, and nothing else is lost.
 		return fresh, nil
 	}
 	return kept, nil
@@ -240,7 +240,7 @@ func (o *Origins) chooseImage(ctx context.Context, role string, kept Choice, w W
 	if named {
 		if !store.HasImage(ctx, name) {
 			if err := store.Pull(ctx, name); err != nil {
-				return Choice{}, fmt.Errorf("%s=%s can't be pulled: %w\nName another, or choose anew without it: ORIGIN=auto make up",
+				return Choice{}, fmt.Errorf("%s=%s can't be pulled: %w\nName another, or choose again without it: ORIGIN=auto make up",
 					Variable(role), name, err)
 			}
 		}

@@ -104,11 +104,11 @@ func TestWhereImagesComeFrom(t *testing.T) {
 			require.Equal(t, o.Images, kept.Images)
 			require.Empty(t, s.pulls)
 
-			// Until someone chooses anew.
-			anew, err := OpenOrigins(file, Auto)
+			// Until someone chooses again.
+			again, err := OpenOrigins(file, Auto)
 			require.NoError(t, err)
-			require.NoError(t, anew.ChooseImages(t.Context(), Wanted{}, s))
-			require.Equal(t, prometheus, anew.Image("prometheus").Image)
+			require.NoError(t, again.ChooseImages(t.Context(), Wanted{}, s))
+			require.Equal(t, prometheus, again.Image("prometheus").Image)
 		})
 	}
 	_, err := OpenOrigins(filepath.Join(t.TempDir(), "o"), "hub")
@@ -154,7 +154,7 @@ func TestAKeptChoiceGivesWayWhereItMust(t *testing.T) {
 		require.NoError(t, choose(t, o, Wanted{NoGrafana: true}, &store{held: images(grafana)}))
 		require.Equal(t, Absent, o.Image("grafana").From)
 	})
-	t.Run("a file of an earlier commit chooses anew", func(t *testing.T) {
+	t.Run("a file of an earlier commit chooses again", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "origin.json")
 		require.NoError(t, WriteFile(file, []byte(`{"images": "modules", "providers": "registry"}`), 0o644))
 		o, err := OpenOrigins(file, "")

@@ -25,7 +25,7 @@ resource "docker_volume" "config" {
   }
 
   lifecycle {
-    # A label that came later is no reason to throw a volume away.
+    # A label that was added later must not replace a volume.
     ignore_changes = [labels]
   }
 }

@@ -4,7 +4,7 @@ output "check" {
 }
 
 output "hash" {
-  description = "Hash of all files, for whoever has to tell the server that they changed."
+  description = "Hash of all files, for whoever makes the server reload them."
   value       = sha256(jsonencode(var.files))
 }
 

@@ -8,7 +8,7 @@ locals {
 
   # Before 11.5.2 a group can't be written with new rules that have a uid. Such a Grafana chooses the uids, and the
   # provider knows them by their place in the group: an inserted rule would take over the alerts of its neighbour. With
-  # one rule in each group nobody has neighbours, and a rule keeps its uid for as long as its name.
+  # one rule in each group none has neighbours, and a rule keeps its uid for as long as its name.
   takes_uids = local.grafana >= 11005002
 
   groups = local.takes_uids ? var.alerts.groups : tomap({

@@ -58,7 +58,7 @@ variable "folder" {
 }
 
 variable "grafana_version" {
-  description = "Version of the Grafana that the rules are written to. From 11.5.2 rules get the uids and groups of the files, from 11.6 keep_firing_for. The default is the oldest that works, so it is safe anywhere; crossing 11.5.2 creates the rules anew."
+  description = "Version of the Grafana that the rules are written to. From 11.5.2 rules get the uids and groups of the files, from 11.6 keep_firing_for. The default is the oldest that works, so it is safe anywhere; crossing 11.5.2 recreates the rules."
   type        = string
   default     = "10.1.0"
   nullable    = false

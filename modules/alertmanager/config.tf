@@ -1,5 +1,5 @@
 # The configuration from typed routes: amtool of the same image checks it; then it is written into the volume that the server
-# mounts read-only; then the server is told to read it again, and asked whether it did.
+# mounts read-only; then the server is asked to reload it, and whether it did.
 
 locals {
   config_path  = "/lookout/config"

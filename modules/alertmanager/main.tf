@@ -41,7 +41,7 @@ resource "docker_volume" "data" {
   }
 
   lifecycle {
-    # A label that came later is no reason to throw silences away.
+    # A label that was added later must not cost silences.
     ignore_changes = [labels]
   }
 }
@@ -57,7 +57,7 @@ module "container" {
     "--web.listen-address=:${local.port}",
     "--web.route-prefix=/",
   ], local.cluster, var.external_url == null ? [] : ["--web.external-url=${var.external_url}"])
-  # Where its port can't be reached to tell it, a changed configuration takes a restart.
+  # Where its port can't be reached to ask for a reload, a changed configuration takes a restart.
   env              = var.reload == "restart" ? ["LOOKOUT_CONFIGURATION=${module.config.hash}"] : []
   environment      = var.environment
   grace_seconds    = 30

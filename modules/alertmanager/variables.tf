@@ -4,7 +4,7 @@ locals {
 }
 
 variable "about_delivery" {
-  description = "Who hears about delivery itself (label lookout_about = \"delivery\"), such as RelayDown, on a path that bypasses the relay: `email`, addresses (needs `email` of the module); `webhook`, a gateway that takes Alertmanager's JSON, whose address is no secret; `robot_file`, a file below secrets_directory with a DingTalk robot's whole address, token included; `robot_url`, the same for the mock, whose token opens nothing. They go through the relay as well."
+  description = "Who is notified of problems with delivery itself (label lookout_about = \"delivery\"), such as RelayDown, on a path that bypasses the relay: `email`, addresses (needs `email` of the module); `webhook`, a gateway that takes Alertmanager's JSON, whose address is not secret; `robot_file`, a file below secrets_directory with a DingTalk robot's whole address, token included; `robot_url`, the same for the mock, whose token opens nothing. They go through the relay as well."
   type = object({
     email      = optional(list(string), [])
     robot_file = optional(string)
@@ -236,7 +236,7 @@ variable "relay_url" {
 }
 
 variable "reload" {
-  description = "How a changed configuration takes effect: \"http\" tells the server by its published port; \"restart\" starts the container anew, for a Docker host whose ports Terraform can't reach."
+  description = "How a changed configuration takes effect: \"http\" asks the server to reload on its published port; \"restart\" restarts the container, for a Docker host whose ports Terraform can't reach."
   type        = string
   default     = "http"
   nullable    = false

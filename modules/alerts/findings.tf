@@ -141,7 +141,7 @@ locals {
 
   dashboard_files = var.dashboards_path == null ? {} : { for file in fileset(coalesce(var.dashboards_path, "."), "*/*.json") : trimsuffix(basename(file), ".json") => "${trimsuffix(coalesce(var.dashboards_path, "."), "/")}/${file}"... }
 
-  # Only for dashboards that an alert refers to: decoding is slow. One that is not JSON is told by modules/dashboards.
+  # Only for dashboards that an alert refers to: decoding is slow. One that is not JSON is reported by modules/dashboards.
   panel_ids = {
     for uid, panels in {
       for uid in distinct([for entry in local.entries : try(tostring(entry.rule.panel.dashboard), "")]) : uid => try(jsondecode(file(local.dashboard_files[uid][0])), null)

@@ -54,7 +54,7 @@ variable "overrides" {
 }
 
 variable "path" {
-  description = "Directory of the rule files (`*.yaml`; `*.test.yaml` next to them are unit tests for promtool and left alone)."
+  description = "Directory of the rule files (`*.yaml`; `*.test.yaml` next to them are unit tests for promtool and are not read)."
   type        = string
   nullable    = false
 

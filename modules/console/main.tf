@@ -54,7 +54,7 @@ module "container" {
     [for url in var.alertmanager_url[*] : "--alertmanager=${url}"],
     [for url in var.relay_url[*] : "--relay=${url}"],
     ["--external-url=${local.external_url}", "--listen=0.0.0.0:${local.port}", "--scrape-interval=${var.scrape_interval}", "--timezone=${var.time_zone}"],
-    # Without a login it insists on a word that nobody but this machine reaches its port.
+    # Without a login it requires a flag that says that only this machine reaches its port.
     var.web_config_file == null ? ["--published-on-loopback"] : ["--web.config.file=${local.secrets_path}/${var.web_config_file}"],
   )
   entrypoint    = ["/bin/lookout"]

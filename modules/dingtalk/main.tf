@@ -5,7 +5,7 @@ locals {
   default_robot = coalesce(var.default_robot, sort(tolist(var.robots))[0])
 }
 
-# Beside the relay: whoever tells that it is down must not need it.
+# Bypasses the relay: what reports that it is down must not depend on it.
 resource "grafana_contact_point" "about_delivery" {
   count = var.about_delivery == null ? 0 : 1
 
@@ -53,7 +53,7 @@ resource "grafana_contact_point" "about_delivery" {
   }
 }
 
-# Not a robot: what always fires must not reach people, and what is missing is for the relay to tell.
+# Not a robot: what always fires must not reach people, and a missing one is reported by the relay.
 resource "grafana_contact_point" "heartbeat" {
   for_each = toset(var.heartbeat[*].name)
 

@@ -1,5 +1,5 @@
 output "about_delivery" {
-  description = "Name of the contact point beside the relay for alerts about delivery, null without one. Where the notification policy is not Lookout's, lead lookout_about = \"delivery\" there."
+  description = "Name of the contact point that bypasses the relay, for alerts about delivery, null without one. Where the notification policy is not Lookout's, route lookout_about = \"delivery\" there."
   value       = one(grafana_contact_point.about_delivery[*].name)
 }
 

@@ -24,7 +24,7 @@ locals {
     )
   }
 
-  # Set by alerts/delivery.yaml. The relay itself tells these by the second channel of a target.
+  # Set by alerts/delivery.yaml. The relay itself sends these on the second channel of a target.
   about_delivery = { label = "lookout_about", value = "delivery" }
 
   # NoData and Error rename alertname, so these groups hold the broken queries of all rules: one message, not one each.
@@ -35,7 +35,7 @@ locals {
 resource "grafana_notification_policy" "tree" {
   count = var.own_policy ? 1 : 0
 
-  # What comes without Lookout's label, such as a rule tried out by hand, still reaches somebody.
+  # What comes without Lookout's label, such as a rule tried out by hand, still reaches someone.
   contact_point = grafana_contact_point.robot[local.default_robot].name
   group_by      = local.group_by
 
@@ -58,7 +58,7 @@ resource "grafana_notification_policy" "tree" {
       value = var.environment
     }
 
-    # By alertname on purpose: as DatasourceNoData or DatasourceError it is no sign of life but an alert like any other.
+    # By alertname on purpose: as DatasourceNoData or DatasourceError it is not a sign of life but an alert like any other.
     dynamic "policy" {
       for_each = var.heartbeat[*]
 
@@ -117,7 +117,7 @@ resource "grafana_notification_policy" "tree" {
       }
     }
 
-    # A policy that fits keeps its alerts from the default above, so what was told beside the relay needs its own way back.
+    # A policy that fits keeps its alerts from the default above, so what was sent on the path that bypasses the relay needs its own way back.
     dynamic "policy" {
       for_each = grafana_contact_point.about_delivery
 

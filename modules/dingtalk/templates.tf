@@ -1,5 +1,5 @@
 # The texts stand in the contact points themselves instead of in a grafana_message_template: the provider can't read
-# Grafana's answer that a template is gone, so a Grafana that lost its data could not be mended by an apply.
+# Grafana's answer that a template is gone, so a Grafana that lost its data could not be repaired by an apply.
 #
 # They use the functions that every Grafana since 9 has. "tz" and "date" are newer, so times are formatted in the zone
 # of the Grafana server (TZ).

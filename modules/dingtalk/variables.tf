@@ -1,5 +1,5 @@
 variable "about_delivery" {
-  description = "The channel for alerts about delivery itself (label lookout_about = \"delivery\"), such as RelayDown, that does not go through the relay. At least one of: `email`, addresses (Grafana needs an SMTP server for it); `webhook`, a gateway that takes Grafana's JSON, whose address is no secret; `robot`, the name of a robot in `webhooks`, reached by Grafana's own DingDing contact point. They go by the relay as well: twice is better than not at all. null (the default): by the relay only, whose end then nobody hears of."
+  description = "The channel for alerts about delivery itself (label lookout_about = \"delivery\"), such as RelayDown, that does not go through the relay. At least one of: `email`, addresses (Grafana needs an SMTP server for it); `webhook`, a gateway that takes Grafana's JSON, whose address is not secret; `robot`, the name of a robot in `webhooks`, reached by Grafana's own DingDing contact point. They also go through the relay: twice is better than not at all. null (the default): through the relay only, and no one is notified when it is down."
   type = object({
     email   = optional(list(string), [])
     robot   = optional(string)
@@ -200,7 +200,7 @@ variable "templates" {
 }
 
 variable "timing" {
-  description = "How long the first message of a group waits for more alerts (group_wait), how soon a change in the group is told (group_interval), and how often an unchanged one is repeated (repeat_interval)."
+  description = "How long the first message of a group waits for more alerts (group_wait), how soon a change in the group is sent (group_interval), and how often an unchanged one is repeated (repeat_interval)."
   type = object({
     group_interval  = optional(string, "5m")
     group_wait      = optional(string, "30s")

@@ -44,7 +44,7 @@ variable "instance" {
 }
 
 variable "max_procs" {
-  description = "GOMAXPROCS: how many OS threads run Go code at a time. One, since the runtime keeps idle threads for each and the alert on threads has to tell a fault from a host with many cores."
+  description = "GOMAXPROCS: how many OS threads run Go code at a time. One, since the runtime keeps idle threads for each and the alert on threads has to distinguish a fault from a host with many cores."
   type        = number
   default     = 1
   nullable    = false

@@ -33,7 +33,7 @@ resource "docker_volume" "data" {
   }
 
   lifecycle {
-    # A label that came later is no reason to throw users, stars and annotations away.
+    # A label that was added later must not cost users, stars and annotations.
     ignore_changes = [labels]
   }
 }

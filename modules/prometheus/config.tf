@@ -1,12 +1,12 @@
 # A configuration reaches the server without replacing it: promtool of the same image checks it; then it is written into the
-# volume that the server mounts read-only; then the server is told to read it again, and asked whether it did.
+# volume that the server mounts read-only; then the server is asked to reload it, and whether it did.
 
 locals {
   config_path = "/lookout/config"
 
   config = { for key, value in {
     alerting = length(var.alertmanagers) == 0 ? null : { for key, value in {
-      # What tells servers apart is not what tells alerts apart: a pair of servers has to send the same ones.
+      # What distinguishes servers must not distinguish alerts: a pair of servers has to send the same ones.
       alert_relabel_configs = length(var.external_labels) == 0 ? null : [{ action = "labeldrop", regex = join("|", keys(var.external_labels)) }]
       alertmanagers         = [{ static_configs = [{ targets = var.alertmanagers }] }]
     } : key => value if value != null }

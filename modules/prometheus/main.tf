@@ -32,7 +32,7 @@ resource "docker_volume" "data" {
   }
 
   lifecycle {
-    # A label that came later is no reason to throw series away.
+    # A label that was added later must not cost series.
     ignore_changes = [labels]
   }
 }

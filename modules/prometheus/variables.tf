@@ -154,7 +154,7 @@ variable "recording_rules" {
 
   validation {
     condition     = alltrue(flatten([for group in values(var.recording_rules) : [for rule in group.rules : can(regex("^[a-zA-Z_:][a-zA-Z0-9_:]*$", rule.record))]]))
-    error_message = "recording_rules records into names that are no metric names: ${join(", ", flatten([for name, group in var.recording_rules : [for rule in group.rules : "${name}: \"${rule.record}\"" if !can(regex("^[a-zA-Z_:][a-zA-Z0-9_:]*$", rule.record))]]))}; use letters, digits, underscores and colons, for example \"job:http_requests:rate5m\"."
+    error_message = "recording_rules has names that are not valid metric names: ${join(", ", flatten([for name, group in var.recording_rules : [for rule in group.rules : "${name}: \"${rule.record}\"" if !can(regex("^[a-zA-Z_:][a-zA-Z0-9_:]*$", rule.record))]]))}; use letters, digits, underscores and colons, for example \"job:http_requests:rate5m\"."
   }
 }
 
@@ -203,7 +203,7 @@ variable "rule_files" {
 
   validation {
     condition     = alltrue([for file in keys(var.rule_files) : can(regex("^[A-Za-z0-9][A-Za-z0-9_.-]*\\.ya?ml$", file))])
-    error_message = "rule_files has names that are no YAML file names: ${join(", ", [for file in keys(var.rule_files) : "\"${file}\"" if !can(regex("^[A-Za-z0-9][A-Za-z0-9_.-]*\\.ya?ml$", file))])}; use names without folders, for example \"service.yaml\"."
+    error_message = "rule_files has names that are not valid YAML file names: ${join(", ", [for file in keys(var.rule_files) : "\"${file}\"" if !can(regex("^[A-Za-z0-9][A-Za-z0-9_.-]*\\.ya?ml$", file))])}; use names without folders, for example \"service.yaml\"."
   }
 
   validation {
@@ -213,7 +213,7 @@ variable "rule_files" {
 
   validation {
     condition     = alltrue([for file, content in var.rule_files : can(yamldecode(content).groups)])
-    error_message = "rule_files are no rule files: ${join(", ", [for file, content in var.rule_files : file if !can(yamldecode(content).groups)])}; each must be YAML with a list called groups."
+    error_message = "rule_files has content that is not a rule file: ${join(", ", [for file, content in var.rule_files : file if !can(yamldecode(content).groups)])}; each must be YAML with a list called groups."
   }
 }
 

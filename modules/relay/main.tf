@@ -28,7 +28,7 @@ resource "docker_volume" "spool" {
   }
 
   lifecycle {
-    # A label that came later is no reason to throw a spool away.
+    # A label that was added later must not cost a spool.
     ignore_changes = [labels]
   }
 }

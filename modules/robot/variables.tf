@@ -1,5 +1,5 @@
 variable "access_token" {
-  description = "Access token that callers must send. It protects nothing here and is no secret: the messages stay on this machine."
+  description = "Access token that callers must send. It protects nothing here and is not secret: the messages stay on this machine."
   type        = string
   default     = "lookout"
   nullable    = false

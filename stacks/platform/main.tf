@@ -21,7 +21,7 @@ locals {
   publish = { for service, port in var.ports : service => { ip = var.environment.bind_address, port = port } }
 }
 
-# What tells this stack's containers from another's of the same name.
+# What distinguishes this stack's containers from another's of the same name.
 resource "terraform_data" "identity" {
   depends_on = [terraform_data.free_port]
 }
@@ -40,7 +40,7 @@ resource "docker_network" "lookout" {
   }
 
   lifecycle {
-    # A label that came later is no reason to take the network from those that are in it.
+    # A label that was added later must not detach the containers from their network.
     ignore_changes = [labels]
   }
 }

@@ -24,7 +24,7 @@ provider "grafana" {
   auth = var.grafana_auth
 
   # Contact points, templates and the policy are one document in Grafana; writes that meet are answered with 409, which
-  # the provider doesn't repeat unless told to. A 500 is Grafana's way to refuse, and does not pass by itself.
+  # the provider doesn't retry unless configured to. A 500 is how Grafana rejects, and does not go away by itself.
   retries            = 5
   retry_status_codes = ["409", "429", "502", "503", "504"]
   retry_wait         = 1

@@ -109,7 +109,7 @@ locals {
     [for file in local.maybe_nul : "${local.shown}/${file} has the character U+0000 in a text, which Grafana refuses: remove \\u0000" if can(regex("(^|[^\\\\])(\\\\\\\\)*\\\\u0000", local.texts[file]))],
   )
 
-  # Of the others: what is told above would only be told again in other words.
+  # Of the others: what is reported above would only be reported again in other words.
   sound = { for file, form in local.forms : file => form if contains(["classic", "v1", "v2"], form) }
 
   wrong_names = concat(

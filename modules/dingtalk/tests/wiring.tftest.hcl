@@ -31,7 +31,7 @@ run "every_robot_is_a_contact_point_with_links_that_work" {
 
   assert {
     condition     = length(grafana_contact_point.robot["oncall"].email) == 0
-    error_message = "nobody asked for e-mail"
+    error_message = "no one asked for e-mail"
   }
 }
 
@@ -145,7 +145,7 @@ run "alerts_about_delivery_go_beside_the_relay_and_by_it" {
     error_message = "the contact point is ${nonsensitive(jsonencode(grafana_contact_point.about_delivery))}"
   }
 
-  # Heartbeat, beside the relay, the user's routes, and the relay for what none of those took.
+  # Heartbeat, the path that bypasses the relay, the user's routes, and the relay for what none of those took.
   assert {
     condition     = [for policy in grafana_notification_policy.tree[0].policy[0].policy : policy.contact_point] == ["lookout-prod-heartbeat-chain", "lookout-prod-about-delivery", "lookout-prod-oncall", "lookout-prod-team"]
     error_message = "the policies are ${jsonencode(grafana_notification_policy.tree[0].policy[0].policy)}"
@@ -158,7 +158,7 @@ run "alerts_about_delivery_go_beside_the_relay_and_by_it" {
 
   assert {
     condition     = length(one(grafana_contact_point.robot["oncall"].webhook).url) > 0 && length(grafana_contact_point.robot) == 2
-    error_message = "the robot beside the relay became one of the others"
+    error_message = "the robot that bypasses the relay became one of the others"
   }
 }
 

@@ -17,7 +17,7 @@ run "the_password_is_nowhere_in_the_environment" {
 
   assert {
     condition     = contains(module.container.container.env, "GF_SECURITY_ADMIN_PASSWORD=$__file{/lookout/secrets/admin_password}")
-    error_message = "Grafana is not told where the password is"
+    error_message = "Grafana does not get the file of the password"
   }
 }
 

@@ -121,12 +121,12 @@ run "dashboards_are_read_from_a_directory" {
     condition = [for upload in module.secrets.writer.upload : yamldecode(upload.content).providers[0].options
       if upload.file == "/lookout/secrets/provisioning/dashboards/lookout.yaml"
     ] == [{ path = "/lookout/dashboards", foldersFromFilesStructure = true }]
-    error_message = "Grafana is not told where the dashboards are"
+    error_message = "Grafana does not get the directory of the dashboards"
   }
 
   assert {
     condition     = contains(module.container.container.env, "GF_PATHS_PROVISIONING=/lookout/secrets/provisioning")
-    error_message = "Grafana does not look where it is told"
+    error_message = "Grafana does not use that directory"
   }
 
   assert {
