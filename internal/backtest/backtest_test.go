@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lookout/internal/render"
+	"lookout/internal/source"
 )
 
 var start = time.Unix(1_800_000_000, 0).UTC()
@@ -178,4 +179,43 @@ func TestThePictureShowsBothSides(t *testing.T) {
 	none, err := (&Report{Start: start, End: end}).Picture(t.Context(), render.Light, true)
 	require.NoError(t, err)
 	require.Nil(t, none)
+}
+
+func side(texts ...string) (s Side) {
+	for i, text := range texts {
+		s.Files = append(s.Files, source.File{Name: fmt.Sprintf("alerts/%d.yaml", i), Must: true, Read: func([]byte) ([]byte, error) { return []byte(text), nil }})
+	}
+	return s
+}
+
+func changes(t *testing.T, before, after Side) (out []string) {
+	t.Helper()
+	alerts, err := Changed(before, after, false)
+	require.NoError(t, err)
+	for _, a := range alerts {
+		out = append(out, a.Alert+": "+a.Change)
+	}
+	return out
+}
+
+// Several alerts may have one name: they are told apart by their labels, wherever they stand.
+func TestAlertsOfOneNameAreToldApart(t *testing.T) {
+	rule := func(severity, expr string) string {
+		return fmt.Sprintf("  - {alert: Disk, expr: %q, labels: {severity: %s}}\n", expr, severity)
+	}
+	group := func(rules ...string) string { return "groups:\n- name: g\n  rules:\n" + strings.Join(rules, "") }
+	before := side(group(rule("warning", "disk > 80"), rule("critical", "disk > 90")))
+	require.Empty(t, changes(t, before, side(group(rule("critical", "disk > 90"), rule("warning", "disk > 80")))))
+	require.Equal(t, []string{"Disk: disk > 90 → disk > 95"}, changes(t, before, side(group(rule("critical", "disk > 95"), rule("warning", "disk > 80")))))
+	require.Equal(t, []string{"Disk: new"}, changes(t, before, side(group(rule("info", "disk > 70"), rule("warning", "disk > 80"), rule("critical", "disk > 90")))))
+	require.Equal(t, []string{"Disk: removed"}, changes(t, before, side(group(rule("critical", "disk > 90")))))
+	require.Empty(t, changes(t, before, side(group(rule("warning", "disk > 80"), rule("page", "disk > 90")))), "another severity fires no otherwise")
+}
+
+// What was broken before had no alerts; what is broken now is an error.
+func TestABrokenFileBeforeHadNoAlerts(t *testing.T) {
+	good, broken := "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]\n", "groups: [{name: g, rules: [{alert: A, expr: up == 0, for: soon}]}]\n"
+	require.Equal(t, []string{"A: new"}, changes(t, side(broken), side(good)))
+	_, err := Changed(side(good), side(broken), false)
+	require.ErrorContains(t, err, "soon")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,27 +35,22 @@ type Side struct {
 	Settings *rules.Settings
 }
 
-// Changed finds the alerts that would fire otherwise after than before; all gives the others, too.
+// Changed finds the alerts that would fire otherwise after than before; all gives the others, too. A file that was broken before had no alerts.
 func Changed(before, after Side, all bool) ([]*Alert, error) {
-	old, err := before.alerts()
+	old, err := before.alerts(true)
 	if err != nil {
 		return nil, fmt.Errorf("before: %w", err)
 	}
-	now, err := after.alerts()
+	now, err := after.alerts(false)
 	if err != nil {
 		return nil, err
 	}
-	was := map[string]alertRule{}
-	for _, o := range old {
-		was[o.name] = o
-	}
+	pairs := pair(old, now)
 	var out []*Alert
-	seen := map[string]bool{}
-	for _, n := range now {
-		seen[n.name] = true
-		o, ok := was[n.name]
+	for i := range now {
+		n := &now[i]
 		t := &Alert{Alert: n.name, File: n.at, after: &n.rule, Change: "new"}
-		if ok {
+		if o := pairs[n]; o != nil {
 			t.before = &o.rule
 			if t.Change = difference(o.rule, n.rule); t.Change == "" {
 				if !all {
@@ -65,12 +61,47 @@ func Changed(before, after Side, all bool) ([]*Alert, error) {
 		}
 		out = append(out, t)
 	}
-	for _, o := range old {
-		if !seen[o.name] {
+	known := map[*alertRule]bool{}
+	for _, o := range pairs {
+		known[o] = true
+	}
+	for i := range old {
+		if o := &old[i]; !known[o] {
 			out = append(out, &Alert{Alert: o.name, File: o.at, before: &o.rule, Change: "removed"})
 		}
 	}
 	return out, nil
+}
+
+// pair finds what each alert was. Several may have one name, for one a warning and a critical: they are told apart by their labels, and where those changed by their order.
+func pair(old, now []alertRule) map[*alertRule]*alertRule {
+	out := map[*alertRule]*alertRule{}
+	taken := map[*alertRule]bool{}
+	for _, same := range []func(o, n *alertRule) bool{
+		func(o, n *alertRule) bool { return o.name == n.name && o.labels == n.labels && o.rule == n.rule },
+		func(o, n *alertRule) bool { return o.name == n.name && o.labels == n.labels },
+		func(o, n *alertRule) bool { return o.name == n.name },
+	} {
+		byName := map[string][]*alertRule{}
+		for i := range old {
+			if o := &old[i]; !taken[o] {
+				byName[o.name] = append(byName[o.name], o)
+			}
+		}
+		for i := range now {
+			n := &now[i]
+			if out[n] != nil {
+				continue
+			}
+			for _, o := range byName[n.name] {
+				if !taken[o] && same(o, n) {
+					out[n], taken[o] = o, true
+					break
+				}
+			}
+		}
+	}
+	return out
 }
 
 func difference(o, n Rule) string {
@@ -91,13 +122,16 @@ func difference(o, n Rule) string {
 
 type alertRule struct {
 	name, at string
-	rule     Rule
+	// labels are those of the rule, in one text.
+	labels string
+	rule   Rule
 }
 
 // defaultInterval is Prometheus' own where a group has none.
 const defaultInterval = time.Minute
 
-func (s Side) alerts() ([]alertRule, error) {
+// alerts reads the files. With lenient set those that are broken have none.
+func (s Side) alerts(lenient bool) ([]alertRule, error) {
 	settings := s.Settings
 	if settings == nil {
 		settings = &rules.Settings{}
@@ -113,12 +147,15 @@ func (s Side) alerts() ([]alertRule, error) {
 		}
 		read := rules.Read(f.Name, data)
 		if !read.Holds() {
-			if f.Must && len(read.Problems) > 0 {
+			if f.Must && !lenient && len(read.Problems) > 0 {
 				return nil, read.Problems
 			}
 			continue
 		}
 		if serious := read.Problems.Serious(); len(serious) > 0 {
+			if lenient {
+				continue
+			}
 			return nil, serious
 		}
 		for _, r := range read.Rules() {
@@ -129,10 +166,20 @@ func (s Side) alerts() ([]alertRule, error) {
 			r = r.Resolve(o)
 			rule := Rule{Expr: r.Comparison(), For: duration(r.For), KeepFiringFor: duration(r.KeepFiringFor)}
 			rule.Interval = cmp.Or(duration(cmp.Or(settings.Intervals[r.Group.Name], r.Group.Interval)), defaultInterval)
-			out = append(out, alertRule{r.Alert, r.Place("alert").String(), rule})
+			out = append(out, alertRule{r.Alert, r.Place("alert").String(), labelText(r.Labels), rule})
 		}
 	}
 	return out, nil
+}
+
+// labelText is labels in one text, whatever their order.
+func labelText(labels []rules.Pair) string {
+	var list []string
+	for _, l := range labels {
+		list = append(list, fmt.Sprintf("%s=%q", l.Name, l.Value))
+	}
+	slices.Sort(list)
+	return strings.Join(list, ",")
 }
 
 func duration(text string) time.Duration {
