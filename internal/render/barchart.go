@@ -10,7 +10,7 @@ import (
 )
 
 // maxCategories bounds the groups of a bar chart.
-const maxCategories = 200
+const maxCategories = 500
 
 // barChart draws a group of bars for each row of a table: the names are its first text, or the time.
 func (r *renderer) barChart(p *pen, body rect, v *view, list []*series) {
