@@ -14,7 +14,7 @@ type pullCmd struct {
 	Grafana string   `env:"GRAFANA_URL" placeholder:"URL" help:"Grafana's address."`
 	Auth    string   `env:"GRAFANA_AUTH" placeholder:"AUTH" help:"user:password or a service account's token. Rather set the environment variable: arguments can be seen by others."`
 	State   string   `placeholder:"FILE" help:"With --check: the output of 'terraform show -json' of the content root, or - for stdin. Rules, contact points and data sources are compared with it."`
-	Env     string   `placeholder:"NAME" help:"The environment of this Grafana: a red line that envs/NAME/alerts.yaml moved is no difference. Without it, what any environment says counts."`
+	Env     string   `placeholder:"NAME" help:"The environment of this Grafana: a red line that envs/NAME/alerts.yaml moved is not a difference. Without it, what any environment says counts."`
 	Format  string   `enum:"text,json" default:"text" help:"text or json. The JSON is that of diff; its texts name who made the change."`
 }
 

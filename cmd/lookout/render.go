@@ -182,7 +182,7 @@ func (c *renderCmd) options(a *app) (render.Options, error) {
 		}
 		at, ok := render.ParseTime(t.text, opts.Now.In(opts.Location), t.flag == "--to")
 		if !ok {
-			return opts, fmt.Errorf("%s %q is no time; write now-6h, 2026-01-02T15:04:05Z or Unix seconds", t.flag, t.text)
+			return opts, fmt.Errorf("%s %q is not a time; write now-6h, 2026-01-02T15:04:05Z or Unix seconds", t.flag, t.text)
 		}
 		*t.to = at
 	}
@@ -199,7 +199,7 @@ func (c *renderCmd) options(a *app) (render.Options, error) {
 	if c.Prometheus != "" {
 		u, err := url.Parse(c.Prometheus)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return opts, fmt.Errorf("--prometheus %q is no address; write http://host:9090", c.Prometheus)
+			return opts, fmt.Errorf("--prometheus %q is not an address; write http://host:9090", c.Prometheus)
 		}
 		client, err := api.NewClient(api.Config{Address: c.Prometheus, Client: a.client})
 		if err != nil {

@@ -138,7 +138,7 @@ func TestRenderRefusals(t *testing.T) {
 		"scale 0":  {[]string{"--scale", "0"}, exitFailed, "--scale 0: from 0.1 to 4"},
 		"scale":    {[]string{"--scale", "100", "--format", "png"}, exitFailed, "scale 100"},
 		"width":    {[]string{"--width", "10"}, exitFailed, "400 to 4000"},
-		"time":     {[]string{"--from", "yesterday"}, exitFailed, `"yesterday" is no time`},
+		"time":     {[]string{"--from", "yesterday"}, exitFailed, `"yesterday" is not a time`},
 		"timezone": {[]string{"--timezone", "Mars/X"}, exitFailed, "Mars/X"},
 	} {
 		code, out := outcome(t, append([]string{"render", file}, c.args...)...)

@@ -41,7 +41,7 @@ type reviewCmd struct {
 }
 
 func (c *reviewCmd) Help() string {
-	return `Exit code 1 means that there are findings, or dashboards to format; that something changed is no finding.`
+	return `Exit code 1 means that there are findings, or dashboards to format; that something changed is not a finding.`
 }
 
 func (c *reviewCmd) Run(ctx context.Context, a *app) error {

@@ -63,7 +63,7 @@ func (s *Source) Fetch(ctx context.Context, origin string, revision int) (*Publi
 	}
 	data, err := os.ReadFile(origin)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%q is no file, and neither an address (https://…) nor a number in the catalogue", origin)
+		return nil, fmt.Errorf("%q is not a file, and neither an address (https://…) nor a number in the catalogue", origin)
 	}
 	return &Published{Origin: filepath.ToSlash(filepath.Clean(origin)), Data: data}, err
 }

@@ -93,7 +93,7 @@ type Rule struct {
 type Result struct {
 	Summary  Summary   `json:"summary"`
 	Findings []Finding `json:"findings"`
-	// Silenced counts the findings that somebody gave a reason to overlook.
+	// Silenced counts the findings that someone gave a reason to overlook.
 	Silenced int `json:"-"`
 	// Skipped are JSON and YAML files that are neither dashboards nor alert rules, with the reason.
 	Skipped []source.Skip `json:"passed_over,omitempty"`

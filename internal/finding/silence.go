@@ -66,7 +66,7 @@ type Silence struct {
 	// Dashboard is a uid or title, Panel a title.
 	Dashboard string `yaml:"dashboard"`
 	Panel     string `yaml:"panel"`
-	// Reason is what somebody reading this in a year needs to know.
+	// Reason is what someone reading this in a year needs to know.
 	Reason string `yaml:"reason"`
 
 	file *regexp.Regexp

@@ -184,7 +184,7 @@ func (o *Options) paths(ctx context.Context, base string) (here []string, err er
 		o.Paths = append(o.Paths, p)
 	}
 	if len(o.Paths) == 0 {
-		return nil, errors.New("there is no dashboards and no alerts here; name what to review")
+		return nil, errors.New("there is neither dashboards nor alerts here; name what to review")
 	}
 	return here, nil
 }
