@@ -83,6 +83,11 @@ func (c *reviewCmd) Run(ctx context.Context, a *app) error {
 		Prometheus: c.Prometheus, Since: time.Duration(since), Env: c.Env, PNG: form.PNG, Now: began, Stdin: a.stdin, HTTP: a.client,
 	})
 	if err != nil {
+		if c.Publish && ctx.Err() == nil {
+			// Else the comment would go on saying what an earlier push was like.
+			body := "The review could not run:\n\n```\n" + strings.ReplaceAll(err.Error(), "```", `"""`) + "\n```\n"
+			err = errors.Join(err, forge.Publish(ctx, target, forge.Comment{Body: body}))
+		}
 		return err
 	}
 	if err := made.Text(a.stdout, c.Format, a.colored(a.stdout)); err != nil {

@@ -44,6 +44,9 @@ func TestAReviewIsPublishedFromItsFiles(t *testing.T) {
 	require.Empty(t, note)
 	publish(exitClean, "--head=abc")
 	require.JSONEq(t, `{"body": "<!-- lookout review -->\n### Review\n\n![before and after](/uploads/0123456789abcdef0123456789abcdef/a.png)\n"}`, note)
+	// A review that can't be made replaces what the comment said of an earlier push.
+	lookout(t, env, exitFailed, "review", "--forge=gitlab", "--publish", "--base=nowhere", "--out="+t.TempDir())
+	require.Contains(t, note, `The review could not run:\n\n`+"```"+`\n--base \"nowhere\": git merge-base:`)
 	// A run that ended early wrote nothing; that is said.
 	require.NoError(t, os.Remove(filepath.Join(dir, "review.md")))
 	publish(exitClean)
