@@ -123,8 +123,8 @@ func (l *lane) sentOf(m *Message, mem *member, a channel.Answer) *Sent {
 		s.Reason = a.Reason
 	}
 	n := m.notification()
-	// What burns is what one takes.
-	alerts := slices.Clone(n.Alerts)
+	// What burns is what one takes; what the relay says of itself no one else can silence.
+	alerts := slices.DeleteFunc(slices.Clone(n.Alerts), func(a notification.Alert) bool { return message.Own(a) && len(n.Alerts) > 1 })
 	slices.SortStableFunc(alerts, func(x, y notification.Alert) int { return strings.Compare(x.Status, y.Status) })
 	size := 0
 	for i, al := range alerts {

@@ -168,6 +168,27 @@ func TestAnAnswerFromTheChat(t *testing.T) {
 	})
 }
 
+// TestTheRelaysOwnAlertsHaveNoLink: no one else knows of them, so a silence would silence nothing.
+func TestTheRelaysOwnAlertsHaveNoLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		am := &silences{recorder: recorder{t: t}}
+		g := newRigWith(t, withAnswers+"heartbeats: {chain: {target: ops, timeout: 3m}}", am, map[string]string{"key": "0123456789abcdef0123456789abcdef"})
+		about := alert("firing", "RelayDown", AboutLabel, "delivery")
+		about.Alerts[0].Fingerprint = "0011223344556677"
+		g.accept("ops", about)
+		time.Sleep(4 * time.Minute)
+		synctest.Wait()
+		for _, c := range am.got() {
+			if own := strings.Contains(c.text, "HeartbeatMissing"); own == linkRE.MatchString(c.text) {
+				t.Errorf("a link: %v\n%s", !own, c.text)
+			}
+		}
+		if len(am.got()) != 2 {
+			t.Errorf("%d messages", len(am.got()))
+		}
+	})
+}
+
 // TestASilenceFromTheChat is one of exactly the alert's labels; a longer one moves its end.
 func TestASilenceFromTheChat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

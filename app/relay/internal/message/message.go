@@ -301,6 +301,11 @@ func level(status, severity string) string {
 	return "info"
 }
 
+// Own tells the relay's own alerts, such as a missing heartbeat, from those that a sender knows of and can silence.
+func Own(a notification.Alert) bool {
+	return a.Labels["lookout_about"] == "delivery" && a.Fingerprint == "" && a.GeneratorURL == ""
+}
+
 // complete makes sure of the title, the keywords and the mentions.
 func (t *Templates) complete(m *channel.Content, c Context, alerts []notification.Alert) {
 	m.Title = Clip(300, Safe(m.Title))
@@ -314,7 +319,7 @@ func (t *Templates) complete(m *channel.Content, c Context, alerts []notificatio
 			m.Text = k + "\n\n" + m.Text
 		}
 	}
-	if firing := func(a notification.Alert) bool { return a.Status == notification.Firing }; slices.ContainsFunc(alerts, firing) {
+	if answered := func(a notification.Alert) bool { return a.Status == notification.Firing && !Own(a) }; slices.ContainsFunc(alerts, answered) {
 		// A channel that shows no links gets the address.
 		if c.Form.Plain && c.Answer != "" {
 			m.Text += "\n🙋 认领 Take · 静默 Silence: " + c.Answer

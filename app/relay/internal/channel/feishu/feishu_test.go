@@ -139,3 +139,44 @@ func TestSend(t *testing.T) {
 		t.Errorf("a long one: %+v", a)
 	}
 }
+
+// FuzzRead: whatever answers, there is no panic, nothing but a code of 0 under 200 is success, and what ends up in labels and log
+// lines is bounded.
+func FuzzRead(f *testing.F) {
+	for _, body := range []string{`{"code":0}`, `{"StatusCode":0}`, `{"code":"0"}`, `{"code":9499,"msg":"too many request"}`, `{"code":19021,"msg":7}`, `[]`, ``} {
+		f.Add(200, "3", []byte(body))
+	}
+	f.Add(400, "1e99", []byte(`{"code":99991400}`))
+	known := map[string]bool{}
+	for _, c := range append(channel.SharedCodes(), Kind.Codes...) {
+		known[c] = true
+	}
+	f.Fuzz(func(t *testing.T, status int, wait string, body []byte) {
+		a := Read(channel.Response{Status: status, Header: http.Header{"X-Ogw-Ratelimit-Reset": {wait}}, Body: body}, strings.ToUpper)
+		if a.Outcome == channel.Delivered && status != 200 || !known[a.Code] || a.Wait < 0 || a.Wait > time.Hour || strings.ContainsAny(a.Reason, "\n\r\x00") || len(a.Reason) > 2000 {
+			t.Errorf("HTTP %d %q is %+v", status, body, a)
+		}
+	})
+}
+
+// FuzzLines: whatever is written in a line, the forms are valid, no one is called by it, and its size is what it adds.
+func FuzzLines(f *testing.F) {
+	for line := range strings.SplitSeq(text, "\n") {
+		f.Add(line)
+	}
+	f.Add("[a](http://x/) ** \\ [](y) `<at id=all></at>` 12. x")
+	f.Fuzz(func(t *testing.T, line string) {
+		line = strings.ToValidUTF8(strings.ReplaceAll(line, "\n", " "), "")
+		for _, kind := range Kind.Types {
+			form := Form(kind)
+			a, b := channel.Content{Type: kind, Title: "x", Text: "first"}, channel.Content{Type: kind, Title: "x", Text: "first\n" + line}
+			if got, want := form.Size(b)-form.Size(a), form.Line(line); got != want {
+				t.Errorf("%s: %q adds %d bytes, and counts as %d", kind, line, got, want)
+			}
+			body := form.Body(b, "")
+			if !json.Valid(body) || kind != "post" && strings.Contains(string(body), "<at ") {
+				t.Errorf("%s: %q becomes %s", kind, line, body)
+			}
+		}
+	})
+}

@@ -1,9 +1,11 @@
 package wecom
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -93,3 +95,29 @@ func TestSend(t *testing.T) {
 		t.Errorf("%s: %+v", query, a)
 	}
 }
+
+// FuzzLines: whatever is written in a line, the forms are valid, no one is called by it, nothing is written as \uxxxx, and its
+// size is what it adds.
+func FuzzLines(f *testing.F) {
+	for line := range strings.SplitSeq(text, "\n") {
+		f.Add(line)
+	}
+	f.Add("[a](http://x/) ** \\ [](y) `<@all>` 12. x")
+	f.Fuzz(func(t *testing.T, line string) {
+		line = strings.ToValidUTF8(strings.ReplaceAll(line, "\n", " "), "")
+		for _, kind := range Kind.Types {
+			form := Form(kind)
+			a, b := channel.Content{Type: kind, Text: "first"}, channel.Content{Type: kind, Text: "first\n" + line}
+			if got, want := form.Size(b)-form.Size(a), form.Line(line); got != want {
+				t.Errorf("%s: %q adds %d bytes, and counts as %d", kind, line, got, want)
+			}
+			var body struct{ Text, Markdown struct{ Content string } }
+			raw := form.Body(b, "")
+			if err := json.Unmarshal(raw, &body); err != nil || kind == "markdown" && strings.Contains(body.Markdown.Content, "<@") || escaped.Match(raw) {
+				t.Errorf("%s: %q becomes %s, %v", kind, line, raw, err)
+			}
+		}
+	})
+}
+
+var escaped = regexp.MustCompile(`(?:^|[^\\])(?:\\\\)*\\u[0-9a-f]{4}`)
