@@ -15,7 +15,7 @@ import (
 const chinese = ".zh-CN.md"
 
 // inChinese says which pages have a translation. Pages of decisions and of lint rules are in English.
-var inChinese = []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "docs/runbooks/*.md", "app/relay/docs/*.md", "modules/relay/README.md"}
+var inChinese = []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "docs/runbooks/*.md", "app/relay/docs/*.md", "cmd/lookout/README.md", "modules/relay/README.md"}
 
 // A page and its translation differ in nothing but the language: headings, code, tables, lists, links and what is named in code.
 func TestTranslationsSayTheSame(t *testing.T) {
