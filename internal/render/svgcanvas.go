@@ -210,7 +210,8 @@ func (c *svgCanvas) bytes(title string) []byte {
 	c.num(c.w)
 	c.str(" ")
 	c.num(c.h)
-	c.str(`" fill="none" stroke-linejoin="round" role="img" font-family="` + sansFamilies + "\">\n<title>")
+	// Speed means no kerning: pairs of small letters would touch, and widths are measured without it.
+	c.str(`" fill="none" stroke-linejoin="round" text-rendering="optimizeSpeed" role="img" font-family="` + sansFamilies + "\">\n<title>")
 	c.escaped(title)
 	c.str("</title>\n")
 	c.buf = append(c.buf, body...)
