@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 # The environment: a folder of envs/.
 ENV ?= local
-# Chooses anew where images and providers come from: auto, registry or modules. Without it the choice that was made is kept.
+# Chooses again where images and providers come from: auto, registry or modules. Without it the choice that was made is kept.
 ORIGIN ?=
 export ORIGIN
 # A stack next to another one (up, apply), or a new environment (new-env).
@@ -67,7 +67,7 @@ init: ## Get toolchain, images and providers; afterwards plain `terraform apply`
 	@$(TOOLCHAIN) init
 
 .PHONY: origin
-origin: ## Show where each image and provider comes from (ORIGIN=auto|registry|modules chooses anew)
+origin: ## Show where each image and provider comes from (ORIGIN=auto|registry|modules chooses again)
 	@$(TOOLCHAIN) origin
 
 .PHONY: plan

@@ -43,8 +43,8 @@ module "alert_rules" {
   folder          = { title = "Lookout: Alerts" }
   grafana_version = var.grafana_version
 
-  # From 10.4 rules can name their contact point, and the notification policy, which belongs to somebody else here, is
-  # left alone.
+  # From 10.4 rules can name their contact point, and the notification policy, which belongs to someone else here, is
+  # not touched.
   contact_point = local.own_policy ? null : module.dingtalk.contact_points["lookout"]
 }
 
