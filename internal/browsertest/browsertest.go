@@ -18,7 +18,6 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 )
 
 var shared struct {
@@ -178,19 +177,33 @@ func (b *Tab) Size(width, height int64, dark bool) {
 	scheme := map[bool]string{true: "dark", false: "light"}[dark]
 	Call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600})
 	Call(b, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: width < 600})
-	Call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	// Without animations: a browser that draws in software spends most of its time on them.
+	Call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
 }
 
 // Until polls a JavaScript expression until it is true.
 func (b *Tab) Until(expression string) {
 	b.T.Helper()
+	b.Repeat(func() {}, expression)
+}
+
+// Repeat does something again and again, at most once a second, until an expression is true: a page may be drawing anew what the pointer is at.
+func (b *Tab) Repeat(do func(), expression string) {
+	b.T.Helper()
 	var last error
+	var done time.Time
 	tick := time.NewTicker(15 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(b.Patience); time.Now().Before(deadline); <-tick.C {
 		var ok bool
 		if ok, last = chromedp.Run(b.Ctx, chromedp.Evaluate[bool]("!!("+expression+")")); ok && last == nil {
 			return
+		}
+		if time.Since(done) > time.Second {
+			do()
+			done = time.Now()
 		}
 	}
 	page, _ := chromedp.Run(b.Ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.slice(0, 4000)`))
@@ -215,14 +228,6 @@ func (b *Tab) Async(promise string) string {
 		b.T.Fatalf("%s: %v", promise, err)
 	}
 	return s
-}
-
-// Press presses a key.
-func (b *Tab) Press(key string) {
-	b.T.Helper()
-	if err := chromedp.Do(b.Ctx, chromedp.KeyEvent(key)); err != nil {
-		b.T.Fatalf("press %q: %v", key, err)
-	}
 }
 
 // Mouse moves, presses or releases the mouse at a place inside of an element, given as shares of its size.
@@ -300,7 +305,8 @@ func (b *Tab) Keyboard() (missed, unseen string) {
 		}
 		// Each press reaches one control at most.
 		for range todo {
-			b.Press(kb.Tab)
+			// The key going down moves the focus; that it comes up again does nothing.
+			Call(b, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeRawKeyDown, Key: "Tab", Code: "Tab", WindowsVirtualKeyCode: 9})
 			presses++
 		}
 	}

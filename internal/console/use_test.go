@@ -34,16 +34,19 @@ func TestReadingADashboard(t *testing.T) {
 	// Pointing shows the time and the values of all series.
 	const plot = `#p-3 .plot`
 	b.Until(`document.querySelector("` + plot + ` .cross") !== null`)
-	b.Mouse(plot, input.DispatchMouseEventTypeMouseMoved, 0.5, 0.5)
-	b.Until(`!document.querySelector("#tip").hidden && document.querySelectorAll("#tip div").length === 2`)
+	b.Repeat(func() {
+		b.Mouse(plot, input.DispatchMouseEventTypeMouseMoved, 0.4, 0.5)
+		b.Mouse(plot, input.DispatchMouseEventTypeMouseMoved, 0.5, 0.5)
+	}, `!document.querySelector("#tip").hidden && document.querySelectorAll("#tip div").length === 2`)
 	assert.Regexp(t, `\d+:\d\d:\d\d.*go1.*\d.*go2.*\d`, b.Eval(`document.querySelector("#tip").innerText.replace(/\s+/g, " ")`))
 	picture(b, "hover")
 
 	// A click in the legend shows one series alone, a second one all again; the address remembers.
-	b.Click(`#p-3 .legend a[data-series="go1"]`)
-	b.Until(`document.querySelectorAll("#p-3 .legend .off").length === 1 && location.search.includes("show-3=go1")`)
-	b.Click(`#p-3 .legend a[data-series="go1"]`)
-	b.Until(`document.querySelectorAll("#p-3 .legend .off").length === 0 && !location.search.includes("show-3")`)
+	alone := func() { b.Click(`#p-3 .legend a[data-series="go1"]`) }
+	b.Repeat(alone, `location.search.includes("show-3=go1")`)
+	b.Until(`document.querySelectorAll("#p-3 .legend .off").length === 1`)
+	b.Repeat(alone, `!location.search.includes("show-3")`)
+	b.Until(`document.querySelectorAll("#p-3 .legend .off").length === 0`)
 
 	// A variable counts at once, and the address has it.
 	b.Eval(`document.querySelector("details.var").open = true`)
@@ -59,10 +62,12 @@ func TestReadingADashboard(t *testing.T) {
 	// Dragging zooms.
 	b.Open(c.url + "/d/go-runtime?from=now-1h&to=now&var-job=go")
 	b.Until(drawn + ` && document.querySelector("` + plot + ` .cross") !== null`)
-	b.Mouse(plot, input.DispatchMouseEventTypeMousePressed, 0.4, 0.4)
-	b.Mouse(plot, input.DispatchMouseEventTypeMouseMoved, 0.6, 0.4)
-	b.Mouse(plot, input.DispatchMouseEventTypeMouseReleased, 0.6, 0.4)
-	b.Until(`/from=\d{13}&to=\d{13}/.test(location.search) && document.readyState === "complete"`)
+	b.Repeat(func() {
+		b.Mouse(plot, input.DispatchMouseEventTypeMousePressed, 0.4, 0.4)
+		b.Mouse(plot, input.DispatchMouseEventTypeMouseMoved, 0.6, 0.4)
+		b.Mouse(plot, input.DispatchMouseEventTypeMouseReleased, 0.6, 0.4)
+	}, `/from=\d{13}&to=\d{13}/.test(location.search)`)
+	b.Until(`document.readyState === "complete"`)
 	q, err := url.ParseQuery(strings.TrimPrefix(b.Eval(`location.search`), "?"))
 	require.NoError(t, err)
 	var from, to int64
