@@ -97,14 +97,15 @@ fmt: ## Format Go, Terraform and dashboards
 	go run ./cmd/lookout fmt dashboards
 
 .PHONY: lint
-lint: ## Formatting, static checks, tests of the recording rules
+lint: ## Formatting, static checks, unit tests of the rules and what they would not notice
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 	  [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; }
 	go vet ./...
 	$(TERRAFORM) fmt -check -recursive
 	go run ./cmd/lookout fmt --check dashboards
 	go run ./cmd/lookout lint dashboards alerts
-	.cache/bin/promtool test rules modules/prometheus/rules/*_test.yaml
+	go run ./cmd/lookout rules check --tests
+	go run ./cmd/lookout rules mutate alerts modules/prometheus/rules
 
 .PHONY: licences
 licences: ## Check the licence of every module that is built, against a list of what is allowed

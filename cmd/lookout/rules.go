@@ -19,6 +19,8 @@ import (
 // rulesCmd holds what is there for alert rules only.
 type rulesCmd struct {
 	Check  rulesCheckCmd  `cmd:"" help:"Say all that is wrong with the alert rules; make plan and make apply run it first."`
+	Test   rulesTestCmd   `cmd:"" help:"Run the unit tests next to the alert rules (*.test.yaml in promtool's format)."`
+	Mutate rulesMutateCmd `cmd:"" help:"Change each alert rule a little and say which changes none of its unit tests notices."`
 	Export rulesExportCmd `cmd:"" help:"Write the alert rules as a standard Prometheus rule file."`
 
 	Backtest rulesBacktestCmd `cmd:"" help:"Say how often and when each changed alert would have fired, before and after the change."`
@@ -26,6 +28,7 @@ type rulesCmd struct {
 
 type rulesCheckCmd struct {
 	Config string   `placeholder:"FILE" help:"Configuration with the keyword; default .lookout.yaml, if there is one."`
+	Tests  bool     `help:"Every alert needs unit tests next to its file: for firing, recovering and staying quiet."`
 	Paths  []string `arg:"" optional:"" name:"path" help:"Rule files, or directories of them. Default: alerts/, and what dashboards/ and envs/*/alerts.yaml say about it."`
 }
 
@@ -47,6 +50,13 @@ func (c *rulesCheckCmd) Run(a *app) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.Tests {
+		missing, err := checkTests(files)
+		if err != nil {
+			return err
+		}
+		problems = append(problems, missing...)
 	}
 	serious, alerts := 0, 0
 	for _, p := range problems {

@@ -60,6 +60,8 @@ const (
 	KindPromQL Kind = "promql-syntax"
 	// KindTemplate: a text with a template is refused, or fails for every alert.
 	KindTemplate Kind = "alert-template"
+	// KindTests: unit tests are missing, or are about no alert. Only [CheckTests] says so, no rule of lint.
+	KindTests Kind = "alert-tests"
 )
 
 // Problem is one thing that is wrong.

@@ -2,11 +2,8 @@ package rules
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"lookout/internal/promql"
@@ -113,65 +110,4 @@ func TestShippedRulesHaveRunbookAndPanel(t *testing.T) {
 			t.Errorf("%s has no panel %d", rule.Panel.Dashboard, rule.Panel.ID)
 		})
 	}
-}
-
-// Each alerts/<topic>.test.yaml is run by promtool on the Prometheus rule file made from alerts/<topic>.yaml.
-func TestRules(t *testing.T) {
-	promtool := findPromtool(t)
-	dir := t.TempDir()
-	for _, file := range shipped(t) {
-		topic := strings.TrimSuffix(filepath.Base(file.Path), ".yaml")
-		data, err := Export([]*File{file}, Target{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, topic+".rules.yaml"), data)
-
-		tests, err := os.ReadFile(filepath.Join(root(t), "alerts", topic+".test.yaml"))
-		if err != nil {
-			t.Errorf("%s has no unit tests: %v", file.Path, err)
-			continue
-		}
-		write(t, filepath.Join(dir, topic+".test.yaml"), tests)
-
-		t.Run(topic, func(t *testing.T) {
-			for _, rule := range file.Rules() {
-				if !strings.Contains(string(tests), "alertname: "+rule.Alert+"\n") {
-					t.Errorf("%s: no unit test of %s", rule.Place(""), rule.Alert)
-				}
-			}
-			for _, args := range [][]string{{"check", "rules", topic + ".rules.yaml"}, {"test", "rules", topic + ".test.yaml"}} {
-				command := exec.CommandContext(t.Context(), promtool, args...)
-				command.Dir = dir
-				if out, err := command.CombinedOutput(); err != nil {
-					t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
-				}
-			}
-		})
-	}
-}
-
-func write(t *testing.T, name string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(name, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// findPromtool looks where `make init` puts it before the rest of the machine, so that rules are tested by the version
-// that evaluates them.
-func findPromtool(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("LOOKOUT_PROMTOOL"); path != "" {
-		return path
-	}
-	cached := filepath.Join(root(t), ".cache", "bin", "promtool")
-	if _, err := os.Stat(cached); err == nil {
-		return cached
-	}
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Fatal(fmt.Errorf("promtool is needed to test the rules: run `make init`, or name it in LOOKOUT_PROMTOOL: %w", err))
-	}
-	return path
 }
