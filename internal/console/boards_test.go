@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -144,4 +146,31 @@ func openAll(t *testing.T, paths []string, prom string) {
 	}
 	require.Positive(t, boards)
 	t.Logf("%d dashboards, %d panels opened: %v", boards, panels, says)
+}
+
+// The list by folder, and what is left of it when words of title, folder or tag are searched for.
+func TestTheListIsSearched(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for file, board := range map[string]string{
+		"go/runtime.json": `{"uid":"runtime","title":"Go runtime","tags":["memory"],"schemaVersion":39,"panels":[]}`, "go/service.json": `{"uid":"service","title":"Service","schemaVersion":39,"panels":[]}`,
+		"主机.json": `{"uid":"host","title":"主机概览","tags":["memory","linux"],"schemaVersion":39,"panels":[]}`, "package.json": `{"name":"not a dashboard"}`,
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(file)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(board), 0o644))
+	}
+	c := startConsole(t, console.Config{Paths: []string{dir}})
+	for query, want := range map[string][]string{
+		"": {"host", "runtime", "service"}, "GO": {"runtime", "service"}, "runtime  go": {"runtime"}, "memory": {"host", "runtime"}, "memory linux": {"host"}, "概览": {"host"}, "none": nil,
+	} {
+		code, page, err := get(c.url + "/dashboards?q=" + url.QueryEscape(query))
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, code)
+		var found []string
+		for _, m := range uidLink.FindAllStringSubmatch(page, -1) {
+			found = append(found, m[1])
+		}
+		assert.Equal(t, want, found, "%q", query)
+		assert.Equal(t, want == nil, strings.Contains(page, "No dashboard has"), "%q", query)
+	}
 }

@@ -53,7 +53,7 @@ variable "image" {
 }
 
 variable "memory_mebibytes" {
-  description = "Memory limit in MiB, swap included. It takes about 30; each reader and each dashboard on show some more."
+  description = "Memory limit in MiB, swap included. With ten readers it takes about 60, half of it the program itself, and 80 for moments."
   type        = number
   default     = 128
   nullable    = false
