@@ -18,8 +18,9 @@ FUZZPATHS ?= app/relay
 BASE ?= main
 
 # Everything is compiled with the same flags (internal/toolchain.CompileFlags), so that what is linked into a server, into our
-# programs and into tests is compiled once; and without debug information, which takes a linker longer than all the rest.
-export GOFLAGS := $(strip $(GOFLAGS) -trimpath -gcflags=all=-dwarf=false)
+# programs and into tests is compiled once; without debug information, which takes a linker longer than all the rest, and without
+# asking git, which knows nothing of a checkout that another user owns.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath -buildvcs=false -gcflags=all=-dwarf=false)
 export CGO_ENABLED ?= 0
 TOOLCHAIN := { [ -x .cache/bin/toolchain ] || echo "Compiling what make calls, once …"; } && \
   go build -o .cache/bin/toolchain ./cmd/toolchain && .cache/bin/toolchain --env=$(ENV) --name=$(NAME)
