@@ -54,7 +54,7 @@ func TestASecondStackRunsNextToTheFirst(t *testing.T) {
 		require.Error(t, err, out)
 		require.Contains(t, out, "belongs to the stack "+first+" of another checkout")
 		require.Contains(t, out, "nothing was changed")
-		require.NotContains(t, out, "to add", "what is refused shows no plan")
+		require.NotContains(t, out, "will be created", "what is refused shows no plan")
 	}
 	require.Contains(t, must(t, stranger, "make down YES=1"), "not touched")
 	require.Equal(t, before, running(t, first))
