@@ -32,10 +32,10 @@ func TestOnAPhone(t *testing.T) {
 	server, messages := newGroup(t, robot.Robot{AccessToken: "token", Name: "ops", Keywords: []string{"报警"}})
 	p := newProcess(t, "", map[string]string{"ops": "token", "answers": "0123456789abcdef"})
 	p.write("relay.yaml", fmt.Sprintf(`
-answers: {url: "http://%s", key_file: secrets/answers, silences: "http://127.0.0.1:1"}
+answers: {url: "http://phone.test:%s", key_file: secrets/answers, silences: "http://127.0.0.1:1"}
 robots: {ops: {url: %q, token_file: secrets/ops, keywords: [报警]}}
 targets: {ops: {channels: [{robots: [ops]}], digest: {pause: 10ms}}}
-`, p.address, server.URL+"/robot/send"))
+`, p.address[strings.LastIndex(p.address, ":")+1:], server.URL+"/robot/send"))
 	p.start()
 	p.ready()
 	samples := message.Samples(time.Now())
@@ -112,6 +112,21 @@ targets: {ops: {channels: [{robots: [ops]}], digest: {pause: 10ms}}}
 		if got := b.eval(expression); got != want {
 			t.Errorf("%s, %s is %s, want %s", link, expression, got, want)
 		}
+	}
+	// By a name and without TLS browsers say less about where a form comes from: a tap has to work all the same.
+	b.eval(`(document.querySelector("input[name=who]").value = "张三", document.querySelector("form button").click())`)
+	eventually(t, 20*time.Second, func() error {
+		if b.eval(`document.querySelector("#done") !== null`) != "true" {
+			return fmt.Errorf("the tap did nothing: %s", b.eval(`document.body && document.body.innerText`))
+		}
+		return nil
+	})
+	// The relay's own page, with everything that was sent.
+	if err := chromedp.Do(b.ctx, chromedp.Navigate("http://"+p.address+"/")); err != nil {
+		t.Fatal(err)
+	}
+	if wide := b.eval(`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth).length`); wide != "0" || b.eval(`document.documentElement.scrollWidth > innerWidth`) != "false" {
+		t.Errorf("the relay's page: %s elements stick out", wide)
 	}
 }
 

@@ -60,6 +60,8 @@ type Engine struct {
 
 	takenMu sync.Mutex
 	taken   map[uint64]taken
+	// answering lets one person at a time answer.
+	answering chan struct{}
 
 	// steps of all lanes, for a test of what waiting costs.
 	steps atomic.Int64
@@ -90,7 +92,8 @@ func New(o Options) (*Engine, error) {
 		store: o.Store, reserve: o.Reserve, log: o.Log, transport: o.Transport,
 		Metrics: o.Metrics,
 		lanes:   map[laneKey]*lane{}, arrivals: map[string]time.Duration{},
-		beats: map[string]beat{}, beatAlarm: make(chan struct{}, 1), applied: make(chan *config.Config, 1),
+		answering: make(chan struct{}, 1),
+		beats:     map[string]beat{}, beatAlarm: make(chan struct{}, 1), applied: make(chan *config.Config, 1),
 	}
 	empty := map[string]*member{}
 	e.members.Store(&empty)

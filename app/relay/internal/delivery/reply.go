@@ -12,10 +12,12 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/config"
@@ -31,11 +33,17 @@ const (
 	maxSent       = 1000
 	maxSentAlerts = 100
 	maxSentBytes  = 16 << 10
+	// maxSentLabels of an alert are kept, each cut to length.
+	maxSentLabels = 64
+	maxSentName   = 100
+	maxSentValue  = 300
 	// maxTaken bounds the alerts that are known to be taken.
 	maxTaken = 10_000
 	// linkLasts is how long the link in a message works, takenLasts how long an alert stays taken.
 	linkLasts  = 24 * time.Hour
 	takenLasts = 24 * time.Hour
+	// answerTimeout bounds an answer with all its silences.
+	answerTimeout = 30 * time.Second
 )
 
 // Sent is what was sent to whom, and what was answered.
@@ -61,6 +69,10 @@ type SentAlert struct {
 	Name   string            `json:"name"`
 	Status string            `json:"status"`
 	Labels map[string]string `json:"labels,omitempty"`
+	// Began is when it began to fire.
+	Began time.Time `json:"began,omitzero"`
+	// Partial is set where it has more labels than are kept.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // Where is what tells the alert from others of its name.
@@ -83,6 +95,9 @@ type taken struct {
 	Silence string    `json:"silence,omitempty"`
 	Ends    time.Time `json:"ends,omitzero"`
 }
+
+// covers tells whether it counts for an alert that began then: one that fires anew afterwards is another matter.
+func (t taken) covers(began, now time.Time) bool { return now.Before(t.Until) && !began.After(t.At) }
 
 // note is what a lane writes of an answer in the transaction that acts on it.
 func (l *lane) note(tx *spool.Tx, mem *member) error {
@@ -132,11 +147,13 @@ func (l *lane) sentOf(m *Message, mem *member, a channel.Answer) *Sent {
 			s.More = len(alerts) - i
 			break
 		}
-		kept := SentAlert{Hash: al.Hash(), Name: message.Clip(200, al.Name()), Status: al.Status, Labels: map[string]string{}}
-		for k, v := range al.Labels {
-			if len(kept.Labels) < 30 {
-				kept.Labels[message.Clip(100, k)] = message.Clip(300, v)
+		kept := SentAlert{Hash: al.Hash(), Name: message.Clip(200, al.Name()), Status: al.Status, Began: al.StartsAt, Labels: map[string]string{}}
+		for _, k := range slices.Sorted(maps.Keys(al.Labels)) {
+			if len(kept.Labels) == maxSentLabels || len(k) > maxSentName {
+				kept.Partial = true
+				continue
 			}
+			kept.Labels[k] = message.Clip(maxSentValue, al.Labels[k])
 		}
 		size += len(channel.JSON(kept))
 		s.Alerts = append(s.Alerts, kept)
@@ -144,28 +161,53 @@ func (l *lane) sentOf(m *Message, mem *member, a channel.Answer) *Sent {
 	return s
 }
 
-// Sent lists the last answers, newest first and at most limit: those in which all words of a search occur.
-func (e *Engine) Sent(search string, limit int) ([]Sent, error) {
+// text is what a search looks at: what people see of an answer, not how it is stored.
+func (s Sent) text() string {
+	parts := []string{s.Target, s.Peer, s.Title, s.Outcome, s.Code, s.Reason}
+	for _, a := range s.Alerts {
+		parts = append(parts, a.Name, a.Status)
+		for k, v := range a.Labels {
+			parts = append(parts, k+"="+v)
+		}
+	}
+	return strings.ToLower(strings.Join(parts, "\n"))
+}
+
+// Sent lists the last answers, newest first and at most limit: those in which all words of a search occur, and that are older than
+// the one numbered before, 0 for all.
+func (e *Engine) Sent(search string, before uint64, limit int) ([]Sent, error) {
 	words := strings.Fields(strings.ToLower(search))
 	var out []Sent
-	err := e.store.View(func(tx *spool.Tx) error {
+	err := e.eachSent(func(s Sent) {
+		if before != 0 && s.ID >= before {
+			return
+		}
+		text := s.text()
+		if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+			return
+		}
+		if len(out) == 2*limit {
+			// They come oldest first; a thousand large ones need not be held for the last few.
+			out = slices.Delete(out, 0, limit)
+		}
+		out = append(out, s)
+	})
+	slices.Reverse(out)
+	return out[:min(limit, len(out))], err
+}
+
+// eachSent calls fn with each answer that is kept, oldest first. What can't be read is passed over.
+func (e *Engine) eachSent(fn func(Sent)) error {
+	return e.store.View(func(tx *spool.Tx) error {
 		return tx.Each(collectionSent, func(id uint64, raw []byte) error {
-			lower := strings.ToLower(string(raw))
-			for _, w := range words {
-				if !strings.Contains(lower, w) {
-					return nil
-				}
-			}
 			var s Sent
 			if json.Unmarshal(raw, &s) == nil {
 				s.ID = id
-				out = append(out, s)
+				fn(s)
 			}
 			return nil
 		})
 	})
-	slices.Reverse(out)
-	return out[:min(limit, len(out))], err
 }
 
 // loadTaken reads who takes care of what.
@@ -191,7 +233,7 @@ func (e *Engine) takenBy(a notification.Alert) string {
 		return ""
 	}
 	t, ok := e.taken[a.Hash()]
-	if !ok || !e.store.Wall().Before(t.Until) || a.StartsAt.After(t.At) {
+	if !ok || !t.covers(a.StartsAt, e.store.Wall()) {
 		return ""
 	}
 	return t.Who
@@ -258,23 +300,44 @@ func (e *Engine) Ask(ref, expires, sign string) (Question, error) {
 		return Question{}, ErrLink
 	}
 	q := Question{Taken: map[uint64]string{}, Ends: map[uint64]time.Time{}, CanSilence: c.Answers.Silences != ""}
-	sent, err := e.Sent(ref, maxSent)
-	if err != nil {
-		return q, err
-	}
-	for _, s := range sent {
-		if s.Ref == ref && (q.Ref == "" || s.Outcome == string(channel.Delivered)) {
+	err = e.eachSent(func(s Sent) {
+		if s.Ref == ref && (q.Ref == "" || q.Outcome != string(channel.Delivered)) {
 			q.Sent = s
 		}
+	})
+	if err != nil {
+		return q, err
 	}
 	if q.Ref == "" {
 		return q, ErrUnknown
 	}
+	// What was sent later may say that they are over.
+	last := map[uint64]SentAlert{}
+	for _, a := range q.Alerts {
+		last[a.Hash] = a
+	}
+	err = e.eachSent(func(s Sent) {
+		for _, a := range s.Alerts {
+			known, ok := last[a.Hash]
+			if ok && (a.Began.After(known.Began) || a.Began.Equal(known.Began) && a.Status != notification.Firing) {
+				last[a.Hash] = a
+			}
+		}
+	})
+	if err != nil {
+		return q, err
+	}
 	e.takenMu.Lock()
 	defer e.takenMu.Unlock()
-	for _, a := range q.Alerts {
-		if t, ok := e.taken[a.Hash]; ok && e.store.Wall().Before(t.Until) {
-			q.Taken[a.Hash], q.Ends[a.Hash] = t.Who, t.Ends
+	now := e.store.Wall()
+	for i := range q.Alerts {
+		a := &q.Alerts[i]
+		a.Status, a.Began = last[a.Hash].Status, last[a.Hash].Began
+		if t, ok := e.taken[a.Hash]; ok {
+			q.Ends[a.Hash] = t.Ends
+			if t.covers(a.Began, now) {
+				q.Taken[a.Hash] = t.Who
+			}
 		}
 	}
 	return q, nil
@@ -296,6 +359,15 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	if r.Who == "" {
 		return "", errors.New("请写上你的名字 write your name: the chat is told who takes it")
 	}
+	// Whoever answers may be gone before it is done; and two who answer at once would silence it twice.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
+	defer cancel()
+	select {
+	case e.answering <- struct{}{}:
+		defer func() { <-e.answering }()
+	case <-ctx.Done():
+		return "", errors.New("正在处理别人的应答，请稍后再试 someone else's answer is under way: try again in a moment")
+	}
 	now := e.store.Wall()
 	ends := now.Add(r.Silence)
 	done := fmt.Sprintf("%s 已认领 takes care of it", r.Who)
@@ -304,31 +376,33 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	e.takenMu.Unlock()
 	firing := slices.DeleteFunc(slices.Clone(q.Alerts), func(a SentAlert) bool { return a.Status != notification.Firing })
 	if len(firing) == 0 {
-		return "", errors.New("这条消息里没有正在触发的报警 nothing of this message fires")
+		return "", errors.New("这条消息里已没有正在触发的报警 nothing of this message fires any more")
 	}
 	if !slices.ContainsFunc(firing, func(a SentAlert) bool {
 		t, ok := before[a.Hash]
-		same := ok && t.Who == r.Who && now.Before(t.Until)
+		same := ok && t.Who == r.Who && t.covers(a.Began, now)
 		return !same || r.Silence > 0 && ends.Sub(t.Ends).Abs() >= time.Minute
 	}) {
 		// A second tap: it is done, and was told.
 		return done, nil
 	}
+	if r.Silence > 0 && (c.Answers == nil || c.Answers.Silences == "") {
+		return "", errors.New("没有配置静默 silences are not configured: set answers.silences")
+	}
 	next := map[uint64]taken{}
 	extended := false
+	var failed error
 	for _, a := range firing {
 		t := taken{Who: r.Who, At: now, Until: now.Add(takenLasts), Silence: before[a.Hash].Silence, Ends: before[a.Hash].Ends}
 		if r.Silence > 0 {
-			if c.Answers == nil || c.Answers.Silences == "" {
-				return "", errors.New("没有配置静默 silences are not configured: set answers.silences")
-			}
 			known := ""
 			if now.Before(t.Ends) {
 				known, extended = t.Silence, true
 			}
 			id, err := e.silence(ctx, c, known, a, r.Who, now, ends)
 			if err != nil {
-				return "", err
+				failed = err
+				break
 			}
 			t.Silence, t.Ends = id, ends
 			t.Until = now.Add(max(takenLasts, r.Silence))
@@ -342,11 +416,16 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 		}
 		done = fmt.Sprintf("%s %s %s", r.Who, verb, ends.In(c.Zone).Format("01-02 15:04"))
 	}
-	told, err := e.tellTaken(c, q, done, now)
-	if err != nil {
-		return "", err
+	var told *Message
+	if failed == nil {
+		told = e.tellTaken(c, q, done, now)
+	} else if len(next) > 0 {
+		// What was silenced is kept, for the next try to find.
+		failed = fmt.Errorf("%w (已静默 silenced: %d / %d)", failed, len(next), len(firing))
+	} else {
+		return "", failed
 	}
-	err = e.store.Update(ctx, func(tx *spool.Tx) error {
+	err := e.store.Update(ctx, func(tx *spool.Tx) error {
 		for hash, t := range next {
 			if err := tx.Put(collectionTaken, hash, t); err != nil {
 				return err
@@ -382,6 +461,9 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	maps.Copy(e.taken, next)
 	maps.DeleteFunc(e.taken, func(_ uint64, t taken) bool { return now.After(t.Until) })
 	e.takenMu.Unlock()
+	if failed != nil {
+		return "", failed
+	}
 	e.log.Info("answered from the chat", "target", q.Target, "alerts", len(next), "silence", r.Silence.String(), "done", done)
 	if told != nil {
 		e.wakeLane(q.Target, 0, true)
@@ -390,10 +472,10 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 }
 
 // tellTaken is the message that tells the chat who answered, nil where the target is gone.
-func (e *Engine) tellTaken(c *config.Config, q Question, done string, now time.Time) (*Message, error) {
+func (e *Engine) tellTaken(c *config.Config, q Question, done string, now time.Time) *Message {
 	t := c.Targets[q.Target]
 	if t == nil {
-		return nil, nil
+		return nil
 	}
 	n := deliveryAlert("AlertTaken", "info", nil, "🙋 "+done, "", now)
 	delete(n.Alerts[0].Annotations, "runbook")
@@ -411,7 +493,7 @@ func (e *Engine) tellTaken(c *config.Config, q Question, done string, now time.T
 	ctx.Mentions = nil
 	content := c.TextsOf(t).Note(lines, ctx)
 	m.Content = &content
-	return m, nil
+	return m
 }
 
 // silence makes a silence for one alert, or moves the end of one that it made before.
@@ -422,13 +504,18 @@ func (e *Engine) silence(ctx context.Context, c *config.Config, id string, a Sen
 		IsRegex bool   `json:"isRegex"`
 		IsEqual bool   `json:"isEqual"`
 	}
+	if a.Partial {
+		// Without all of them it would silence others as well.
+		return "", errors.New("没有静默：标签太多，请在 Alertmanager 中静默 not silenced: it has too many labels, silence it in Alertmanager")
+	}
 	var matchers []matcher
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
-		if strings.HasSuffix(a.Labels[name], "…") {
-			// Cut to length, it would match nothing.
-			continue
+		m := matcher{name, a.Labels[name], false, true}
+		if begin, cut := strings.CutSuffix(m.Value, "…"); cut && len(m.Value) > maxSentValue-utf8.UTFMax {
+			// Cut to length: what begins like it.
+			m.Value, m.IsRegex = regexp.QuoteMeta(begin)+"(?s:.*)", true
 		}
-		matchers = append(matchers, matcher{name, a.Labels[name], false, true})
+		matchers = append(matchers, m)
 	}
 	body := map[string]any{
 		"matchers": matchers, "startsAt": from.UTC(), "endsAt": to.UTC(), "createdBy": who, "comment": "从聊天中静默 silenced from the chat",
@@ -452,6 +539,10 @@ func (e *Engine) silence(ctx context.Context, c *config.Config, id string, a Sen
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	var made struct {
 		SilenceID string `json:"silenceID"`
+	}
+	if id != "" && resp.StatusCode == http.StatusNotFound {
+		// Someone removed it, or Alertmanager lost it.
+		return e.silence(ctx, c, "", a, who, from, to)
 	}
 	if err != nil || resp.StatusCode/100 != 2 || json.Unmarshal(raw, &made) != nil || made.SilenceID == "" {
 		return "", fmt.Errorf("没有静默 not silenced: HTTP %d %s", resp.StatusCode, channel.OneLine(c.Redact(string(raw))))

@@ -34,6 +34,10 @@ type silences struct {
 	mu   sync.Mutex
 	made []map[string]any
 	down bool
+	// slow is how long it takes; refuse a value whose silence it refuses; gone is set where it knows no silence any more.
+	slow   time.Duration
+	refuse string
+	gone   bool
 }
 
 func (s *silences) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -41,8 +45,15 @@ func (s *silences) RoundTrip(r *http.Request) (*http.Response, error) {
 		return s.recorder.RoundTrip(r)
 	}
 	return side(func(r *http.Request, body []byte) (*http.Response, error) {
+		time.Sleep(s.slow)
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if s.refuse != "" && strings.Contains(string(body), s.refuse) {
+			return answer(500, "no"), nil
+		}
+		if s.gone && strings.Contains(string(body), `"id"`) {
+			return answer(404, `"silence not found"`), nil
+		}
 		if s.down {
 			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 		}
@@ -269,15 +280,15 @@ func TestWhatWasSentIsKept(t *testing.T) {
 		g.accept("ops", alert("firing", "Memory", "instance", "web1"))
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		all, err := g.engine.Sent("", maxSent)
+		all, err := g.engine.Sent("", 0, maxSent)
 		if err != nil || len(all) != 4 {
 			t.Fatalf("%d answers, %v: %+v", len(all), err, all)
 		}
-		found, _ := g.engine.Sent("DISK refused", maxSent)
+		found, _ := g.engine.Sent("DISK refused", 0, maxSent)
 		if len(found) != 1 || found[0].Peer != "robot:a" || found[0].Code != "300005" || !strings.Contains(found[0].Reason, "token") || found[0].Alerts[0].Labels["instance"] != "db1" {
 			t.Errorf("%+v", found)
 		}
-		if found, _ := g.engine.Sent("nothing", maxSent); len(found) != 0 {
+		if found, _ := g.engine.Sent("nothing", 0, maxSent); len(found) != 0 {
 			t.Errorf("%+v", found)
 		}
 		rec.reply(nil)
@@ -288,11 +299,11 @@ func TestWhatWasSentIsKept(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		all, err = g.engine.Sent("", maxSent)
+		all, err = g.engine.Sent("", 0, maxSent)
 		if err != nil || len(all) != maxSent || !all[0].At.After(all[len(all)-1].At) {
 			t.Errorf("%d answers are kept, %v", len(all), err)
 		}
-		if found, _ := g.engine.Sent("Memory", maxSent); len(found) != 0 {
+		if found, _ := g.engine.Sent("Memory", 0, maxSent); len(found) != 0 {
 			t.Error("the oldest is still there")
 		}
 	})
@@ -315,7 +326,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 		g.accept("ops", long)
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
-		all, err := g.engine.Sent("", maxSent)
+		all, err := g.engine.Sent("", 0, maxSent)
 		if err != nil || len(all) < 2 {
 			t.Fatalf("%d answers, %v", len(all), err)
 		}

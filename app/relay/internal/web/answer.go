@@ -85,7 +85,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Referrer-Policy", "no-referrer")
+	// Nothing of the address goes elsewhere. With no-referrer the form's own origin would be null, and the tap be refused where
+	// there is no TLS.
+	w.Header().Set("Referrer-Policy", "same-origin")
 	w.WriteHeader(status)
 	if err := s.page.ExecuteTemplate(w, "answer.html", v); err != nil {
 		s.log.Warn("page", "error", err)

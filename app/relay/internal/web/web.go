@@ -343,6 +343,9 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	s.json(w, http.StatusOK, st)
 }
 
+// sentPage is how many answers the page shows at once.
+const sentPage = 200
+
 // deadPage is how many dead letters one answer lists at most.
 const deadPage = 200
 
@@ -411,7 +414,10 @@ type pageView struct {
 	Dead   []delivery.DeadSummary
 	Log    []delivery.Sent
 	Search string
-	Zone   *time.Location
+	// PerPage answers are shown; what is older than Older, 0 for nothing, is on the next page.
+	PerPage int
+	Older   uint64
+	Zone    *time.Location
 }
 
 // Clock is a time as the page shows it.
@@ -419,7 +425,7 @@ func (v pageView) Clock(t time.Time) string { return t.In(v.Zone).Format("01-02 
 
 // sent answers with what was sent to whom and what was answered, newest first, by a search.
 func (s *Server) sent(w http.ResponseWriter, r *http.Request) {
-	list, err := s.e.Sent(r.URL.Query().Get("q"), 1000)
+	list, err := s.e.Sent(r.URL.Query().Get("q"), 0, 1000)
 	if err != nil {
 		s.fail(w, r, http.StatusInternalServerError, err)
 		return
@@ -509,7 +515,13 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 	v.Zone, v.Peers, v.Search = c.Zone, s.e.Peers(), r.FormValue("q")
 	var err2 error
 	v.Dead, _, err = s.e.Dead(0, deadPage)
-	v.Log, err2 = s.e.Sent(v.Search, 300)
+	v.PerPage = sentPage
+	// What is no number is the first page.
+	before, _ := strconv.ParseUint(r.FormValue("before"), 10, 64)
+	if v.Log, err2 = s.e.Sent(v.Search, before, sentPage+1); len(v.Log) > sentPage {
+		v.Log = v.Log[:sentPage]
+		v.Older = v.Log[sentPage-1].ID
+	}
 	if err := errors.Join(err, err2); err != nil {
 		v.Error = err.Error()
 	}
