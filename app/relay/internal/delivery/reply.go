@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"lookout/app/relay/internal/channel"
@@ -356,7 +357,7 @@ type Reply struct {
 func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error) {
 	c := e.Config()
 	r.Who = message.Clip(60, message.Safe(r.Who))
-	if r.Who == "" {
+	if !strings.ContainsFunc(r.Who, func(r rune) bool { return unicode.IsPrint(r) && r != ' ' }) {
 		return "", errors.New("请写上你的名字 write your name: the chat is told who takes it")
 	}
 	// Whoever answers may be gone before it is done; and two who answer at once would silence it twice.
