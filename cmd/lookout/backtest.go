@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -10,13 +11,14 @@ import (
 	"lookout/internal/finding"
 	"lookout/internal/render"
 	"lookout/internal/review"
+	"lookout/internal/rules"
 	"lookout/internal/source"
 )
 
 type rulesBacktestCmd struct {
 	Prometheus string   `required:"" placeholder:"URL" help:"The Prometheus that has stored what the alerts ask for."`
 	Since      string   `default:"7d" help:"How far back, such as 12h or 7d."`
-	Base       string   `default:"HEAD" placeholder:"REV" help:"Commit, tag or branch that the alerts are compared with."`
+	Base       string   `default:"HEAD" placeholder:"REV" help:"Commit, tag or branch that the alerts are compared with (default HEAD)."`
 	All        bool     `help:"Every alert, not only those that changed."`
 	Env        string   `placeholder:"NAME" help:"The alerts as this environment has them (envs/NAME/alerts.yaml)."`
 	Format     string   `enum:"text,markdown,json" default:"text" help:"text, markdown or json."`
@@ -29,16 +31,15 @@ func (c *rulesBacktestCmd) Run(ctx context.Context, a *app) error {
 	if err != nil || since <= 0 {
 		return fmt.Errorf("--since is %q, which is not a duration such as 12h or 7d", c.Since)
 	}
-	paths := c.Paths
-	if len(paths) == 0 {
-		paths = []string{"alerts"}
-	}
-	files, err := a.list(paths, ".yaml", ".yml")
+	sources, files, err := a.ruleSources(c.Paths)
 	if err != nil {
 		return err
 	}
+	if !slices.ContainsFunc(files, (*rules.File).Holds) {
+		return fmt.Errorf("%s: not a rule file but %s", files[0].Path, files[0].Form)
+	}
 	report, err := review.Backtest(ctx, review.Backtesting{
-		Files: files, Base: c.Base, Env: c.Env, All: c.All, Prometheus: c.Prometheus, Since: time.Duration(since), Now: a.now(), HTTP: a.client,
+		Files: sources, Base: c.Base, Env: c.Env, All: c.All, Prometheus: c.Prometheus, Since: time.Duration(since), Now: a.now(), HTTP: a.client,
 	})
 	if err != nil {
 		return err

@@ -38,13 +38,15 @@ const backtested = `groups:
         annotations: {summary: 【报警】x, description: Many., runbook_url: docs/x.md}
 `
 
-func TestBacktestTellsBeforeFromAfter(t *testing.T) {
+// backtestRepository makes a repository with the alerts in its first commit, and an environment without settings.
+func backtestRepository(t *testing.T) (write func(name, text string)) {
+	t.Helper()
 	t.Chdir(t.TempDir())
 	git := func(args ...string) {
 		out, err := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"}, args...)...).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	write := func(name, text string) {
+	write = func(name, text string) {
 		require.NoError(t, os.MkdirAll("alerts", 0o755))
 		require.NoError(t, os.MkdirAll("envs/prod", 0o755))
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o644))
@@ -53,6 +55,11 @@ func TestBacktestTellsBeforeFromAfter(t *testing.T) {
 	write("alerts/a.yaml", backtested)
 	git("add", ".")
 	git("commit", "-qm", "first")
+	return write
+}
+
+func TestBacktestTellsBeforeFromAfter(t *testing.T) {
+	write := backtestRepository(t)
 	write("alerts/a.yaml", strings.Replace(backtested, "{above: 8}", "{above: 64}", 1))
 
 	var asked []string

@@ -20,7 +20,7 @@ type importCmd struct {
 	Base       string            `placeholder:"FILE" help:"With --update: the file as it was imported, if the origin does not have it any more."`
 	Metrics    []string          `placeholder:"FILE|URL" sep:"none" help:"Check the dashboard against what an exporter exposes (see lookout check)."`
 	Prometheus string            `placeholder:"URL" help:"Check the dashboard against a Prometheus."`
-	MinFit     float64           `name:"min-fit" default:"0.5" placeholder:"SHARE" help:"Refuse a dashboard of which a smaller share of the panels gets all it asks for (0 to 1), unless --force is given."`
+	MinFit     float64           `name:"min-fit" default:"0.5" placeholder:"SHARE" help:"Refuse a dashboard of which a smaller share of the panels gets all it asks for (0 to 1, default 0.5), unless --force is given."`
 	Findings   bool              `help:"List every finding of the check with its place; by default those that say the same are one line."`
 	Origin     string            `arg:"" name:"file|url|id" help:"A file, an address, or a number in the catalogue."`
 }

@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"lookout/internal/finding"
 	"lookout/internal/mutate"
 	"lookout/internal/promql"
 	"lookout/internal/rules"
+	"lookout/internal/source"
 )
 
 type rulesTestCmd struct {
@@ -21,6 +24,18 @@ func (c *rulesTestCmd) Run(ctx context.Context, a *app) error {
 	sets, options, err := testable(a, c.Paths)
 	if err != nil {
 		return err
+	}
+	var without []string
+	for _, s := range sets {
+		if len(s.Tests) == 0 {
+			without = append(without, s.File.Path)
+		}
+	}
+	if len(without) == len(sets) {
+		return fmt.Errorf("there are no unit tests of %s; write them next to it, in a *.test.yaml whose rule_files names it", strings.Join(without, ", "))
+	}
+	for _, name := range without {
+		a.note("%s has no unit tests", name)
 	}
 	began := a.now()
 	tested, err := mutate.Test(ctx, sets, options)
@@ -37,7 +52,7 @@ func (c *rulesTestCmd) Run(ctx context.Context, a *app) error {
 }
 
 type rulesMutateCmd struct {
-	Min     float64       `default:"95" placeholder:"PERCENT" help:"Exit code 1 if less of the mutations are noticed."`
+	Min     float64       `default:"95" placeholder:"PERCENT" help:"Exit code 1 if less of the mutations are noticed (default 95)."`
 	Format  string        `enum:"text,json" default:"text" help:"text or json."`
 	Verbose bool          `short:"v" help:"Every mutation, not only survivors (text)."`
 	Timeout time.Duration `default:"5m" help:"How long all of it may take."`
@@ -45,7 +60,7 @@ type rulesMutateCmd struct {
 }
 
 func (c *rulesMutateCmd) Run(ctx context.Context, a *app) error {
-	if c.Min < 0 || c.Min > 100 {
+	if !(c.Min >= 0 && c.Min <= 100) { // NaN is neither
 		return fmt.Errorf("--min is %g; write a number of per cent from 0 to 100", c.Min)
 	}
 	sets, options, err := testable(a, c.Paths)
@@ -96,18 +111,21 @@ func (a *app) failures(tested *mutate.Tested) {
 
 // testable reads rule files and their unit tests, and finds what runs them.
 func testable(a *app, paths []string) ([]mutate.Set, mutate.Options, error) {
-	if len(paths) == 0 {
-		paths = []string{"alerts"}
-	}
-	all, err := readRules(paths)
+	all, err := a.readRules(paths)
 	if err != nil {
 		return nil, mutate.Options{}, err
 	}
 	var files []*rules.File
 	for _, f := range all {
+		if f.Path == source.StdinName {
+			return nil, mutate.Options{}, errors.New("unit tests stand next to a rule file; name that instead of -")
+		}
 		if f.Form != rules.Tests {
 			files = append(files, f)
 		}
+	}
+	if len(files) == 0 {
+		return nil, mutate.Options{}, fmt.Errorf("%s holds unit tests; name the rule file that they test", strings.Join(paths, ", "))
 	}
 	if problems := checkAny(files, promql.NewParser(), "").Serious(); len(problems) > 0 {
 		return nil, mutate.Options{}, fmt.Errorf("these rules can't run:\n%w", problems)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	"lookout/internal/dashboard"
 	"lookout/internal/finding"
 	"lookout/internal/render"
+	"lookout/internal/review"
 	"lookout/internal/source"
 )
 
@@ -196,10 +196,12 @@ func (c *renderCmd) options(a *app) (render.Options, error) {
 		}
 		opts.Variables[name] = append(opts.Variables[name], value)
 	}
+	if c.ScrapeInterval <= 0 {
+		return opts, fmt.Errorf("--scrape-interval %s: write a duration above zero, such as 15s", c.ScrapeInterval)
+	}
 	if c.Prometheus != "" {
-		u, err := url.Parse(c.Prometheus)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return opts, fmt.Errorf("--prometheus %q is not an address; write http://host:9090", c.Prometheus)
+		if err := review.CheckPrometheus(c.Prometheus); err != nil {
+			return opts, err
 		}
 		client, err := api.NewClient(api.Config{Address: c.Prometheus, Client: a.client})
 		if err != nil {

@@ -140,6 +140,7 @@ func TestRenderRefusals(t *testing.T) {
 		"width":    {[]string{"--width", "10"}, exitFailed, "400 to 4000"},
 		"time":     {[]string{"--from", "yesterday"}, exitFailed, `"yesterday" is not a time`},
 		"timezone": {[]string{"--timezone", "Mars/X"}, exitFailed, "Mars/X"},
+		"interval": {[]string{"--scrape-interval=-5s"}, exitFailed, "write a duration above zero"},
 	} {
 		code, out := outcome(t, append([]string{"render", file}, c.args...)...)
 		if code != c.code || !strings.Contains(out, c.want) {

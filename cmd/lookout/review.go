@@ -20,7 +20,7 @@ import (
 
 type reviewCmd struct {
 	Base         string   `placeholder:"REV" help:"What the working tree is compared with: its common ancestor with HEAD. Default: the merge request's base where CI says it (GitLab, Gitee), else main."`
-	Out          string   `short:"o" default:".cache/review" placeholder:"DIR" help:"Gets review.md (the comment), review.html (a page with whole dashboards) and pictures/."`
+	Out          string   `short:"o" default:".cache/review" placeholder:"DIR" help:"Gets review.md (the comment), review.html (a page with whole dashboards) and pictures/ (default .cache/review)."`
 	Format       string   `enum:"text,github" default:"text" help:"text, or github for findings as annotations."`
 	Config       string   `placeholder:"FILE" help:"Configuration with silences, metrics and exporters; default .lookout.yaml, if there is one."`
 	Metrics      []string `placeholder:"FILE|URL" sep:"none" help:"What an exporter exposes (see lookout check). Default: exposed.metrics of the configuration."`

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"lookout/internal/finding"
+	"lookout/internal/inputs"
 	"lookout/internal/lint"
 	"lookout/internal/promql"
 	"lookout/internal/rules"
@@ -43,9 +46,9 @@ func (c *rulesCheckCmd) Run(a *app) error {
 	if len(c.Paths) == 0 {
 		files, problems, err = rules.CheckRepository(os.DirFS("."), parser, cfg.Keyword)
 		if errors.Is(err, fs.ErrNotExist) {
-			return errors.New("there is no alerts/ here; name rule files, or run it in the repository")
+			return errNoAlerts
 		}
-	} else if files, err = readRules(c.Paths); err == nil {
+	} else if files, err = a.readRules(c.Paths); err == nil {
 		problems = checkAny(files, parser, cfg.Keyword)
 	}
 	if err != nil {
@@ -96,40 +99,51 @@ func checkAny(files []*rules.File, parser *promql.Parser, keyword string) rules.
 	return append(problems, rules.CheckPlain(others, parser)...)
 }
 
-// readRules reads the rule files under the paths. Unit tests are left alone unless they are named.
-func readRules(paths []string) ([]*rules.File, error) {
-	var files []*rules.File
-	for _, p := range paths {
-		info, err := os.Stat(p)
-		if err != nil {
-			return nil, err
+// errNoAlerts is what commands that look at alerts/ by default say where there is none.
+var errNoAlerts = errors.New("there is no alerts/ here; name rule files, or run it in the repository")
+
+// readRules reads the rule files under the paths, by default of alerts/. Unit tests are left alone unless they are named, and so is YAML of another kind that
+// was found in a directory elsewhere.
+func (a *app) readRules(paths []string) ([]*rules.File, error) {
+	_, files, err := a.ruleSources(paths)
+	return files, err
+}
+
+// ruleSources gives the rule files with what they were read from.
+func (a *app) ruleSources(paths []string) (sources []source.File, files []*rules.File, err error) {
+	if len(paths) == 0 {
+		paths = []string{"alerts"}
+		if _, err := os.Stat(paths[0]); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, errNoAlerts
 		}
-		if !info.IsDir() {
-			data, err := os.ReadFile(p)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, rules.Read(filepath.ToSlash(p), data))
+	}
+	listed, err := a.list(paths, ".yaml", ".yml")
+	if err != nil {
+		return nil, nil, err
+	}
+	var skipped []source.Skip
+	for _, f := range listed {
+		if !f.Named && rules.IsTest(f.Name) {
 			continue
 		}
-		inside, err := rules.ReadDir(os.DirFS(p), ".")
+		data, err := f.Read(nil)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		for _, f := range inside {
-			// Positions hold the name, so it is read under the one that a person sees.
-			name := filepath.ToSlash(filepath.Join(p, f.Path))
-			data, err := os.ReadFile(name)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, rules.Read(name, data))
+		f.Read = func([]byte) ([]byte, error) { return data, nil } // standard input can't be read again
+		switch r := rules.Read(f.Name, data); {
+		case f.Named || r.Holds() || len(r.Problems) > 0 || f.Must && r.Form != rules.Tests:
+			f.Must = true
+			sources, files = append(sources, f), append(files, r)
+		case r.Form != rules.Tests:
+			skipped = append(skipped, source.Skip{File: f.Name, Reason: inputs.NotRules(r)})
 		}
 	}
+	a.noteSkips(skipped)
 	if len(files) == 0 {
-		return nil, fmt.Errorf("there is no rule file (*.yaml) in %s", strings.Join(paths, ", "))
+		return nil, nil, fmt.Errorf("there is no rule file (*.yaml, *.yml) in %s", strings.Join(paths, ", "))
 	}
-	return files, nil
+	return sources, files, nil
 }
 
 type rulesExportCmd struct {
@@ -141,11 +155,7 @@ type rulesExportCmd struct {
 }
 
 func (c *rulesExportCmd) Run(_ context.Context, a *app) error {
-	paths := c.Paths
-	if len(paths) == 0 {
-		paths = []string{"alerts"}
-	}
-	files, err := readRules(paths)
+	files, err := a.readRules(c.Paths)
 	if err != nil {
 		return err
 	}
@@ -170,6 +180,8 @@ func (c *rulesExportCmd) Run(_ context.Context, a *app) error {
 		return fmt.Errorf("nothing was written, since these rules can't run:\n%w", serious)
 	}
 	if info, err := os.Stat(c.Output); c.Output != "" && err == nil && info.IsDir() {
+		written := map[string][]byte{}
+		from := map[string]string{}
 		for _, f := range files {
 			data, err := rules.Export([]*rules.File{f}, target)
 			if err != nil {
@@ -178,7 +190,17 @@ func (c *rulesExportCmd) Run(_ context.Context, a *app) error {
 			if data == nil {
 				continue
 			}
-			if err := source.Write(filepath.Join(c.Output, filepath.Base(f.Path)), data); err != nil {
+			if f.Path == source.StdinName {
+				return fmt.Errorf("--output %s is a directory, and standard input has no name; name a file", c.Output)
+			}
+			name := filepath.Join(c.Output, filepath.Base(f.Path))
+			if from[name] != "" {
+				return fmt.Errorf("nothing was written, since %s and %s would both be %s; export them one by one, or into one file", from[name], f.Path, filepath.ToSlash(name))
+			}
+			from[name], written[name] = f.Path, data
+		}
+		for _, name := range slices.Sorted(maps.Keys(written)) {
+			if err := source.Write(name, written[name]); err != nil {
 				return err
 			}
 		}

@@ -67,7 +67,7 @@ type Options struct {
 
 // Run imports or updates one dashboard. found reports that there is something to look at: findings of the check, or conflicts of an update.
 func Run(ctx context.Context, o Options) (found bool, err error) {
-	if o.MinFit < 0 || o.MinFit > 1 {
+	if !(o.MinFit >= 0 && o.MinFit <= 1) { // NaN is neither
 		return false, fmt.Errorf("--min-fit %v: give a share from 0 to 1", o.MinFit)
 	}
 	// Dashboards live in <dir>/<folder>/<uid>.json: deeper ones are refused by the plan, and nothing is written outside.
@@ -225,7 +225,7 @@ func (im *importer) finish(ctx context.Context, file string, out []byte, notes [
 				if err := im.show(checked); err != nil {
 					return false, err
 				}
-				return false, fmt.Errorf("%s %s, less than the share of %v that is asked for; nothing was written: give --min-fit, or --force", name, fit, im.MinFit)
+				return false, fmt.Errorf("%s gets all it asks for in %.0f %% of its panels, and --min-fit asks for %.0f %%; nothing was written: give a smaller --min-fit, or --force", name, 100*share, 100*im.MinFit)
 			}
 		}
 	}

@@ -73,12 +73,10 @@ func Visit(ctx context.Context, files []source.File, v Visitor) (skipped []sourc
 			for _, p := range r.Problems {
 				v.Broken(string(p.Kind), p.Position, p.Message)
 			}
-		case len(r.Problems) > 0:
-			skipped = append(skipped, source.Skip{File: f.Name, Reason: r.Problems[0].Message})
 		case f.Must && r.Form != rules.Tests:
 			v.Broken(lint.UnreadableID, dashboard.Position{File: f.Name, Line: 1, Column: 1}, notLookedAt(r.Form))
 		default:
-			skipped = append(skipped, source.Skip{File: f.Name, Reason: notLookedAt(r.Form)})
+			skipped = append(skipped, source.Skip{File: f.Name, Reason: NotRules(r)})
 		}
 	}
 	return skipped, nil
@@ -87,6 +85,14 @@ func Visit(ctx context.Context, files []source.File, v Visitor) (skipped []sourc
 // isLock recognises the file in which import keeps what it brought in: it lies among the dashboards.
 func isLock(name string, data []byte) bool {
 	return path.Base(name) == catalog.LockName && catalog.IsLock(data)
+}
+
+// NotRules says why a file that holds no rules was passed over.
+func NotRules(r *rules.File) string {
+	if len(r.Problems) > 0 {
+		return r.Problems[0].Message
+	}
+	return notLookedAt(r.Form)
 }
 
 // notLookedAt says why YAML was passed over.

@@ -2,7 +2,11 @@ package review
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -27,26 +31,64 @@ type Backtesting struct {
 	HTTP       *http.Client
 }
 
+// settings is the file of what an environment overrides.
+func settings(env string) string { return "envs/" + env + "/alerts.yaml" }
+
+// CheckPrometheus refuses what can't be the address of a Prometheus, given as --prometheus.
+func CheckPrometheus(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("--prometheus %q is not an address; write http://host:9090", address)
+	}
+	return nil
+}
+
+// checkEnvironment refuses an environment that does not exist or whose settings can't be read: its alerts would be taken as they are elsewhere.
+func checkEnvironment(env string) error {
+	if env == "" {
+		return nil
+	}
+	if _, err := os.Stat("envs/" + env); err != nil {
+		return fmt.Errorf("there is no environment %q (envs/%s)", env, env)
+	}
+	data, err := os.ReadFile(settings(env))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if problems := rules.ReadSettings(settings(env), data).Problems().Serious(); len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
 // Backtest asks the Prometheus.
 func Backtest(ctx context.Context, b Backtesting) (*backtest.Report, error) {
+	if err := CheckPrometheus(b.Prometheus); err != nil {
+		return nil, err
+	}
+	if err := checkEnvironment(b.Env); err != nil {
+		return nil, err
+	}
 	before, err := revision.At(ctx, b.Base, b.Files)
 	if err != nil {
 		return nil, err
 	}
-	settings := func(read func(name string) ([]byte, error)) *rules.Settings {
+	overrides := func(read func(name string) ([]byte, error)) *rules.Settings {
 		if b.Env == "" {
 			return nil
 		}
-		name := "envs/" + b.Env + "/alerts.yaml"
-		data, err := read(name)
+		data, err := read(settings(b.Env))
 		if err != nil {
 			return nil // an environment that was not there yet had nothing of its own
 		}
-		return rules.ReadSettings(name, data)
+		return rules.ReadSettings(settings(b.Env), data)
 	}
 	alerts, err := backtest.Changed(
-		backtest.Side{Files: before, Settings: settings(func(name string) ([]byte, error) { return revision.Git(ctx, "show", b.Base+":./"+name) })},
-		backtest.Side{Files: b.Files, Settings: settings(os.ReadFile)},
+		backtest.Side{Files: before, Settings: overrides(func(name string) ([]byte, error) { return revision.Git(ctx, "show", b.Base+":./"+name) })},
+		backtest.Side{Files: b.Files, Settings: overrides(os.ReadFile)},
 		b.All,
 	)
 	if err != nil {

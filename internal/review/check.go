@@ -82,6 +82,11 @@ func (c *Checked) Tail() string {
 
 // Check compares.
 func Check(ctx context.Context, c Checking) (*Checked, error) {
+	if c.Prometheus != "" {
+		if err := CheckPrometheus(c.Prometheus); err != nil {
+			return nil, err
+		}
+	}
 	remove, err := c.exposed(ctx)
 	if err != nil {
 		return nil, err

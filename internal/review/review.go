@@ -77,6 +77,14 @@ type Review struct {
 
 // Make makes a review. Its parts run at the same time.
 func Make(ctx context.Context, o Options) (*Review, error) {
+	if err := checkEnvironment(o.Env); err != nil {
+		return nil, err
+	}
+	if o.Prometheus != "" {
+		if err := CheckPrometheus(o.Prometheus); err != nil {
+			return nil, err
+		}
+	}
 	base, err := revision.Git(ctx, "merge-base", o.Base, "HEAD")
 	if err != nil {
 		return nil, fmt.Errorf("--base %q: %w", o.Base, err)

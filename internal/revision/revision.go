@@ -20,7 +20,10 @@ func At(ctx context.Context, rev string, files []source.File) (base []source.Fil
 		return nil, fmt.Errorf("%q is not a revision", rev)
 	}
 	if _, err := Git(ctx, "rev-parse", "--verify", "--quiet", rev+"^{commit}"); err != nil {
-		return nil, fmt.Errorf("%q is not a commit of this repository: %w", rev, err)
+		if _, outside := Git(ctx, "rev-parse", "--git-dir"); outside != nil {
+			return nil, fmt.Errorf("there is nothing to compare with at %q, since this is not a git repository: %w", rev, outside)
+		}
+		return nil, fmt.Errorf("%q is not a commit of this repository; name a commit, tag or branch", rev)
 	}
 	out, err := Git(ctx, "rev-parse", "--show-toplevel")
 	if err != nil {
@@ -35,6 +38,9 @@ func At(ctx context.Context, rev string, files []source.File) (base []source.Fil
 		return func([]byte) ([]byte, error) { return Git(ctx, "show", rev+":"+name) }
 	}
 	for _, f := range files {
+		if f.Name == source.StdinName {
+			continue // it has no version in the commit, so that all of it is new
+		}
 		abs, err := filepath.Abs(f.Name)
 		if err != nil {
 			return nil, err

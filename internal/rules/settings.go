@@ -124,6 +124,9 @@ func (s *Settings) override(e entry, say func(n *node, format string, args ...an
 	s.Overrides[e.key.text] = o
 }
 
+// Problems says what is wrong with the file by itself, whatever alerts there are.
+func (s *Settings) Problems() Problems { return slices.Clone(s.problems) }
+
 // Check says what is wrong with the settings, by themselves and for these files.
 func (s *Settings) Check(files []*File) Problems {
 	problems := append(Problems(nil), s.problems...)
