@@ -56,7 +56,7 @@ func TestFlow(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			s := teststack.New(t, teststack.Options{Engine: engine, Edit: func(s *teststack.Stack) {
-				s.Replace(t, "envs/local/alerts.yaml", "GoThreadsHigh: {", fmt.Sprintf("GoThreadsHigh: {threshold: %d, ", threshold))
+				s.Replace(t, "envs/local/alerts.yaml", "threshold: 16", fmt.Sprintf("threshold: %d", threshold))
 			}})
 			s.Apply(t)
 			tell(t, &story{Stack: s})

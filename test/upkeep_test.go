@@ -375,7 +375,7 @@ func (s upkeep) wrongInputs(t *testing.T) {
 		},
 		{
 			name: "a threshold that is not a number", root: "platform",
-			make:  replaced("envs/local/alerts.yaml", "GoThreadsHigh: {", "GoThreadsHigh: {threshold: many, "),
+			make:  replaced("envs/local/alerts.yaml", "threshold: 16", "threshold: many"),
 			words: []string{"overrides", "threshold of GoThreadsHigh is many, which is not a finite number"},
 		},
 		{
