@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"lookout/internal/finding"
@@ -47,9 +46,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if checked.Summary.Dashboards == 0 && len(checked.Skipped) == len(files) {
-		a.note("there is no dashboard and no rule file in %s", strings.Join(c.Paths, ", "))
-	}
+	a.noteNothing(c.Paths, checked.Summary.Dashboards, len(checked.Skipped), len(files))
 	if err := checked.Write(a.stdout, c.Format, a.colored(a.stdout)); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"lookout/internal/dashboard"
 	"lookout/internal/finding"
@@ -45,6 +46,9 @@ func (c *convertCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	a.noteSkips(skipped)
+	if len(out) == 0 {
+		return fmt.Errorf("there is no dashboard in %s", strings.Join(c.Paths, ", "))
+	}
 	if lost > 0 && !c.Lossy {
 		return fmt.Errorf("%s can't be said in %s; convert all the same with --lossy", finding.Count(lost, "thing"), c.To)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -16,7 +17,7 @@ type diffCmd struct {
 	Format   string   `enum:"text,json,markdown,html" default:"text" help:"text, json, markdown (for a comment on a pull request) or html (one page with pictures)."`
 	HTML     bool     `help:"The same as --format=html."`
 	All      bool     `help:"List each changed place in the files, those without meaning too, with the reason."`
-	Limit    int      `default:"60000" help:"The most bytes of --format=markdown; GitHub refuses comments of more than 65,536 characters."`
+	Limit    int      `default:"60000" help:"The most bytes of --format=markdown, 0 for all of it; GitHub refuses comments of more than 65,536 characters."`
 	Pictures string   `type:"path" placeholder:"DIR" help:"Write a picture of the changed panels of each dashboard, before and after, into this directory (SVG)."`
 	Link     string   `placeholder:"URL" help:"With --format=markdown: show the pictures, which can be loaded from below this address."`
 	Theme    string   `enum:"dark,light" default:"light" help:"The colours of pictures: dark or light."`
@@ -29,6 +30,12 @@ func (c *diffCmd) Help() string {
 }
 
 func (c *diffCmd) Run(ctx context.Context, a *app) error {
+	if c.Limit < 0 {
+		return fmt.Errorf("--limit is %d; give a number of bytes, or 0 for all of it", c.Limit)
+	}
+	if c.HTML && c.Format != "text" && c.Format != "html" {
+		return fmt.Errorf("--html and --format=%s are both given; give one of them", c.Format)
+	}
 	changes, err := review.Diff(ctx, c.Args)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/mattn/go-isatty"
 
@@ -42,6 +43,13 @@ func (a *app) noteSkips(skipped []source.Skip) {
 	}
 	if more := len(skipped) - mostSkips; more > 0 {
 		a.note("passed over %s more", finding.Count(more, "file"))
+	}
+}
+
+// noteNothing says that no findings are no praise, since nothing was looked at.
+func (a *app) noteNothing(paths []string, dashboards, skipped, files int) {
+	if dashboards == 0 && skipped == files {
+		a.note("there is no dashboard and no rule file in %s", strings.Join(paths, ", "))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"lookout/internal/dashboard"
 	"lookout/internal/finding"
@@ -53,6 +54,9 @@ func (c *fmtCmd) Run(ctx context.Context, a *app) error {
 	}
 	if err == nil {
 		a.noteSkips(skipped)
+		if seen == 0 && len(failed) == 0 {
+			a.note("there is no dashboard in %s", strings.Join(c.Paths, ", "))
+		}
 		a.note("%d of %s %s, %s passed over", changed, finding.Count(seen, "dashboard"), verb, finding.Count(len(skipped), "other JSON file"))
 	}
 	if err = errors.Join(append(failed, err)...); err != nil {

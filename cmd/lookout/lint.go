@@ -62,6 +62,7 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	if c.Fix {
 		a.note("%s fixed", finding.Count(fixed, "finding"))
 	}
+	a.noteNothing(c.Paths, result.Summary.Dashboards, len(result.Skipped), len(files))
 	result.Keep(finding.Severity(c.MinSeverity))
 	if err := result.Write(a.stdout, c.Format, a.colored(a.stdout)); err != nil {
 		return err

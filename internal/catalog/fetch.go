@@ -61,6 +61,9 @@ func (s *Source) Fetch(ctx context.Context, origin string, revision int) (*Publi
 		data, err := s.get(ctx, origin)
 		return &Published{Origin: origin, Data: data}, err
 	}
+	if info, err := os.Stat(origin); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory; name a file, an address (https://…) or a number in the catalogue", origin)
+	}
 	data, err := os.ReadFile(origin)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%q is not a file, and neither an address (https://…) nor a number in the catalogue", origin)

@@ -52,7 +52,7 @@ func ReadLock(path string) (*Lock, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(l); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s is not a lock file that lookout import wrote (%w); restore it from git", path, err)
 	}
 	if l.Dashboards == nil {
 		l.Dashboards = map[string]Entry{}

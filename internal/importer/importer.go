@@ -70,6 +70,9 @@ func Run(ctx context.Context, o Options) (found bool, err error) {
 	if !(o.MinFit >= 0 && o.MinFit <= 1) { // NaN is neither
 		return false, fmt.Errorf("--min-fit %v: give a share from 0 to 1", o.MinFit)
 	}
+	if o.Revision < 0 {
+		return false, fmt.Errorf("--revision %d: revisions are counted from 1; leave it out for the newest", o.Revision)
+	}
 	// Dashboards live in <dir>/<folder>/<uid>.json: deeper ones are refused by the plan, and nothing is written outside.
 	if !filepath.IsLocal(o.Folder) || strings.ContainsAny(o.Folder, `/\`) || o.Folder == "." {
 		return false, fmt.Errorf("--folder %q: give the name of one directory in %s", o.Folder, o.Dir)
@@ -121,7 +124,7 @@ func (im *importer) fresh(ctx context.Context) (found bool, err error) {
 	if im.UID == "" {
 		d, err := dashboard.Load(im.Origin, published.Data)
 		if err != nil {
-			return false, fmt.Errorf("%s: %w", im.Origin, err)
+			return false, err // it names the file
 		}
 		// A title in Chinese or of emoji has no letter that a uid may have: then the dashboard's own uid serves.
 		if im.UID = cmp.Or(shortUID(d.Title), shortUID(d.UID)); im.UID == "" {

@@ -195,7 +195,12 @@ func pairs(ctx context.Context, arguments []string) ([]versions, error) {
 		}
 		if _, err := revision.Git(ctx, "rev-parse", "--verify", "--quiet", rev+"^{commit}"); err != nil {
 			if _, inside := revision.Git(ctx, "rev-parse", "--git-dir"); inside != nil {
-				return nil, fmt.Errorf("%q is not a file, and this is not a git repository; give two files", rev)
+				for _, a := range arguments {
+					if !exists(a) {
+						return nil, fmt.Errorf("%q is not a file, and this is not a git repository; give two files", a)
+					}
+				}
+				return nil, errors.New("this is not a git repository, so there is nothing to compare with; give two files")
 			}
 			return nil, fmt.Errorf("%q is neither a file nor a commit of this repository", rev)
 		}
