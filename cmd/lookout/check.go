@@ -31,6 +31,9 @@ func (c *checkCmd) Help() string {
 }
 
 func (c *checkCmd) Run(ctx context.Context, a *app) error {
+	if c.Since <= 0 {
+		return fmt.Errorf("--since %s: write a duration above zero, such as 1h", c.Since)
+	}
 	cfg, err := lint.Load(c.Config)
 	if err != nil {
 		return err

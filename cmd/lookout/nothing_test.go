@@ -35,6 +35,8 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"import --dir new a.json", exitFailed, "lookout: a.json:1:1: "},
 		{"import --dir new empty", exitFailed, "lookout: empty is a directory; name a file, an address (https://…) or a number in the catalogue\n"},
 		{"import page.json", exitFailed, "lookout: dashboards/lock.json is not a lock file that lookout import wrote (unexpected EOF); restore it from git\n"},
+		{"check --since 0s --metrics m.prom empty", exitFailed, "lookout: --since 0s: write a duration above zero, such as 1h\n"},
+		{"review --base HEAD", exitFailed, "; run it in a git repository\n"},
 		{"convert --to v2 empty", exitFailed, "lookout: there is no dashboard in empty\n"},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/source"
 )
 
 // Published is a dashboard as its authors published it.
@@ -64,7 +65,7 @@ func (s *Source) Fetch(ctx context.Context, origin string, revision int) (*Publi
 	if info, err := os.Stat(origin); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("%s is a directory; name a file, an address (https://…) or a number in the catalogue", origin)
 	}
-	data, err := os.ReadFile(origin)
+	data, err := source.ReadFile(origin, nil)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%q is not a file, and neither an address (https://…) nor a number in the catalogue", origin)
 	}

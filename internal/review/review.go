@@ -87,7 +87,7 @@ func Make(ctx context.Context, o Options) (*Review, error) {
 	}
 	base, err := revision.Git(ctx, "merge-base", o.Base, "HEAD")
 	if err != nil {
-		return nil, fmt.Errorf("--base %q: %w", o.Base, err)
+		return nil, noBase(ctx, o.Base, err)
 	}
 	r := &Review{Base: strings.TrimSpace(string(base)), Took: map[string]time.Duration{}}
 	here, err := o.paths(ctx, r.Base)
@@ -143,6 +143,17 @@ func Make(ctx context.Context, o Options) (*Review, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// noBase says why there is nothing to compare with, and what helps.
+func noBase(ctx context.Context, base string, err error) error {
+	remedy := "name a commit, tag or branch"
+	if _, outside := revision.Git(ctx, "rev-parse", "--git-dir"); outside != nil {
+		remedy = "run it in a git repository"
+	} else if _, unknown := revision.Git(ctx, "rev-parse", "--verify", "--quiet", base+"^{commit}"); unknown == nil {
+		remedy = "it has no ancestor in common with HEAD, or the clone is shallow: fetch the history"
+	}
+	return fmt.Errorf("--base %q: %w; %s", base, err, remedy)
 }
 
 // draw makes the pictures, with curves if there is a Prometheus. One that can't be asked costs the curves and is a problem of the review.
