@@ -21,7 +21,7 @@ import (
 func FindPromtool(root string, getenv func(string) string) (string, error) {
 	if path := getenv("LOOKOUT_PROMTOOL"); path != "" {
 		if _, err := os.Stat(path); err != nil {
-			return "", fmt.Errorf("LOOKOUT_PROMTOOL: %w", err)
+			return "", fmt.Errorf("LOOKOUT_PROMTOOL: %w; name a promtool, or unset it", err)
 		}
 		return path, nil
 	}
@@ -86,7 +86,7 @@ func (p promtool) process(ctx context.Context, files []string, report string) ([
 	}
 	data, readErr := os.ReadFile(report)
 	if readErr != nil {
-		return nil, fmt.Errorf("promtool wrote no JUnit report: %w\n%s", readErr, tail(said.String()))
+		return nil, fmt.Errorf("%s wrote no JUnit report (%w); run `make init` for a promtool that does, or name one in LOOKOUT_PROMTOOL\n%s", p.path, readErr, tail(said.String()))
 	}
 	var parsed junitxml.JUnitXML
 	if err := xml.Unmarshal(data, &parsed); err != nil {

@@ -164,7 +164,9 @@ func (v *versions) load() (diff.Pair, error) {
 // pairs finds the two versions of each file that the arguments are about.
 func pairs(ctx context.Context, arguments []string) ([]versions, error) {
 	if len(arguments) == 2 && isFile(arguments[0]) && isFile(arguments[1]) {
-		disk := func(name string) func() ([]byte, error) { return func() ([]byte, error) { return source.ReadFile(name, nil) } }
+		disk := func(name string) func() ([]byte, error) {
+			return func() ([]byte, error) { return source.ReadFile(name, nil) }
+		}
 		return []versions{{oldName: arguments[0], newName: arguments[1], before: disk(arguments[0]), after: disk(arguments[1]), explicit: true}}, nil
 	}
 	base, head, paths := "HEAD", "", arguments
