@@ -178,7 +178,10 @@ func (m *Loose) UnmarshalJSON(raw []byte) error {
 // Whole reads a number without a fraction, also where it is written with one.
 func (m Loose) Whole() (int, bool) {
 	f, err := strconv.ParseFloat(strings.TrimSpace(string(m)), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1e9 {
+	digits, _, _ := strings.Cut(strings.ToLower(string(m)), "e")
+	// Too small to be told from 0 is not success.
+	tiny := f == 0 && strings.ContainsAny(digits, "123456789")
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1e9 || tiny {
 		return 0, false
 	}
 	return int(f), true

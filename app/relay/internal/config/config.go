@@ -27,6 +27,7 @@ import (
 	"github.com/prometheus/alertmanager/matcher/parse"
 	"github.com/prometheus/alertmanager/pkg/labels"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/net/http/httpguts"
 
 	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/channel/kinds"
@@ -343,7 +344,7 @@ func (l *loader) secret(who, file string) string {
 		return ""
 	}
 	l.files[p] = raw
-	s := strings.TrimSpace(string(raw))
+	s := strings.TrimSpace(strings.TrimPrefix(string(raw), "\ufeff"))
 	if s == "" {
 		l.fail("%s: %s is empty", who, p)
 	}
@@ -485,8 +486,11 @@ func (l *loader) answers() {
 	if a == nil {
 		return
 	}
-	l.httpURL("answers.url", a.URL)
-	l.address("answers.url", a.URL)
+	if a.URL == "" {
+		l.fail("answers.url is missing: it is how phones reach the console or the relay, such as https://lookout.example.com")
+	} else {
+		l.base("answers.url", a.URL, "/answer")
+	}
 	if u, err := url.Parse(a.URL); err == nil && u.Hostname() != "" {
 		// Browsers come by this name.
 		l.c.Hosts = append(l.c.Hosts, strings.ToLower(u.Hostname()))
@@ -499,11 +503,15 @@ func (l *loader) answers() {
 		l.fail("answers.key_file: %d characters can be guessed: use 16 or more", len(a.Key))
 	}
 	if a.Silences != "" {
-		l.httpURL("answers.silences", a.Silences)
-		l.address("answers.silences", a.Silences)
+		l.base("answers.silences", a.Silences, "/api/v2/silences", "/api/v2")
+	} else if len(a.HeaderFiles) > 0 {
+		l.fail("answers: header_files are sent to answers.silences, which is missing")
 	}
 	a.Header = map[string]string{}
 	for _, h := range slices.Sorted(maps.Keys(a.HeaderFiles)) {
+		if !httpguts.ValidHeaderFieldName(h) {
+			l.fail("answers.header_files: %q is not the name of a header", h)
+		}
 		a.Header[h] = l.secret("answers.header_files."+h, a.HeaderFiles[h])
 	}
 }
@@ -609,6 +617,33 @@ func (l *loader) address(who, raw string) {
 			if len(v) >= 8 {
 				l.c.Secrets = append(l.c.Secrets, v)
 			}
+		}
+	}
+}
+
+// base checks an address that a path is put behind.
+func (l *loader) base(who, raw string, own ...string) {
+	u, err := url.Parse(raw)
+	if err == nil && u.User != nil {
+		l.c.Secrets = append(l.c.Secrets, u.User.String())
+		if p, ok := u.User.Password(); ok {
+			l.c.Secrets = append(l.c.Secrets, p)
+		}
+		l.fail("%s holds a user or a password: leave it out, it would stand in messages or logs (a token belongs into header_files)", who)
+		return
+	}
+	l.httpURL(who, raw)
+	l.address(who, raw)
+	if err != nil {
+		return
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		l.fail("%s holds a query or a fragment: leave what begins with ? or # out, since a path is put behind it", who)
+	}
+	for _, end := range own {
+		if strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), end) {
+			l.fail("%s ends with %s: leave that out, the relay puts it behind", who, end)
+			return
 		}
 	}
 }

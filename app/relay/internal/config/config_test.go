@@ -148,16 +148,46 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		base + "admin_token_file: token\nbearer_token_file: token":                                       "the senders' token",
 		"robots: {ops: {token_file: token, limit: abc-secret}}":                                          "cannot unmarshal",
 		"robots: {a: {token_file: token}, b: {token_file: other}}\ntargets: {x: {channels: [{robots: [a]}, {robots: [b]}]}}\nheartbeats: {h: {target: x, channel: 0, repeat: 1m}}": "before it could be escalated",
-		base + "templates: nowhere": "templates folder",
-		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{match: {a: b}}]}}":     "names nobody",
-		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{mobiles: ['1 38']}]}}": "no mobile number",
+		base + "templates: nowhere":                                                                                          "templates folder",
+		base + "answers: {url: 'http://x.test/?a=b', key_file: long}":                                                        "answers.url holds a query or a fragment",
+		base + "answers: {url: 'http://x.test/#a', key_file: long}":                                                          "answers.url holds a query or a fragment",
+		base + "answers: {url: 'http://u:abc-secret@x.test/', key_file: long}":                                               "answers.url holds a user or a password: leave it out",
+		base + "answers: {url: 'http://x.test/answer/', key_file: long}":                                                     "answers.url ends with /answer: leave that out",
+		base + "answers: {url: 'http://x.test', key_file: long, silences: 'http://am:9093/api/v2/silences'}":                 "answers.silences ends with /api/v2/silences: leave that out",
+		base + "answers: {url: 'http://x.test', key_file: long, silences: 'http://am:9093/api/v2/'}":                         "answers.silences ends with /api/v2: leave that out",
+		base + "answers: {url: 'http://x.test', key_file: long, silences: 'http://am:9093/?x=1'}":                            "answers.silences holds a query or a fragment",
+		base + "answers: {url: 'http://x.test', key_file: long, silences: 'http://am:9093', header_files: {'Auth x': long}}": `answers.header_files: "Auth x" is not the name of a header`,
+		base + "answers: {url: 'http://x.test', key_file: long, header_files: {Authorization: long}}":                        "answers: header_files are sent to answers.silences, which is missing",
+		base + "answers: {url: 'http://x.test', key_file: long, silence: 'http://am:9093'}":                                  "field silence not found",
+		base + "answers: {}":                                   "answers.url is missing: it is how phones reach",
+		"feishu: {f: {token_file: slash}}":                     "feishu.f.token_file: holds characters that a token does not have",
+		"feishu: {f: {token_file: spaced}}":                    "feishu.f.token_file: holds characters that a token does not have",
+		"robots: {f: {token_file: spaced}}":                    "robots.f.token_file: holds characters that a token does not have",
+		"feishu: {f: {token_file: token, secret_file: token}}": "feishu.f.secret_file: holds the token",
+		"feishu: {f: {token_file: token, url: 'https://open.feishu.cn/open-apis/bot/v2/hook?x=1'}}":             "feishu.f.url: holds a query",
+		"feishu: {f: {token_file: token, url: 'https://open.larksuite.com/open-apis/bot/v2/hook', window: 1s}}": "shorter than Feishu's minute",
+		"feishu: {f: {token_file: token, url: 'https://open.feishu.cn/open-apis/bot/hook'}}":                    "feishu.f.url: has another path than Feishu's /open-apis/bot/v2/hook",
+		"feishu: {f: {token_file: token, url: 'http://open.feishu.cn/open-apis/bot/v2/hook'}}":                  "feishu.f.url: would send the token in clear: write https",
+		"feishu: {f: {token_file: token, url: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send'}}":             "feishu.f.url: is WeCom's: robots of WeCom belong below wecom",
+		"wecom: {w: {token_file: token, url: 'https://oapi.dingtalk.com/robot/send'}}":                          "wecom.w.url: is DingTalk's: robots of DingTalk belong below robots",
+		"robots: {w: {token_file: token, url: 'https://open.feishu.cn/open-apis/bot/v2/hook'}}":                 "robots.w.url: is Feishu's: robots of Feishu belong below feishu",
+		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{match: {a: b}}]}}":                       "names nobody",
+		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{mobiles: ['1 38']}]}}":                   "no mobile number",
 	} {
-		_, err := load(t, conf, map[string]string{"token": "abc-secret", "void": "\n", "two": "a\nb", "other": "def-other", "whole": "https://x/?access_token=abc-secret", "hook": "https://open.feishu.cn/open-apis/bot/v2/hook/abc-secret"})
+		_, err := load(t, conf, map[string]string{"long": "0123456789abcdef", "slash": "abc/abc-secret?x=1", "spaced": "abc-secret x", "token": "abc-secret", "void": "\n", "two": "a\nb", "other": "def-other", "whole": "https://x/?access_token=abc-secret", "hook": "https://open.feishu.cn/open-apis/bot/v2/hook/abc-secret"})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n%v\nwant %q", conf, err, want)
 		} else if strings.Contains(err.Error(), "abc-secret") {
 			t.Errorf("the error shows a secret: %v", err)
 		}
+	}
+}
+
+// TestAByteOrderMarkIsNotPartOfASecret: editors of Windows write one, and nothing says so afterwards.
+func TestAByteOrderMarkIsNotPartOfASecret(t *testing.T) {
+	c, err := load(t, "robots: {ops: {token_file: token}}\n", map[string]string{"token": "\ufeffabc-secret\r\n"})
+	if err != nil || c.Peers["robot:ops"].Traits().Token != "abc-secret" {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 const MaxBytes = 20_000
 
 var chat = channel.Chat{
-	Name: "DingTalk", URL: "https://oapi.dingtalk.com/robot/send", Domain: "dingtalk.com", TokenBehind: "access_token=",
+	Name: "DingTalk", URL: "https://oapi.dingtalk.com/robot/send", TokenBehind: "access_token=",
 	Types: []string{"markdown", "actionCard", "text", "link"}, Calls: 20, Rest: 10 * time.Minute,
 }
 

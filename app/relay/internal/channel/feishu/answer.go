@@ -12,6 +12,7 @@ var codes = channel.Codes{
 	0:        {Outcome: channel.Delivered, Meaning: "success"},
 	9499:     {Outcome: channel.Throttled, Meaning: "too many requests"},
 	11232:    {Outcome: channel.Throttled, Meaning: "too many requests"},
+	230020:   {Outcome: channel.Throttled, Meaning: "too many requests for this group"},
 	99991400: {Outcome: channel.Throttled, Meaning: "too many requests"},
 	19036:    {Outcome: channel.Split, Meaning: "the message is too long"},
 	19001:    {Outcome: channel.Refused, Meaning: "the token does not exist"},

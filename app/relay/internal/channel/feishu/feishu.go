@@ -28,7 +28,7 @@ const MaxBytes = 20_000
 const perSecond = 5
 
 var chat = channel.Chat{
-	Name: "Feishu", URL: "https://open.feishu.cn/open-apis/bot/v2/hook", Domain: "feishu.cn", TokenBehind: "/hook/",
+	Name: "Feishu", URL: "https://open.feishu.cn/open-apis/bot/v2/hook", TokenBehind: "/hook/",
 	Types: []string{"card", "post", "text"}, Calls: 100, Rest: time.Minute,
 }
 
@@ -54,7 +54,9 @@ type Robot struct {
 // Check implements [channel.Peer].
 func (r *Robot) Check(c channel.Checker) {
 	r.Robot.Check(c, chat)
-	r.Secret = c.Secret("secret_file", r.SecretFile)
+	if r.Secret = c.Secret("secret_file", r.SecretFile); r.Secret != "" && r.Secret == r.Token {
+		c.Fail("secret_file", "holds the token: it should hold what the bot's settings show below signature verification")
+	}
 	channel.CheckKeywords(c, r.Keywords)
 }
 

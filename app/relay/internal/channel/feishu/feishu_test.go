@@ -14,6 +14,33 @@ import (
 
 func same(s string) string { return s }
 
+// TestExactlyTheLimit: what is posted at most, signed and marked as a repetition, has exactly the bytes that were counted.
+func TestExactlyTheLimit(t *testing.T) {
+	posted := make(chan []byte, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		posted <- body
+		io.WriteString(w, `{"code":0}`)
+	}))
+	defer s.Close()
+	for _, kind := range Kind.Types {
+		f := Form(kind)
+		room := f.Limit - f.Size(channel.Content{Type: kind, Title: "报警", Text: "x", Link: "https://x.test/"})
+		for _, extra := range []string{"", "x", "报"} {
+			c := channel.Content{Type: kind, Title: "报警", Text: "x" + strings.Repeat("报", room/3) + strings.Repeat("x", room%3) + extra, Link: "https://x.test/"}
+			if got := f.Size(c); got != f.Limit+len(extra) {
+				t.Errorf("%s: %d bytes, want %d", kind, got, f.Limit+len(extra))
+			}
+			r := Robot{Robot: channel.Robot{URL: s.URL, Token: "t"}, Secret: "secret"}
+			env := channel.Environment{Transport: http.DefaultTransport, Redact: same, Now: func() time.Time { return time.Unix(1700000000, 0) }}
+			r.Sender(env).Send(t.Context(), channel.Message{Content: c, Repeated: true})
+			if got := len(<-posted); got != f.Size(c) {
+				t.Errorf("%s: %d bytes are posted, and %d counted", kind, got, f.Size(c))
+			}
+		}
+	}
+}
+
 func TestSignature(t *testing.T) {
 	// Worked out with openssl: printf '' | openssl dgst -sha256 -hmac $'1700000000\nSECtest' -binary | base64
 	if got, want := Sign("SECtest", 1700000000), "G7XpBpG8NgG02fJOAhX6FRAObIljmFoxVReo8I62pEk="; got != want {
@@ -43,6 +70,19 @@ func TestAnswers(t *testing.T) {
 		{200, `{"code":19036,"msg":"The message exceeds the size limit of 30KB"}`, channel.Split, "19036", "too long"},
 		{400, `{"code":99991400,"msg":"request trigger frequency limit"}`, channel.Throttled, "99991400", "too many"},
 		{429, `{"code":11232,"msg":"frequency limited"}`, channel.Throttled, "11232", "too many"},
+		{400, `{"code":230020,"msg":"This operation triggers the frequency limit"}`, channel.Throttled, "230020", "too many"},
+		{200, `{"code":230099,"msg":"Failed to create card content"}`, channel.Refused, "230099", "card"},
+		{200, `{"code":9499,"msg":"Bad Request","data":{}} {"code":0}`, channel.Refused, "9499", "not valid"},
+		{200, "\xef\xbb\xbf{\"code\":\"0\"}", channel.Delivered, "0", "ok"},
+		{200, `{"code":0`, channel.Retry, channel.CodeNotJSON, "JSON"},
+		{200, `[{"code":0}]`, channel.Retry, channel.CodeNotJSON, "JSON"},
+		{200, ``, channel.Retry, channel.CodeNotJSON, "JSON"},
+		{200, `null`, channel.Retry, channel.CodeNotJSON, "JSON"},
+		{200, `{"code":true}`, channel.Retry, channel.CodeNoErrcode, "not a number"},
+		{200, `{"code":null,"msg":"success"}`, channel.Retry, channel.CodeNoErrcode, "without"},
+		{200, `{"code":1e-400}`, channel.Retry, channel.CodeNoErrcode, "not a number"},
+		{201, `{"code":0}`, channel.Retry, channel.CodeHTTPOther, "201"},
+		{302, `{"code":0}`, channel.Retry, channel.CodeRedirect, "redirects"},
 		{429, ``, channel.Throttled, channel.CodeHTTP429, "429"},
 		{400, `{"code":19001,"msg":"param invalid"}`, channel.Refused, "19001", "token"},
 		{400, `<html>`, channel.Retry, channel.CodeHTTP4xx, "400"},

@@ -21,7 +21,7 @@ const (
 )
 
 var chat = channel.Chat{
-	Name: "WeCom", URL: "https://qyapi.weixin.qq.com/cgi-bin/webhook/send", Domain: "weixin.qq.com", TokenBehind: "key=",
+	Name: "WeCom", URL: "https://qyapi.weixin.qq.com/cgi-bin/webhook/send", TokenBehind: "key=",
 	Types: []string{"markdown", "text"}, Calls: 20, Rest: time.Minute,
 }
 
@@ -145,7 +145,8 @@ func markdownLine(line string) string {
 		return "————"
 	}
 	for i, s := range l.Spans {
-		text := apart.Replace(s.Text)
+		// Of four stars the middle two are parted by the second time.
+		text := apart.Replace(apart.Replace(s.Text))
 		if i == 0 && l.Mark == "" && strings.IndexAny(text, "#>") == 0 {
 			text = "\u200b" + text
 		}

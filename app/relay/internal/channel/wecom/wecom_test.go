@@ -68,6 +68,35 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// TestStarsStayStars: however many stand beside each other, none of them makes the text bold.
+func TestStarsStayStars(t *testing.T) {
+	for n := 2; n < 12; n++ {
+		line := strings.Repeat(`\*`, n) + "a" + strings.Repeat(`\*`, n)
+		if got := markdownLine(line); strings.Contains(got, "**") || strings.Count(got, "*") != 2*n {
+			t.Errorf("%d stars become %q", n, got)
+		}
+	}
+}
+
+// TestExactlyTheLimit: the text that WeCom just takes, and no byte more, with characters of three bytes.
+func TestExactlyTheLimit(t *testing.T) {
+	for kind, limit := range map[string]int{"markdown": 4096, "text": 2048} {
+		f := Form(kind)
+		room := limit - f.Size(channel.Content{Type: kind})
+		text := strings.Repeat("报", room/3) + strings.Repeat("x", room%3)
+		for extra, fits := range map[string]bool{"": true, "x": false, "报": false} {
+			c := channel.Content{Type: kind, Text: text + extra}
+			if (f.Size(c) <= f.Limit) != fits || f.Size(c) != limit+len(extra) {
+				t.Errorf("%s: %d bytes of %d", kind, f.Size(c), f.Limit)
+			}
+			var posted struct{ Text, Markdown struct{ Content string } }
+			if err := json.Unmarshal(body(c, true), &posted); err != nil || len(posted.Text.Content+posted.Markdown.Content) != f.Size(c) {
+				t.Errorf("%s: %d bytes are posted, %v", kind, len(posted.Text.Content+posted.Markdown.Content), err)
+			}
+		}
+	}
+}
+
 // TestALinesSizeIsWhatItAdds: digests are packed by it.
 func TestALinesSizeIsWhatItAdds(t *testing.T) {
 	for _, kind := range Kind.Types {
