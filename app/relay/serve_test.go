@@ -50,7 +50,7 @@ func newGroup(t *testing.T, r robot.Robot) (*httptest.Server, func() []robot.Mes
 
 // canaries are the secrets of TestSecretsStayInTheirFiles, in every form they could leak in.
 var canaries = map[string]string{
-	"token": "canary-token-7f3a", "feishu": "canary-feishu/hook-4b1d", "feishusign": "canary+feishu&sign-77ac", "wecom": "canary-wecom-key-c0fe", "sign": "SECcanary-sign-91bc", "bearer": "canary-bearer-55d0", "smtp": "canary-smtp-e2e1",
+	"token": "canary-token-7f3a", "feishu": "canary-feishu+hook-4b1d", "feishusign": "canary+feishu&sign-77ac", "wecom": "canary-wecom-key-c0fe", "sign": "SECcanary-sign-91bc", "bearer": "canary-bearer-55d0", "smtp": "canary-smtp-e2e1",
 	"sms": "canary-sms-header-08aa", "smsurl": "http://127.0.0.1:1/canary-sms-url-3c3c",
 }
 

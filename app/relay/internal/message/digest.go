@@ -419,7 +419,7 @@ func (t *Templates) Pack(d Digest, c Context, maxParts int) ([]Digest, error) {
 	}
 	size := func(string) int { return 0 }
 	if c.Form.Line != nil {
-		size = c.Form.Line
+		size = func(line string) int { return c.Form.Line(c.shown(line)) }
 	}
 
 	var counted int
@@ -687,7 +687,7 @@ func (t *Templates) assemble(d Digest, c Context, entries []Entry) (channel.Cont
 	if tail != "" {
 		text += "\n\n" + tail
 	}
-	m := channel.Content{Type: c.Form.Type, Title: title, Text: text, Level: level(v.Status, v.Severity)}
+	m := channel.Content{Type: c.Form.Type, Title: title, Text: c.shown(text), Level: level(v.Status, v.Severity)}
 	for _, e := range d.Entries {
 		if m.Link = firstURL(panelAt(e.Alert, c.Now), e.Alert.GeneratorURL); m.Link != "" {
 			break

@@ -258,6 +258,14 @@ func (c Context) takenBy(a notification.Alert) string {
 	return c.TakenBy(a)
 }
 
+// shown is markdown as people see it where the form is plain text.
+func (c Context) shown(text string) string {
+	if !c.Form.Plain {
+		return text
+	}
+	return channel.EachLine(text, func(line string) string { return channel.ParseLine(line).Plain() })
+}
+
 // fits tells whether a channel takes the content in one message.
 func (c Context) fits(m channel.Content) bool { return c.over(m) <= 0 }
 

@@ -116,8 +116,8 @@ func TestPackNamesOrCountsEveryAlert(t *testing.T) {
 	tm := templates(t)
 	short := dingtalk.Form("markdown")
 	short.Limit = 3000
-	forms := []channel.Form{dingtalk.Form("markdown"), short, feishu.Form("card"), feishu.Form("post"), wecom.Form("markdown")}
-	for seed := range uint64(20) {
+	forms := []channel.Form{dingtalk.Form("markdown"), short, feishu.Form("card"), feishu.Form("post"), wecom.Form("markdown"), dingtalk.Form("text"), wecom.Form("text")}
+	for seed := range uint64(21) {
 		random := rand.New(rand.NewPCG(seed, 9))
 		var items []Item
 		alerts := 1 + random.IntN(1500)
