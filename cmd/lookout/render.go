@@ -296,7 +296,7 @@ func writePicture(a *app, target string, data []byte) error {
 		_, err := a.stdout.Write(data)
 		return err
 	}
-	if err := os.WriteFile(target, data, 0o644); err != nil {
+	if err := source.Write(target, data); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.stdout, target)
