@@ -792,8 +792,11 @@ func (c *Config) Redact(s string) string {
 	} else if len(c.Secrets) > 0 {
 		s = redactor(c.Secrets).Replace(s)
 	}
-	return signed.ReplaceAllString(s, "${1}=[secret]")
+	return answerLinks.ReplaceAllString(signed.ReplaceAllString(s, "${1}=[secret]"), "${1}[secret]")
 }
+
+// answerLinks are the relay's own, by which people answer: their signature lets in.
+var answerLinks = regexp.MustCompile(`(?i)(answer(?:/|%2f)[0-9a-f]{8,}\S{0,30}?(?:[&;]|%26|\\u0026)s(?:=|%3d))[\w-]{8,}`)
 
 // signed are parameters of addresses that nobody needs to see, whoever made them.
 var signed = regexp.MustCompile(`(?i)\b(access_token|sign|signature|secret|password|key)=[^\s&"'<>\\)]+`)

@@ -199,6 +199,21 @@ func TestRedact(t *testing.T) {
 }
 
 // TestRedactFindsSecretsInEveryForm in which the other side, or a library, may repeat them.
+
+// TestRedactAnswerLinks: another side that repeats a message repeats the link that lets in.
+func TestRedactAnswerLinks(t *testing.T) {
+	link := "https://relay.test/answer/0123456789abcdef01234567?e=1700000000&s=Zm9v-bar_Zm9v"
+	quoted, _ := json.Marshal(link)
+	for _, form := range []string{link, string(quoted), html.EscapeString(link), url.QueryEscape(link)} {
+		if got := (&Config{}).Redact("x " + form + " y"); strings.Contains(got, "Zm9v") || !strings.Contains(got, "relay.test") || !strings.HasSuffix(got, " y") {
+			t.Errorf("%s", got)
+		}
+	}
+	if got := (&Config{}).Redact("the answer is s=short"); strings.Contains(got, "[secret]") {
+		t.Error(got)
+	}
+}
+
 func TestRedactFindsSecretsInEveryForm(t *testing.T) {
 	secret := `s3cr/et+K"ey&=<7>`
 	c := Config{Secrets: []string{secret}}

@@ -371,7 +371,13 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	}
 	now := e.store.Wall()
 	ends := now.Add(r.Silence)
-	done := fmt.Sprintf("%s 已认领 takes care of it", r.Who)
+	did := func(silenced string) string {
+		if r.Silence == 0 {
+			return r.Who + " 已认领 takes care of it"
+		}
+		return fmt.Sprintf("%s %s %s", r.Who, silenced, ends.In(c.Zone).Format("01-02 15:04"))
+	}
+	const anew = "已静默 silenced it until"
 	e.takenMu.Lock()
 	before := maps.Clone(e.taken)
 	e.takenMu.Unlock()
@@ -385,20 +391,23 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 		return !same || r.Silence > 0 && ends.Sub(t.Ends).Abs() >= time.Minute
 	}) {
 		// A second tap: it is done, and was told.
-		return done, nil
+		return did(anew), nil
 	}
 	if r.Silence > 0 && (c.Answers == nil || c.Answers.Silences == "") {
 		return "", errors.New("没有配置静默 silences are not configured: set answers.silences")
 	}
 	next := map[uint64]taken{}
-	extended := false
+	verb := anew
 	var failed error
 	for _, a := range firing {
 		t := taken{Who: r.Who, At: now, Until: now.Add(takenLasts), Silence: before[a.Hash].Silence, Ends: before[a.Hash].Ends}
 		if r.Silence > 0 {
 			known := ""
 			if now.Before(t.Ends) {
-				known, extended = t.Silence, true
+				known, verb = t.Silence, "已延长静默 extended its silence until"
+				if ends.Before(t.Ends) {
+					verb = "已缩短静默 shortened its silence to"
+				}
 			}
 			id, err := e.silence(ctx, c, known, a, r.Who, now, ends)
 			if err != nil {
@@ -410,13 +419,7 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 		}
 		next[a.Hash] = t
 	}
-	if r.Silence > 0 {
-		verb := "已静默 silenced it until"
-		if extended {
-			verb = "已延长静默 extended its silence until"
-		}
-		done = fmt.Sprintf("%s %s %s", r.Who, verb, ends.In(c.Zone).Format("01-02 15:04"))
-	}
+	done := did(verb)
 	var told *Message
 	if failed == nil {
 		told = e.tellTaken(c, q, done, now)

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -203,6 +204,56 @@ func TestASearchIsOfWhatIsShown(t *testing.T) {
 			if found, err := g.engine.Sent(search, 0, maxSent); err != nil || len(found) != want {
 				t.Errorf("%q finds %d, %v; want %d", search, len(found), err, want)
 			}
+		}
+	})
+}
+
+// TestAnotherKey: with a new key the links that were signed with the old one are void, and new messages have new ones.
+func TestAnotherKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		am := &silences{recorder: recorder{t: t}}
+		g := newRigWith(t, withAnswers, am, answersKey)
+		g.accept("ops", alert("firing", "Disk", "instance", "db1"))
+		settle(10 * time.Second)
+		link := linkRE.FindStringSubmatch(am.got()[0].text)
+		g.write("key", "fedcba9876543210fedcba9876543210")
+		g.engine.Apply(g.load())
+		settle(time.Second)
+		if _, err := g.engine.Ask(link[1], link[2], link[3]); !errors.Is(err, ErrLink) {
+			t.Errorf("the old link: %v", err)
+		}
+		g.accept("ops", alert("firing", "Disk", "instance", "db2"))
+		settle(10 * time.Second)
+		if q := asked(g, am); q.Alerts[0].Labels["instance"] != "db2" {
+			t.Errorf("%+v", q)
+		}
+		g.write("relay.yaml", strings.ReplaceAll(withAnswers, "answers: {", "# answers: {"))
+		g.engine.Apply(g.load())
+		settle(time.Second)
+		if _, err := g.engine.Ask(link[1], link[2], link[3]); !errors.Is(err, ErrLink) {
+			t.Errorf("without answers: %v", err)
+		}
+	})
+}
+
+// TestWhatASilenceDid: a second tap says what the first one did, and a shorter silence isn't called extended.
+func TestWhatASilenceDid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		am := &silences{recorder: recorder{t: t}}
+		g := newRigWith(t, withAnswers, am, answersKey)
+		g.accept("ops", alert("firing", "Disk", "instance", "db1"))
+		settle(10 * time.Second)
+		for i, c := range []struct {
+			hours time.Duration
+			says  string
+		}{{4, "silenced it until"}, {4, "silenced it until"}, {1, "shortened"}, {24, "extended"}, {0, "takes care"}} {
+			done, err := g.engine.Answer(t.Context(), asked(g, am), Reply{Who: "张三", Silence: c.hours * time.Hour})
+			if err != nil || !strings.Contains(done, c.says) {
+				t.Errorf("%d: %s, %v; want %q", i, done, err, c.says)
+			}
+		}
+		if len(am.made) != 3 {
+			t.Errorf("%d calls", len(am.made))
 		}
 	})
 }
