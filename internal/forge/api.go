@@ -49,6 +49,8 @@ func (e *statusError) Error() string {
 	switch e.status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		s += "; the token lacks the right to do that"
+	case http.StatusNotFound:
+		s += "; check --api, --repository and --number: a token without the right to see them gets this answer, too"
 	}
 	return s
 }
@@ -122,7 +124,8 @@ func (a *api) send(ctx context.Context, method, path string, query url.Values, c
 		return res.Header, nil
 	}
 	if err := json.Unmarshal(data, out); err != nil {
-		return nil, fmt.Errorf("%s: the answer is not what the API says: %w", what, err)
+		// The error names types of this program.
+		return nil, fmt.Errorf("%s: the answer is not what the API says; is --api its address, with /api/v4, /api/v1 or /api/v5 at the end where the forge has that?", what)
 	}
 	return res.Header, nil
 }

@@ -259,7 +259,7 @@ func (t *Target) client() (client, error) {
 	}
 	owner, name, ok := strings.Cut(t.Repository, "/")
 	if t.Kind != GitLab && (!ok || owner == "" || name == "" || strings.Contains(name, "/")) {
-		return nil, fmt.Errorf("the repository is %q; write owner/name", t.Repository)
+		return nil, fmt.Errorf("the repository is %q; give --repository owner/name", t.Repository)
 	}
 	switch t.Kind {
 	case GitHub:

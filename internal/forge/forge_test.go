@@ -1,6 +1,8 @@
 package forge
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -114,8 +116,16 @@ func TestRefusalsAreNamedWithoutTheToken(t *testing.T) {
 
 		target.Token = good
 		s.garbage = true
-		require.ErrorContains(t, Publish(t.Context(), target, comment(target.Kind)), "the answer is not what the API says")
+		err = Publish(t.Context(), target, comment(target.Kind))
+		require.ErrorContains(t, err, "the answer is not what the API says; is --api its address")
+		require.NotContains(t, err.Error(), "struct", "types of this program help no one")
 		s.garbage = false
+
+		nothing := httptest.NewServer(http.NotFoundHandler())
+		defer nothing.Close()
+		elsewhere := target
+		elsewhere.API = nothing.URL
+		require.ErrorContains(t, Publish(t.Context(), elsewhere, comment(target.Kind)), "404 Not Found; check --api, --repository and --number")
 
 		target.API = "http://127.0.0.1:1/api"
 		err = Publish(t.Context(), target, comment(target.Kind))
