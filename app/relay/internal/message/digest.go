@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -627,9 +628,21 @@ func (t *Templates) Fits(d Digest, c Context) (channel.Content, bool, error) {
 // alerts is, is cut.
 func (t *Templates) Digest(d Digest, c Context) (channel.Content, error) {
 	m, err := t.assemble(d, c, d.Entries)
-	for over := c.over(m); over > 0 && len(m.Text) > 64; over = c.over(m) {
-		m.Text = Clip(max(len(m.Text)-over-8, 32), m.Text)
+	if c.fits(m) {
+		return m, err
 	}
+	var alerts []notification.Alert
+	for _, e := range d.Entries {
+		alerts = append(alerts, e.Alert)
+	}
+	tail := c.answerLine(alerts)
+	body := strings.TrimSuffix(m.Text, tail)
+	// The most of it that fits; what a chat makes of a byte depends on the byte.
+	n := sort.Search(len(body), func(n int) bool {
+		m.Text = c.cut(n+1, body) + tail
+		return !c.fits(m)
+	})
+	m.Text = c.cut(n, body) + tail
 	return m, err
 }
 

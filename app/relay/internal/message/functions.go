@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/template"
@@ -93,6 +94,36 @@ func Clip(n int, s string) string {
 		cut--
 	}
 	return s[:cut] + "…"
+}
+
+// pieces of markdown that a cut may not go through; the last are halves of them at the end of a text.
+var pieces = regexp.MustCompile(`\\.|\*\*|\[(?:\\.|[^\]\\])*\]\([^)\s]*\)|((?:\\|\*|\[(?:\\.|[^\]\\])*\\?(?:\](?:\([^)\s]*)?)?)$)`)
+
+// cut shortens a text to n bytes or fewer, at least to "…", and leaves neither half a character nor half of what formats.
+func (c Context) cut(n int, s string) string {
+	if n >= len(s) {
+		return s
+	}
+	s = strings.TrimSuffix(Clip(n, s), "…")
+	if c.Form.Plain {
+		return s + "…"
+	}
+	begin := strings.LastIndexByte(s, '\n') + 1
+	line, bold := s[begin:], -1
+	for _, m := range pieces.FindAllStringSubmatchIndex(line, -1) {
+		switch {
+		case m[2] >= 0:
+			line = line[:m[0]]
+		case line[m[0]:m[1]] == "**" && bold < 0:
+			bold = m[0]
+		case line[m[0]:m[1]] == "**":
+			bold = -1
+		}
+	}
+	if bold >= 0 {
+		line = line[:bold]
+	}
+	return s[:begin] + line + "…"
 }
 
 // Safe makes a value fit for the middle of a line of markdown: no line break that would start a

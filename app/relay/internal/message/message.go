@@ -327,14 +327,7 @@ func (t *Templates) complete(m *channel.Content, c Context, alerts []notificatio
 			m.Text = k + "\n\n" + m.Text
 		}
 	}
-	if answered := func(a notification.Alert) bool { return a.Status == notification.Firing && !Own(a) }; slices.ContainsFunc(alerts, answered) {
-		// A channel that shows no links gets the address.
-		if c.Form.Plain && c.Answer != "" {
-			m.Text += "\n🙋 认领 Take · 静默 Silence: " + c.Answer
-		} else if l := link("🙋 认领 Take · 静默 Silence", c.Answer); l != "" {
-			m.Text += "\n\n" + l
-		}
-	}
+	m.Text += c.answerLine(alerts)
 	for _, who := range c.Mentions {
 		if c.Form.Who == nil {
 			break
@@ -358,6 +351,22 @@ func (t *Templates) complete(m *channel.Content, c Context, alerts []notificatio
 			}
 		}
 	}
+}
+
+// answerLine is what a text ends with that people can answer, "" for one they can't.
+func (c Context) answerLine(alerts []notification.Alert) string {
+	if !slices.ContainsFunc(alerts, func(a notification.Alert) bool { return a.Status == notification.Firing && !Own(a) }) {
+		return ""
+	}
+	const words = "🙋 认领 Take · 静默 Silence"
+	// A channel that shows no links gets the address.
+	if c.Form.Plain && c.Answer != "" {
+		return "\n" + words + ": " + c.Answer
+	}
+	if l := link(words, c.Answer); l != "" {
+		return "\n\n" + l
+	}
+	return ""
 }
 
 // Note is a message of a few lines that is about no alert itself. Its first line is the title.
