@@ -44,6 +44,8 @@ type Result struct {
 	Series int `json:"series"`
 	// Samples is what one evaluation reads on average; 0 where the server does not say.
 	Samples int `json:"samples"`
+	// NothingRead means that the server says that it read no sample: what the condition asks for is not stored there, or the condition asks for nothing.
+	NothingRead bool `json:"nothing_read"`
 	// Step is the time between two evaluations that were looked at: the rule's interval, unless that would be more points than a server gives.
 	Step time.Duration `json:"step"`
 }
@@ -76,7 +78,9 @@ type Matrix struct {
 	Value []Series
 	// Samples are those that were read in all.
 	Samples int
-	Step    time.Duration
+	// NothingRead means that the server counts samples, and counted none.
+	NothingRead bool
+	Step        time.Duration
 }
 
 // Series is where a condition held: Times in milliseconds, each with its value.
@@ -166,7 +170,7 @@ func (c Client) Query(ctx context.Context, rule Rule, start, end time.Time) (Mat
 			Result     []Series
 			Stats      struct {
 				Samples struct {
-					Total int `json:"totalQueryableSamples"`
+					Total *int `json:"totalQueryableSamples"`
 				} `json:"samples"`
 			} `json:"stats"`
 		}
@@ -180,13 +184,17 @@ func (c Client) Query(ctx context.Context, rule Rule, start, end time.Time) (Mat
 	case answer.Data.ResultType != "matrix":
 		return Matrix{}, fmt.Errorf("%s answers with %q instead of a matrix", c.Address, answer.Data.ResultType)
 	}
-	return Matrix{answer.Data.Result, answer.Data.Stats.Samples.Total, step}, nil
+	m := Matrix{Value: answer.Data.Result, Step: step}
+	if total := answer.Data.Stats.Samples.Total; total != nil {
+		m.Samples, m.NothingRead = *total, *total == 0
+	}
+	return m, nil
 }
 
 // Evaluate finds when a rule would have fired. As in Prometheus an alert is pending from the first evaluation that finds its series, fires once that is as long ago as the
 // pending period, and ends at the first evaluation that does not find it, or KeepFiringFor later.
 func Evaluate(m Matrix, rule Rule, start, end time.Time) Result {
-	out := Result{Series: len(m.Value), Step: m.Step}
+	out := Result{Series: len(m.Value), Step: m.Step, NothingRead: m.NothingRead}
 	if points := int(end.Sub(start)/m.Step) + 1; points > 0 {
 		out.Samples = (m.Samples + points - 1) / points
 	}

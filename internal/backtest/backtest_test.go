@@ -82,6 +82,9 @@ func TestAServerIsAskedInStepsThatItGives(t *testing.T) {
 		case "wrong":
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = w.Write([]byte(`{"status":"error","error":"parse error"}`))
+		case "absent", "uncounted":
+			stats := map[string]string{"absent": `"totalQueryableSamples":0`}[query]
+			_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"matrix","result":[],"stats":{"samples":{` + stats + `}}}}`))
 		case "page":
 			_, _ = w.Write([]byte(`<html>`))
 		default:
@@ -100,6 +103,13 @@ func TestAServerIsAskedInStepsThatItGives(t *testing.T) {
 	require.Equal(t, []int64{1_800_000_000_000, 1_800_000_060_500, 1_800_000_120_000}, m.Value[0].Times)
 	require.Equal(t, []float64{1, 2}, m.Value[0].Values[:2])
 	require.True(t, math.IsNaN(m.Value[0].Values[2]))
+	// That an alert never fired is no praise where nothing is stored; a server that does not count says nothing of that.
+	for expr, want := range map[string]string{"absent": "never; 0 series, and no sample was read: this Prometheus has stored nothing of it", "uncounted": "never; 0 series"} {
+		m, err := c.Query(t.Context(), Rule{Expr: expr, Interval: time.Minute}, start, start.Add(time.Hour))
+		require.NoError(t, err)
+		r := Evaluate(m, Rule{}, start, start.Add(time.Hour))
+		require.Equal(t, want, r.words())
+	}
 	m, err = c.Query(t.Context(), Rule{Expr: "up", Interval: 10 * time.Second}, start, start.Add(7*24*time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, "55", step)

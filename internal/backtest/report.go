@@ -116,7 +116,10 @@ func (r *Result) words() string {
 		s += fmt.Sprintf("; pending only %s", finding.Count(r.Pending, "time"))
 	}
 	s += fmt.Sprintf("; %s", map[bool]string{true: "1 series", false: fmt.Sprintf("%d series", r.Series)}[r.Series == 1])
-	if r.Samples > 0 {
+	switch {
+	case r.NothingRead && r.Series == 0:
+		s += ", and no sample was read: this Prometheus has stored nothing of it"
+	case r.Samples > 0:
 		s += fmt.Sprintf(", %s an evaluation", finding.Count(r.Samples, "sample"))
 	}
 	return s
