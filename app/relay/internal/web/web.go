@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,7 +107,7 @@ func New(o Options) (*Server, error) {
 	operator("POST /render", s.render)
 	guarded.HandleFunc("/", s.nowhere)
 	// A page elsewhere must not be able to re-send dead letters through someone's browser.
-	open.Handle("/", s.hosts(http.NewCrossOriginProtection().Handler(guarded)))
+	open.Handle("/", s.hosts(s.sameOrigin(guarded)))
 	s.mux = open
 	return s, nil
 }
@@ -152,6 +153,27 @@ func (s *Server) hosts(next http.Handler) http.Handler {
 		_, notAddress := netip.ParseAddr(host)
 		if browser && notAddress != nil && strings.Contains(host, ".") && !slices.Contains(s.e.Config().Hosts, host) {
 			s.reject(w, r, http.StatusMisdirectedRequest, "wrong_host", fmt.Errorf("the relay is not known as %q: add it to hosts in its configuration", message.Clip(100, host)))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// sameOrigin refuses what another page makes a browser send. Where a proxy hides the name that phones know, an answer comes from
+// the address that links have.
+func (s *Server) sameOrigin(next http.Handler) http.Handler {
+	own := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		check := own
+		if a := s.e.Config().Answers; a != nil && r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/answer/") {
+			check = http.NewCrossOriginProtection()
+			if u, err := url.Parse(a.URL); err == nil {
+				// Without it those of the relay's own name are taken.
+				_ = check.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+			}
+		}
+		if check.Check(r) != nil {
+			http.Error(w, "这个请求不是从中继自己的页面发出的，请重新打开链接 This was not sent by a page of the relay's own: open the link again.", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
