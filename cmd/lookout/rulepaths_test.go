@@ -83,6 +83,8 @@ func TestAnEnvironmentThatCannotBeReadIsRefused(t *testing.T) {
 		{"rules backtest --prometheus http://127.0.0.1:1 --env prod", "envs/prod/alerts.yaml:1:"},
 		{"rules backtest --prometheus http://127.0.0.1:1 --env qa", `there is no environment "qa" (envs/qa)`},
 		{"rules backtest --prometheus http://127.0.0.1:1 --base nope", `"nope" is not a commit of this repository; name a commit, tag or branch`},
+		{"rules backtest --prometheus http://127.0.0.1:1 --env ../envs/prod", `--env "../envs/prod": write the name of a directory in envs`},
+		{"rules export --env ..", `--env "..": write the name of a directory in envs`},
 		{"review --base HEAD --env prod", "envs/prod/alerts.yaml:1:"},
 		{"review --base HEAD --env qa", `there is no environment "qa" (envs/qa)`},
 		{"review --base HEAD --prometheus host", `--prometheus "host" is not an address`},

@@ -15,6 +15,7 @@ import (
 	"lookout/internal/inputs"
 	"lookout/internal/lint"
 	"lookout/internal/promql"
+	"lookout/internal/review"
 	"lookout/internal/rules"
 	"lookout/internal/source"
 )
@@ -162,13 +163,13 @@ func (c *rulesExportCmd) Run(_ context.Context, a *app) error {
 	problems := rules.CheckOwn(files, promql.NewParser(), "")
 	target := rules.Target{Environment: c.Env, RunbookBaseURL: c.RunbookBaseURL, ConsoleURL: c.ConsoleURL}
 	if c.Env != "" {
+		if err := review.CheckEnvironment(c.Env); err != nil {
+			return err
+		}
 		name := "envs/" + c.Env + "/alerts.yaml"
 		data, err := os.ReadFile(name)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			if _, err := os.Stat("envs/" + c.Env); err != nil {
-				return fmt.Errorf("there is no environment %q (envs/%s)", c.Env, c.Env)
-			}
+		case errors.Is(err, fs.ErrNotExist): // it overrides nothing
 		case err != nil:
 			return err
 		default:

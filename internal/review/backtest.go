@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"lookout/internal/backtest"
@@ -43,10 +44,13 @@ func CheckPrometheus(address string) error {
 	return nil
 }
 
-// checkEnvironment refuses an environment that does not exist or whose settings can't be read: its alerts would be taken as they are elsewhere.
-func checkEnvironment(env string) error {
+// CheckEnvironment refuses an environment that does not exist or whose settings can't be read: its alerts would be taken as they are elsewhere.
+func CheckEnvironment(env string) error {
 	if env == "" {
 		return nil
+	}
+	if strings.ContainsAny(env, `/\`) || env == "." || env == ".." {
+		return fmt.Errorf("--env %q: write the name of a directory in envs", env)
 	}
 	if _, err := os.Stat("envs/" + env); err != nil {
 		return fmt.Errorf("there is no environment %q (envs/%s)", env, env)
@@ -69,7 +73,7 @@ func Backtest(ctx context.Context, b Backtesting) (*backtest.Report, error) {
 	if err := CheckPrometheus(b.Prometheus); err != nil {
 		return nil, err
 	}
-	if err := checkEnvironment(b.Env); err != nil {
+	if err := CheckEnvironment(b.Env); err != nil {
 		return nil, err
 	}
 	before, err := revision.At(ctx, b.Base, b.Files)

@@ -77,7 +77,7 @@ type Review struct {
 
 // Make makes a review. Its parts run at the same time.
 func Make(ctx context.Context, o Options) (*Review, error) {
-	if err := checkEnvironment(o.Env); err != nil {
+	if err := CheckEnvironment(o.Env); err != nil {
 		return nil, err
 	}
 	if o.Prometheus != "" {
