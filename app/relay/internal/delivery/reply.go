@@ -179,32 +179,35 @@ func (s Sent) text() string {
 func (e *Engine) Sent(search string, before uint64, limit int) ([]Sent, error) {
 	words := strings.Fields(strings.ToLower(search))
 	var out []Sent
-	err := e.eachSent(func(s Sent) {
+	err := e.eachSent(func(s Sent) bool {
 		if before != 0 && s.ID >= before {
-			return
+			return false
 		}
 		text := s.text()
 		if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
-			return
+			return true
 		}
 		if len(out) == 2*limit {
 			// They come oldest first; a thousand large ones need not be held for the last few.
 			out = slices.Delete(out, 0, limit)
 		}
 		out = append(out, s)
+		return true
 	})
 	slices.Reverse(out)
 	return out[:min(limit, len(out))], err
 }
 
-// eachSent calls fn with each answer that is kept, oldest first. What can't be read is passed over.
-func (e *Engine) eachSent(fn func(Sent)) error {
+// eachSent calls fn with each answer that is kept, oldest first, until it returns false. What can't be read is passed over.
+func (e *Engine) eachSent(fn func(Sent) bool) error {
 	return e.store.View(func(tx *spool.Tx) error {
 		return tx.Each(collectionSent, func(id uint64, raw []byte) error {
 			var s Sent
 			if json.Unmarshal(raw, &s) == nil {
 				s.ID = id
-				fn(s)
+				if !fn(s) {
+					return spool.Stop
+				}
 			}
 			return nil
 		})
@@ -301,10 +304,11 @@ func (e *Engine) Ask(ref, expires, sign string) (Question, error) {
 		return Question{}, ErrLink
 	}
 	q := Question{Taken: map[uint64]string{}, Ends: map[uint64]time.Time{}, CanSilence: c.Answers.Silences != ""}
-	err = e.eachSent(func(s Sent) {
+	err = e.eachSent(func(s Sent) bool {
 		if s.Ref == ref && (q.Ref == "" || q.Outcome != string(channel.Delivered)) {
 			q.Sent = s
 		}
+		return true
 	})
 	if err != nil {
 		return q, err
@@ -317,13 +321,14 @@ func (e *Engine) Ask(ref, expires, sign string) (Question, error) {
 	for _, a := range q.Alerts {
 		last[a.Hash] = a
 	}
-	err = e.eachSent(func(s Sent) {
+	err = e.eachSent(func(s Sent) bool {
 		for _, a := range s.Alerts {
 			known, ok := last[a.Hash]
 			if ok && (a.Began.After(known.Began) || a.Began.Equal(known.Began) && a.Status != notification.Firing) {
 				last[a.Hash] = a
 			}
 		}
+		return true
 	})
 	if err != nil {
 		return q, err

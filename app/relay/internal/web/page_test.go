@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"html"
 	"log/slog"
@@ -121,6 +122,38 @@ func TestAThousandAnswers(t *testing.T) {
 	if w := s.ask("GET", "/?before=x", nil); w.Code != 200 {
 		t.Errorf("HTTP %d", w.Code)
 	}
+}
+
+// TestTheListIsWrittenInPortions: all thousand come, newest first and each once, and none of them is held longer than it takes to write it.
+func TestTheListIsWrittenInPortions(t *testing.T) {
+	s := newServer(t)
+	for search, want := range map[string]int{"": 1000, "99": 19, "nowhere": 0} {
+		var got struct{ Sent []delivery.Sent }
+		w := &portions{ResponseRecorder: httptest.NewRecorder()}
+		s.ServeHTTP(w, httptest.NewRequest("GET", "/api/sent?q="+search, nil))
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 || got.Sent == nil || len(got.Sent) != want {
+			t.Errorf("%q: HTTP %d, %d of %d, %v", search, w.Code, len(got.Sent), want, err)
+		}
+		for i, a := range got.Sent {
+			if i > 0 && a.ID >= got.Sent[i-1].ID {
+				t.Fatalf("%d comes after %d", a.ID, got.Sent[i-1].ID)
+			}
+		}
+		if w.largest > 300<<10 {
+			t.Errorf("%q: %d bytes at once", search, w.largest)
+		}
+	}
+}
+
+// portions notes the most that is written at once.
+type portions struct {
+	*httptest.ResponseRecorder
+	largest int
+}
+
+func (p *portions) Write(b []byte) (int, error) {
+	p.largest = max(p.largest, len(b))
+	return p.ResponseRecorder.Write(b)
 }
 
 // TestLinksThatAreNotOurs: nothing but the exact link opens the page, nothing but a form of its own answers, and looking does

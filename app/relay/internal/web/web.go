@@ -447,12 +447,40 @@ func (v pageView) Clock(t time.Time) string { return t.In(v.Zone).Format("01-02 
 
 // sent answers with what was sent to whom and what was answered, newest first, by a search.
 func (s *Server) sent(w http.ResponseWriter, r *http.Request) {
-	list, err := s.e.Sent(r.URL.Query().Get("q"), 0, 1000)
+	q := r.URL.Query().Get("q")
+	list, err := s.e.Sent(q, 0, sentPage)
 	if err != nil {
 		s.fail(w, r, http.StatusInternalServerError, err)
 		return
 	}
-	s.json(w, http.StatusOK, map[string]any{"sent": append([]delivery.Sent{}, list...)})
+	// A thousand large ones are not held at once.
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	separator := `{"sent":[`
+	for {
+		for _, one := range list {
+			raw, err := json.Marshal(one)
+			if err != nil {
+				continue
+			}
+			if _, err := io.WriteString(w, separator+string(raw)); err != nil {
+				// The client is gone.
+				return
+			}
+			separator = ","
+		}
+		if len(list) < sentPage {
+			break
+		}
+		if list, err = s.e.Sent(q, list[len(list)-1].ID, sentPage); err != nil {
+			// Cut off, since the status is out: what is no JSON is no list.
+			s.log.Warn("the list of what was sent could not be read to its end", "error", err)
+			return
+		}
+	}
+	if separator != "," {
+		io.WriteString(w, separator)
+	}
+	io.WriteString(w, "]}\n")
 }
 
 // deadResendPage is the page's button.
