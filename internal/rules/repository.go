@@ -217,6 +217,11 @@ func CheckRepository(fsys fs.FS, parser *promql.Parser, keyword string) ([]*File
 		return nil, nil, err
 	}
 	problems := CheckOwn(files, parser, keyword)
+	unread, err := notApplied(fsys, "alerts")
+	if err != nil {
+		return nil, nil, err
+	}
+	problems = append(problems, unread...)
 	panels, err := ReadPanels(fsys, "dashboards")
 	if err != nil {
 		return nil, nil, err
@@ -240,4 +245,28 @@ func CheckRepository(fsys fs.FS, parser *promql.Parser, keyword string) ([]*File
 	}
 	problems.sort()
 	return files, problems, nil
+}
+
+// notApplied names the rule files below a directory that nothing applies: Terraform reads *.yaml in it, but not in folders.
+func notApplied(fsys fs.FS, dir string) (problems Problems, err error) {
+	err = fs.WalkDir(fsys, dir, func(name string, e fs.DirEntry, err error) error {
+		switch ext := path.Ext(name); {
+		case err != nil:
+			return err
+		case e.IsDir() && strings.HasPrefix(e.Name(), "."):
+			return fs.SkipDir
+		case e.IsDir() || IsTest(name) || ext != ".yaml" && ext != ".yml" || ext == ".yaml" && path.Dir(name) == dir:
+			return nil
+		}
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return fmt.Errorf("reading the rule files: %w", err)
+		}
+		if f := Read(name, data); f.Holds() {
+			problems.add(Problem{Position: dashboard.Position{File: name, Line: 1, Column: 1}, Kind: KindFile,
+				Message: fmt.Sprintf("holds rules that are not applied: only %s/*.yaml is; move it to %s/%s.yaml", dir, dir, strings.TrimSuffix(path.Base(name), path.Ext(name)))})
+		}
+		return nil
+	})
+	return problems, err
 }
