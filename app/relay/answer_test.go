@@ -77,7 +77,15 @@ robots: {ops: {url: %q, token_file: secrets/ops, keywords: [报警]}}
 	if link == "" {
 		t.Fatalf("no link in %s", messages()[0].Text)
 	}
-	status, page := call("GET", link, "", nil)
+	var status int
+	var page string
+	// The robot has shown it a moment before the relay has noted that it did.
+	eventually(t, 15*time.Second, func() error {
+		if status, page = call("GET", link, "", nil); status == http.StatusNotFound {
+			return fmt.Errorf("HTTP 404:\n%s", page)
+		}
+		return nil
+	})
 	if status != 200 || !strings.Contains(page, "db&lt;1&gt;") || !strings.Contains(page, "Take it") || strings.Contains(page, "db<1>") {
 		t.Fatalf("HTTP %d:\n%s", status, page)
 	}
