@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -175,9 +176,15 @@ func (m *Loose) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// number is one as JSON writes it: 00, 0x0 and what has blanks around it are none.
+var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+
 // Whole reads a number without a fraction, also where it is written with one.
 func (m Loose) Whole() (int, bool) {
-	f, err := strconv.ParseFloat(strings.TrimSpace(string(m)), 64)
+	if !number.MatchString(string(m)) {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(m), 64)
 	digits, _, _ := strings.Cut(strings.ToLower(string(m)), "e")
 	// Too small to be told from 0 is not success.
 	tiny := f == 0 && strings.ContainsAny(digits, "123456789")

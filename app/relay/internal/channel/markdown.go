@@ -58,13 +58,16 @@ func ParseLine(s string) Line {
 		case found[0] == '\\':
 			add(found[1:], "")
 		default:
-			add(unescape.ReplaceAllString(s[m[2]:m[3]], "$1"), s[m[4]:m[5]])
+			add(unescape.ReplaceAllString(s[m[2]:m[3]], "$1"), addresses.Replace(s[m[4]:m[5]]))
 		}
 		s = s[m[1]:]
 	}
 	add(s, "")
 	return out
 }
+
+// addresses writes what no address holds as it is (RFC 3986), and chats take for their own: <@all> calls everyone.
+var addresses = strings.NewReplacer("<", "%3C", ">", "%3E", "`", "%60")
 
 var unescape = regexp.MustCompile(`\\(.)`)
 

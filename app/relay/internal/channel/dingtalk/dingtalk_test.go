@@ -101,6 +101,7 @@ func FuzzRead(f *testing.F) {
 	for _, body := range []string{
 		`{"errcode":0,"errmsg":"ok"}`, `{"errcode":0.0}`, `{"errcode":"0"}`, `{"errcode":310000,"errmsg":"关键词不匹配"}`,
 		`{"status":1111,"wait":5,"source":"x5","punish":"deny"}`, `{"wait":1e999,"punish":"x"}`, `[]`, `<html>`, `{"errcode":1e3}`, ``,
+		`{"errCode":"00"}`, `{"errcode":" 0"}`, `{"errcode":"0x0"}`,
 	} {
 		f.Add(200, "3", []byte(body))
 	}

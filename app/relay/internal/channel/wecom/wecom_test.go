@@ -132,6 +132,7 @@ func FuzzLines(f *testing.F) {
 		f.Add(line)
 	}
 	f.Add("[a](http://x/) ** \\ [](y) `<@all>` 12. x")
+	f.Add("[a](http://x/<@all>) [b](`<@all>x/) ** [](<@all>)")
 	f.Fuzz(func(t *testing.T, line string) {
 		line = strings.ToValidUTF8(strings.ReplaceAll(line, "\n", " "), "")
 		for _, kind := range Kind.Types {
