@@ -55,8 +55,16 @@ down: ## Remove every container, network and volume of this checkout's stack (EN
 	@$(TOOLCHAIN) down
 
 .PHONY: status
-status: ## Show service URLs
-	@$(TOOLCHAIN) status
+status: ## Health, targets, heartbeat, deliveries, last apply, drift, and service URLs (JSON=1); fails if something is wrong
+	@$(TOOLCHAIN) status $(if $(JSON),--json)
+
+.PHONY: logs
+logs: ## Logs of all containers, or of one (SERVICE=relay LINES=100 FOLLOW=1)
+	@$(TOOLCHAIN) logs --lines=$(or $(LINES),100) $(if $(FOLLOW),--follow) $(SERVICE)
+
+.PHONY: doctor
+doctor: ## Look for what keeps an environment from working (engine, ports, disk, clock, DNS, mirrors, versions), with the remedy
+	@$(TOOLCHAIN) doctor
 
 .PHONY: password
 password: ## Print the local Grafana's admin password

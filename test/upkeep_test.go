@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"lookout/internal/docker"
+	"lookout/internal/environment"
+	"lookout/internal/toolchain"
 	"lookout/test/internal/teststack"
 )
 
@@ -84,11 +87,44 @@ func TestLostContainers(t *testing.T) {
 	}
 	s := upkeep{teststack.New(t, teststack.Options{Engine: engine})}
 	s.Apply(t)
+	s.statusFollows(t)
 	for i, round := range s.losses(t) {
 		if !t.Run(fmt.Sprintf("round %d", i+1), func(t *testing.T) { s.lose(t, round) }) {
 			t.FailNow()
 		}
 	}
+}
+
+// statusFollows asks `make status` of the stack, as it is and with its relay stopped: it says "up" when it is, and never else.
+func (s upkeep) statusFollows(t *testing.T) {
+	var out bytes.Buffer
+	env, err := environment.Open(environment.Environment{Name: "local", Repo: s.Tree, Out: &out, Client: &http.Client{Timeout: 10 * time.Second},
+		Progress: &toolchain.Progress{Out: &out}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var status environment.Status
+	eventually(t, time.Minute, "the stack is up, says its status", func(ctx context.Context) (err error) {
+		if status, err = env.Status(ctx, false); err == nil && (!status.Up || status.Targets.Unknown > 0) {
+			err = fmt.Errorf("%+v", status)
+		}
+		return err
+	})
+	if running := s.Running(t); len(status.Services) != len(running) {
+		t.Errorf("the status has %d services, and these run: %v", len(status.Services), running)
+	}
+	if d := status.Delivery; d == nil || len(d.HeartbeatSeconds) == 0 || d.DeadLetters != 0 {
+		t.Errorf("the status says of deliveries: %+v", d)
+	}
+	s.Docker(t, "stop", "--time=5", s.Name+"-relay")
+	stopped, err := env.Status(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stopped.Up || len(stopped.Problems) == 0 || !strings.Contains(stopped.Problems[0], "relay is exited: `make apply ENV=local` brings it back") {
+		t.Errorf("with a relay that was stopped: %q", stopped.Problems)
+	}
+	s.Docker(t, "start", s.Name+"-relay")
 }
 
 func (s upkeep) unanswerableAnnounced(t *testing.T) {

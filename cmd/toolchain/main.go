@@ -20,12 +20,19 @@ import (
 	"lookout/internal/toolchain"
 )
 
+// errNotUp is the exit code of a status that names problems.
+var errNotUp = errors.New("the environment is not up")
+
 func main() {
 	program.Main(func(ctx context.Context) int {
 		err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		if err != nil && ctx.Err() != nil {
 			// Whatever failed did so because it was told to stop.
 			err = errors.New("interrupted; run the same command again to go on")
+		}
+		if errors.Is(err, errNotUp) {
+			// What is wrong stands in the status.
+			return 1
 		}
 		return program.Report(os.Stderr, "\nError", err)
 	})
@@ -45,7 +52,15 @@ type cli struct {
 	Apply    struct{} `cmd:"" help:"Apply both roots, with images of what is in the checkout."`
 	NewEnv   struct{} `cmd:"" help:"Write a new environment."`
 	Down     struct{} `cmd:"" help:"Remove an environment."`
-	Status   struct{} `cmd:"" help:"Say where everything is."`
+	Status   struct {
+		JSON bool `help:"Print it as JSON."`
+	} `cmd:"" help:"Say how everything is, and where. Ends with 1 if something is wrong."`
+	Logs struct {
+		Service string `arg:"" optional:"" help:"Which service: all by default."`
+		Lines   int    `help:"How many lines from the end of each; 0 is all." default:"100"`
+		Follow  bool   `help:"Go on until interrupted."`
+	} `cmd:"" help:"Print the logs of containers."`
+	Doctor   struct{} `cmd:"" help:"Look for what keeps the environment from working, and say what to do."`
 	Licences struct{} `cmd:"" help:"Check the licences of every module that is built, and write the notices."`
 	Origins  struct{} `cmd:"" name:"origin" help:"Show where images and providers come from."`
 	Password struct{} `cmd:"" help:"Print the local Grafana's password."`
@@ -117,7 +132,15 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	case "down":
 		return env.Down(ctx)
 	case "status":
-		return env.Summary(ctx)
+		up, err := env.PrintStatus(ctx, c.Status.JSON)
+		if err == nil && !up {
+			return errNotUp
+		}
+		return err
+	case "logs", "logs <service>":
+		return env.Logs(ctx, c.Logs.Service, c.Logs.Lines, c.Logs.Follow)
+	case "doctor":
+		return env.Doctor(ctx)
 	case "password":
 		return env.Password()
 	}

@@ -19,15 +19,47 @@ import (
 // answerTimeout is how long the engine may take to say that it is there.
 const answerTimeout = 10 * time.Second
 
+// hostKey is the context's key of the engine's address.
+type hostKey struct{}
+
+// WithHost returns a context under which every call of this package goes to the engine at an address that DOCKER_HOST
+// could have: "ssh://ops@monitoring.example.com". "" leaves the choice to DOCKER_HOST and the client.
+func WithHost(ctx context.Context, host string) context.Context {
+	if host == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, hostKey{}, host)
+}
+
+// Host is the address that WithHost gave, else that of DOCKER_HOST; "" is the client's default.
+func Host(ctx context.Context) string {
+	if host, ok := ctx.Value(hostKey{}).(string); ok {
+		return host
+	}
+	return os.Getenv("DOCKER_HOST")
+}
+
+// Command is a call of the client that is yet to be started, for callers that stream what it prints.
+func Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "docker", args...)
+	if host, ok := ctx.Value(hostKey{}).(string); ok {
+		// DOCKER_CONTEXT goes before DOCKER_HOST with some clients.
+		cmd.Env = append(os.Environ(), "DOCKER_HOST="+host, "DOCKER_CONTEXT=")
+	}
+	return cmd
+}
+
 // Run calls the client and returns what it prints, without outer blanks.
 func Run(ctx context.Context, args ...string) (string, error) {
 	return run(ctx, nil, nil, args...)
 }
 
 func run(ctx context.Context, stdin io.Reader, environ []string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd := Command(ctx, args...)
 	cmd.Stdin = stdin
-	cmd.Env = append(os.Environ(), environ...)
+	if len(environ) > 0 {
+		cmd.Env = append(cmd.Environ(), environ...)
+	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -233,7 +265,7 @@ func Logs(ctx context.Context, container string, lines int) (string, error) {
 	if lines > 0 {
 		args = append(args, fmt.Sprintf("--tail=%d", lines))
 	}
-	out, err := exec.CommandContext(ctx, "docker", append(args, container)...).CombinedOutput()
+	out, err := Command(ctx, append(args, container)...).CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("docker logs %s: %w", container, err)
 	}
@@ -265,7 +297,7 @@ func pull(ctx context.Context, image string, answer, whole time.Duration) error 
 	defer giveUp(nil)
 	silence := time.AfterFunc(answer, func() { giveUp(fmt.Errorf("no answer within %s", answer)) })
 	defer silence.Stop()
-	cmd := exec.CommandContext(limited, "docker", "pull", image)
+	cmd := Command(limited, "pull", image)
 	cmd.WaitDelay = time.Second
 	var stderr bytes.Buffer
 	// The client's first line says that the registry has the image.
@@ -310,7 +342,7 @@ func Tag(ctx context.Context, image, name string) error {
 
 // Save returns an image as an archive, which Load reads.
 func Save(ctx context.Context, image string) ([]byte, error) {
-	archive, err := exec.CommandContext(ctx, "docker", "save", image).Output()
+	archive, err := Command(ctx, "save", image).Output()
 	if err != nil {
 		return nil, fmt.Errorf("docker save %s: %w", image, err)
 	}

@@ -2,7 +2,6 @@ package environment
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,25 +21,10 @@ func (e *Environment) endpoints(ctx context.Context) (map[string]string, error) 
 	return s.urls(), nil
 }
 
-// urls are the addresses in the platform's output services, or in one output for each service as earlier commits had
-// them. A service without an address is not published.
+// urls are the addresses of the services. A service without an address is not published.
 func (s state) urls() map[string]string {
-	type service struct {
-		URL string `json:"url"`
-	}
-	services := map[string]service{}
-	if output, ok := s.Outputs["services"]; ok {
-		_ = json.Unmarshal(output.Value, &services)
-	} else {
-		for _, name := range stack.Names() {
-			var one service
-			if json.Unmarshal(s.Outputs[name].Value, &one) == nil {
-				services[name] = one
-			}
-		}
-	}
 	urls := map[string]string{}
-	for name, one := range services {
+	for name, one := range s.services() {
 		if one.URL != "" {
 			urls[name] = one.URL
 		}
@@ -100,20 +84,22 @@ func await(ctx context.Context, client *http.Client, url string) error {
 	}
 }
 
-// Summary prints where everything is, how to log in, and what to try next.
+// Summary prints where everything is, how to log in, and what to try next. It says that the environment is up only if it
+// is; a container that is not well is an error.
 func (e *Environment) Summary(ctx context.Context) error {
+	status, err := e.settled(ctx)
+	if err != nil {
+		return err
+	}
 	urls, err := e.endpoints(ctx)
 	if err != nil {
 		return err
 	}
-	if len(urls) == 0 {
-		return fmt.Errorf("the environment %s is not up: run `make up ENV=%s`", e.Name, e.Name)
-	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nThe environment %s is up.\n\n", e.Name)
-	for _, s := range stack.Services {
-		if urls[s.Name] != "" {
-			fmt.Fprintf(&b, "  %-12s %-24s %s\n", s.Name, urls[s.Name], s.About)
+	b.WriteString(status.headline())
+	for _, one := range status.Services {
+		if one.URL != "" {
+			fmt.Fprintf(&b, "  %-12s %-24s %s\n", one.Name, one.URL, one.About)
 		}
 	}
 	if e.Name == Local {
@@ -133,8 +119,16 @@ See your first alert arrive and recover:
 `+"`make test`"+` proves that and everything else, `+"`make down`"+` removes it all, `+"`make help`"+` lists the rest.
 `, urls["exporter"], urls["robot"])
 	}
-	_, err = io.WriteString(e.Out, b.String())
-	return err
+	if _, err = io.WriteString(e.Out, b.String()); err != nil {
+		return err
+	}
+	// A target that is down, or a heartbeat that is about to come again, is said above: what was applied is well.
+	for _, one := range status.Services {
+		if !one.well() {
+			return fmt.Errorf("the environment %s was applied, and %s is %s", e.Name, one.Name, one)
+		}
+	}
+	return nil
 }
 
 // Password prints the local Grafana's admin password.

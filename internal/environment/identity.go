@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"lookout/internal/docker"
 	"lookout/internal/stack"
@@ -190,6 +191,8 @@ type notes struct {
 	IDs []string `json:"ids,omitempty"`
 	// KeptVolumes were taken out of the state to be kept; see takeDownBuiltGrafana.
 	KeptVolumes []string `json:"kept_volumes,omitempty"`
+	// Applied is when an apply last came to its end.
+	Applied *time.Time `json:"applied,omitempty"`
 }
 
 func (e *Environment) notesFile() string { return e.cache("stack", e.Name+".json") }

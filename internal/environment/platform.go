@@ -163,7 +163,10 @@ func (e *Environment) begin() (done func() error, err error) {
 			return nil, err
 		}
 	}
-	return func() error { return os.Remove(file) }, nil
+	return func() error {
+		now := time.Now().UTC()
+		return errors.Join(e.note(func(n *notes) { n.Applied = &now }), os.Remove(file))
+	}, nil
 }
 
 // repair undoes the half-done parts of an interrupted apply: a state file that was cut off while it was written, and
