@@ -66,6 +66,14 @@ logs: ## Logs of all containers, or of one (SERVICE=relay LINES=100 FOLLOW=1)
 doctor: ## Look for what keeps an environment from working (engine, ports, disk, clock, DNS, mirrors, versions), with the remedy
 	@$(TOOLCHAIN) doctor
 
+.PHONY: backup
+backup: ## Write data, state and generated secrets of the running environment into one file (FILE=backups/…)
+	@$(TOOLCHAIN) $(if $(FILE),--file="$(FILE)") backup
+
+.PHONY: restore
+restore: ## Bring an environment back from such a file, on a new machine or after `make down` (FILE=…)
+	@$(TOOLCHAIN) $(if $(FILE),--file="$(FILE)") restore
+
 .PHONY: password
 password: ## Print the local Grafana's admin password
 	@$(TOOLCHAIN) password

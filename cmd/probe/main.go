@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -26,12 +27,14 @@ import (
 )
 
 type options struct {
-	URL    string        `arg:"" help:"What has to answer 200, for example http://127.0.0.1:3000/api/health."`
-	Alive  bool          `help:"Any answer below 500 counts, and certificates are not verified: for a service behind a login."`
-	Hold   time.Duration `default:"0s" help:"Once the service has answered: for how long one check goes on asking. 0 asks once."`
-	Every  time.Duration `default:"5s" help:"How often a check that holds asks."`
-	Wait   time.Duration `default:"5s" help:"With --hold, until the service has answered for the first time: for how long one check goes on trying."`
-	Marker string        `default:"${marker}" help:"With --hold: the file that stands for an earlier answer, on a file system that ends with the container."`
+	URL   string        `arg:"" optional:"" help:"What has to answer 200, for example http://127.0.0.1:3000/api/health."`
+	Alive bool          `help:"Any answer below 500 counts, and certificates are not verified: for a service behind a login."`
+	Hold  time.Duration `default:"0s" help:"Once the service has answered: for how long one check goes on asking. 0 asks once."`
+	Every time.Duration `default:"5s" help:"How often a check that holds asks."`
+	Wait  time.Duration `default:"5s" help:"With --hold, until the service has answered for the first time: for how long one check goes on trying."`
+	// RemoveSnapshot is here since Prometheus has no request for it, and images that are built here no rm.
+	RemoveSnapshot string `placeholder:"DIR" help:"Instead of asking: remove a snapshot that Prometheus has made, a folder below one named snapshots."`
+	Marker         string `default:"${marker}" help:"With --hold: the file that stands for an earlier answer, on a file system that ends with the container."`
 }
 
 // retry is the pause between two attempts before the first answer.
@@ -73,6 +76,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "probe:", err)
 		return 2
 	}
+	if o.RemoveSnapshot != "" {
+		if err := os.RemoveAll(o.RemoveSnapshot); err != nil {
+			fmt.Fprintln(stderr, "probe:", err)
+			return 1
+		}
+		return 0
+	}
 	if err := o.check(ctx, stderr); err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
@@ -80,8 +90,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// snapshots matches the folders that Prometheus names after the time of a snapshot.
+var snapshots = regexp.MustCompile(`^(/[\w.-]+)+/snapshots/[0-9]{8}T[0-9]{6}Z-[0-9a-f]+$`)
+
 func (o options) validate() error {
 	switch {
+	case o.RemoveSnapshot != "" && !snapshots.MatchString(o.RemoveSnapshot):
+		return fmt.Errorf("--remove-snapshot=%q is not a snapshot of Prometheus: give a folder such as /prometheus/snapshots/20261126T103000Z-0123456789abcdef", o.RemoveSnapshot)
+	case o.RemoveSnapshot != "" && o.URL != "":
+		return fmt.Errorf("--remove-snapshot and %q: give one of them", o.URL)
+	case o.RemoveSnapshot != "":
+		return nil
 	case !strings.HasPrefix(o.URL, "http://") && !strings.HasPrefix(o.URL, "https://"):
 		return fmt.Errorf("%q is no address: give one that starts with http:// or https://", o.URL)
 	case o.Hold < 0:

@@ -44,6 +44,8 @@ type cli struct {
 	Repo   string `help:"The repository." default:"." type:"path"`
 	Name   string `help:"up, apply: name of a stack next to another one. new-env: name of the environment."`
 
+	File string `help:"backup: the file to write, by default a new one in backups/. restore: the file to read." type:"path"`
+
 	Up       struct{} `cmd:"" help:"Bring an environment up."`
 	Init     struct{} `cmd:"" help:"Get the toolchain and images, and run terraform init in both roots."`
 	TestDeps struct{} `cmd:"" help:"Get what the tests need beyond that: a browser, Grafana's provider."`
@@ -51,6 +53,8 @@ type cli struct {
 	Plan     struct{} `cmd:"" help:"Show what apply would change."`
 	Apply    struct{} `cmd:"" help:"Apply both roots, with images of what is in the checkout."`
 	NewEnv   struct{} `cmd:"" help:"Write a new environment."`
+	Backup   struct{} `cmd:"" help:"Write data, state and generated secrets of the running environment into one file."`
+	Restore  struct{} `cmd:"" help:"Bring an environment back from such a file, where nothing of it is."`
 	Down     struct{} `cmd:"" help:"Remove an environment."`
 	Status   struct {
 		JSON bool `help:"Print it as JSON."`
@@ -129,6 +133,10 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 			return err
 		}
 		return env.Apply(ctx)
+	case "backup":
+		return env.Backup(ctx, c.File)
+	case "restore":
+		return env.Restore(ctx, c.File)
 	case "down":
 		return env.Down(ctx)
 	case "status":

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -373,4 +374,80 @@ func Build(ctx context.Context, image string, labels map[string]string, tar io.R
 	}
 	_, err := run(ctx, tar, environ, append(args, "-")...)
 	return err
+}
+
+// Paused runs what is to see a container's files as they are at one moment: nothing of it runs meanwhile. It goes on even if
+// do fails or ctx ends.
+func Paused(ctx context.Context, container string, do func() error) (err error) {
+	if _, err := Run(ctx, "pause", container); err != nil {
+		return err
+	}
+	defer func() {
+		again, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
+		defer cancel()
+		if _, failed := Run(again, "unpause", container); failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s is still paused (docker unpause %s): %w", container, container, failed))
+		}
+	}()
+	return do()
+}
+
+// ReadFolder gives read a tar of a folder of a container, whose entries begin with the folder's own name.
+func ReadFolder(ctx context.Context, container, folder string, read func(io.Reader) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	args := []string{"container", "cp", container + ":" + folder, "-"}
+	cmd := exec.CommandContext(ctx, "docker", args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if err := read(out); err != nil {
+		cancel()
+		_ = cmd.Wait()
+		if said := strings.TrimSpace(stderr.String()); said != "" {
+			return &Error{Args: args, Said: said, err: err}
+		}
+		return err
+	}
+	// What a tar ends with may be longer than what its reader needed.
+	if _, err := io.Copy(io.Discard, out); err != nil {
+		return err
+	}
+	if err := cmd.Wait(); err != nil {
+		return &Error{Args: args, Said: strings.TrimSpace(stderr.String()), err: err}
+	}
+	return nil
+}
+
+// CreateVolume makes a volume with labels.
+func CreateVolume(ctx context.Context, name string, labels map[string]string) error {
+	args := []string{"volume", "create"}
+	for _, label := range slices.Sorted(maps.Keys(labels)) {
+		args = append(args, "--label", label+"="+labels[label])
+	}
+	_, err := Run(ctx, append(args, name)...)
+	return err
+}
+
+// FillVolume unpacks into a volume what write writes: a tar of one folder, the one whose name it is given, with owners and modes as
+// they are in it, the folder's own too. The image, any one, is only there to hold the volume: nothing of it runs.
+func FillVolume(ctx context.Context, volume, image string, write func(folder string, w io.Writer) error) error {
+	const folder = "volume"
+	id, err := Run(ctx, "container", "create", "--network=none", "--volume="+volume+":/"+folder, image, "never-started")
+	if err != nil {
+		return err
+	}
+	in, out := io.Pipe()
+	go func() { out.CloseWithError(write(folder, out)) }()
+	// To the root, since the engine leaves out what a tar says about the folder that it is unpacked into.
+	_, err = run(ctx, in, nil, "container", "cp", "-", id+":/")
+	in.CloseWithError(io.ErrClosedPipe)
+	_, removeErr := Run(context.WithoutCancel(ctx), "container", "rm", "--force", id)
+	return errors.Join(err, removeErr)
 }

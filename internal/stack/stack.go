@@ -24,17 +24,24 @@ type Service struct {
 	Optional bool
 	// Demo services are part of local only: a sample to watch and a robot to send to.
 	Demo bool
+	// Volume is the end of the name of the volume that holds what the service cannot make again, and Data where it is
+	// mounted; "" without one. Backups hold these.
+	Volume, Data string
 }
 
 // Services are all of them, in the order in which a person wants to know about them.
 var Services = []Service{
 	{Name: "console", Port: 8090, ContainerPort: 8090, Health: "/-/ready", About: "dashboards, alerts and silences, live"},
-	{Name: "grafana", Port: 3001, ContainerPort: 3000, Health: "/api/health", About: "dashboards and alert rules", Optional: true},
-	{Name: "prometheus", Port: 9090, ContainerPort: 9090, Health: "/-/ready", About: "targets, queries and alert rules"},
-	{Name: "alertmanager", Port: 9093, ContainerPort: 9093, Health: "/-/ready", About: "groups, routes and silences of alerts"},
+	{Name: "grafana", Port: 3001, ContainerPort: 3000, Health: "/api/health", About: "dashboards and alert rules", Optional: true,
+		Volume: "grafana-data", Data: "/var/lib/grafana"},
+	{Name: "prometheus", Port: 9090, ContainerPort: 9090, Health: "/-/ready", About: "targets, queries and alert rules",
+		Volume: "prometheus-data", Data: "/prometheus"},
+	{Name: "alertmanager", Port: 9093, ContainerPort: 9093, Health: "/-/ready", About: "groups, routes and silences of alerts",
+		Volume: "alertmanager-data", Data: "/alertmanager"},
 	{Name: "exporter", Port: 9100, ContainerPort: 9100, Health: "/-/ready", About: "the sample service", Demo: true},
 	{Name: "robot", Port: 8060, ContainerPort: 8060, Health: "/-/ready", About: "what arrived in the chat (a mock of DingTalk)", Demo: true},
-	{Name: "relay", Port: 8070, ContainerPort: 8070, Health: "/-/ready", About: "deliveries to the chat"},
+	{Name: "relay", Port: 8070, ContainerPort: 8070, Health: "/-/ready", About: "deliveries to the chat",
+		Volume: "relay-spool", Data: "/var/lib/relay"},
 }
 
 // Names lists the services' names, sorted.

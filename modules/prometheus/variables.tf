@@ -1,3 +1,10 @@
+variable "admin_api" {
+  description = "Whether Prometheus takes snapshots for `make backup` on request (--web.enable-admin-api). Whoever reaches its port can delete series then; without it a backup pauses Prometheus for as long as copying takes."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "alertmanagers" {
   description = "Alertmanagers as host:port, to which every alert goes: all of a cluster. None: alerts are evaluated and sent nowhere."
   type        = list(string)

@@ -75,6 +75,7 @@ module "alerts" {
 module "prometheus" {
   source = "../../modules/prometheus"
 
+  admin_api           = var.prometheus_admin_api
   alertmanagers       = local.prometheus ? [module.alertmanager[0].address] : []
   environment         = local.environment
   evaluation_interval = var.scrape_interval

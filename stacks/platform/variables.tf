@@ -182,6 +182,13 @@ variable "ports" {
   }
 }
 
+variable "prometheus_admin_api" {
+  description = "Whether `make backup` may ask Prometheus for a snapshot; see modules/prometheus, admin_api. Without it Prometheus stands still while its data is copied."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "relay" {
   description = "The relay's configuration as YAML, and the directory on the Docker host with the files that it names below /secrets."
   type = object({

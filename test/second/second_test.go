@@ -62,7 +62,9 @@ func TestASecondStackRunsNextToTheFirst(t *testing.T) {
 	must(t, two, "make down")
 	require.Empty(t, left(t, second))
 	require.Equal(t, before, running(t, first), "the first is as it was")
-	must(t, one, "make down")
+
+	moves(t, one, stranger, first)
+	must(t, stranger, "make down")
 	require.Empty(t, left(t, first))
 }
 

@@ -18,6 +18,7 @@ module "platform" {
   images                 = var.images
   memory_mebibytes       = merge({ grafana = 512, prometheus = 512 }, var.memory_mebibytes)
   ports                  = var.ports
+  prometheus_admin_api   = true
   retention              = var.retention
   robot                  = true
   root_url               = var.root_url

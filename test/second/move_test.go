@@ -1,0 +1,187 @@
+package second
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lookout/internal/docker"
+)
+
+// moves backs a running stack up, removes it, and restores it from another checkout, as one does on another machine: every sample,
+// silence and delivery has to be there again, and nobody may hear of it.
+func moves(t *testing.T, from, to, name string) {
+	before := stackAt(t, from)
+	before.silence(t)
+	before.alert(t)
+	require.Eventually(t, func() bool { return len(before.sent(t)) > 0 && before.inSilences(t) != "[]" }, time.Minute, 200*time.Millisecond)
+	at := time.Now()
+	want := before.samples(t, at)
+	require.NotEqual(t, "[]", want)
+	silences, sent := before.inSilences(t), before.sent(t)
+
+	file := filepath.Join(t.TempDir(), "backup.tar.gz")
+	start := time.Now()
+	require.Contains(t, must(t, from, "make backup FILE="+file), "prometheus: by snapshot")
+	t.Logf("backup: %.1f s", time.Since(start).Seconds())
+	require.Empty(t, snapshots(t, name), "no snapshot is left in the volume")
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "it holds secrets")
+	out, err := run(t, from, "make backup FILE="+file)
+	require.Error(t, err)
+	require.Contains(t, out, "exists already")
+
+	// What is there is not replaced, by whichever checkout.
+	for _, dir := range []string{from, to} {
+		out, err = run(t, dir, "make restore FILE="+file)
+		require.Error(t, err)
+		require.Contains(t, out, "nothing was changed")
+	}
+	must(t, from, "make down")
+	require.Empty(t, left(t, name))
+	half := file + ".half"
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(half, data[:len(data)/2], 0o600))
+	out, err = run(t, to, "make restore FILE="+half)
+	require.Error(t, err)
+	require.Contains(t, out, "not a complete backup")
+	require.Empty(t, left(t, name), "nothing was changed")
+
+	start = time.Now()
+	out = must(t, to, "make restore FILE="+file)
+	t.Logf("restore: %.1f s", time.Since(start).Seconds())
+	require.Contains(t, out, "is kept as name.auto.tfvars.json.")
+	after := stackAt(t, to)
+	require.Equal(t, want, after.samples(t, at), "every sample")
+	require.Equal(t, silences, after.inSilences(t))
+	require.Equal(t, sent, after.sent(t)[:len(sent)], "what the relay has sent")
+	// Alertmanager has come to know again what fires, and knows that it was sent.
+	require.Eventually(t, func() bool { return strings.Contains(after.get(t, "alertmanager", "/api/v2/alerts"), "Watchdog") }, time.Minute, 200*time.Millisecond)
+	require.JSONEq(t, `{"messages":[]}`, after.get(t, "robot", "/api/messages"))
+	require.Contains(t, must(t, to, "make up"), "no changes")
+}
+
+// services are the addresses of a checkout's stack.
+type services map[string]string
+
+func stackAt(t *testing.T, dir string) services {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "envs/local/platform/terraform.tfstate"))
+	require.NoError(t, err)
+	var state struct {
+		Outputs struct {
+			Services struct {
+				Value map[string]struct{ URL string }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &state))
+	all := services{}
+	for name, s := range state.Outputs.Services.Value {
+		all[name] = s.URL
+	}
+	return all
+}
+
+func (s services) do(t *testing.T, method, service, path, body string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s[service]+path, strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Less(t, resp.StatusCode, 300, string(data))
+	return string(data)
+}
+
+func (s services) get(t *testing.T, service, path string) string {
+	t.Helper()
+	return s.do(t, http.MethodGet, service, path, "")
+}
+
+func (s services) silence(t *testing.T) {
+	t.Helper()
+	s.do(t, http.MethodPost, "alertmanager", "/api/v2/silences", fmt.Sprintf(`{"matchers": [{"name": "alertname", "value": "GoThreadsHigh", "isRegex": false}],
+		"startsAt": %q, "endsAt": %q, "createdBy": "test", "comment": "it moves"}`, time.Now().Format(time.RFC3339), time.Now().Add(2*time.Hour).Format(time.RFC3339)))
+}
+
+// alert has Alertmanager send one.
+func (s services) alert(t *testing.T) {
+	t.Helper()
+	s.do(t, http.MethodPost, "alertmanager", "/api/v2/alerts", `[{"labels": {"alertname": "Moving", "severity": "warning", "team": "ops"}, "annotations": {"summary": "【报警】 moving"}}]`)
+}
+
+// inSilences are all silences, by id.
+func (s services) inSilences(t *testing.T) string {
+	t.Helper()
+	var all []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(s.get(t, "alertmanager", "/api/v2/silences")), &all))
+	slices.SortFunc(all, func(a, b map[string]any) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
+	text, err := json.Marshal(all)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// samples are all that Prometheus scraped in the ten minutes before a moment, by series.
+func (s services) samples(t *testing.T, at time.Time) string {
+	t.Helper()
+	var answer struct {
+		Data struct{ Result []json.RawMessage }
+	}
+	query := url.Values{"query": {`{__name__=~".+"}[10m]`}, "time": {fmt.Sprintf("%.3f", float64(at.UnixMilli())/1000)}}
+	require.NoError(t, json.Unmarshal([]byte(s.get(t, "prometheus", "/api/v1/query?"+query.Encode())), &answer))
+	slices.SortFunc(answer.Data.Result, func(a, b json.RawMessage) int { return bytes.Compare(a, b) })
+	text, err := json.Marshal(answer.Data.Result)
+	require.NoError(t, err)
+	t.Logf("%d series, %d bytes", len(answer.Data.Result), len(text))
+	return string(text)
+}
+
+// sent is what the relay sent, oldest first.
+func (s services) sent(t *testing.T) []any {
+	t.Helper()
+	var answer struct{ Sent []any }
+	require.NoError(t, json.Unmarshal([]byte(s.get(t, "relay", "/api/sent")), &answer))
+	slices.Reverse(answer.Sent)
+	return answer.Sent
+}
+
+// snapshots are the folders that are left of snapshots.
+func snapshots(t *testing.T, name string) (all []string) {
+	t.Helper()
+	err := docker.ReadFolder(t.Context(), name+"-prometheus", "/prometheus/snapshots", func(r io.Reader) error {
+		in := tar.NewReader(r)
+		for {
+			h, err := in.Next()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if h.Name != "snapshots/" {
+				all = append(all, h.Name)
+			}
+		}
+	})
+	require.NoError(t, err)
+	return all
+}
