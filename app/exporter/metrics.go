@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ const (
 	metricRequestDuration  = "http_request_duration_seconds"
 	metricRequestsInFlight = "http_requests_in_flight"
 	metricOrdersCreated    = "orders_created_total"
+	metricMemoryLimit      = "process_memory_limit_bytes"
 )
 
 type build struct{ Version, Revision, GoVersion string }
@@ -69,10 +71,14 @@ func newMetrics(reg prometheus.Registerer, b build) (*metrics, error) {
 		},
 	})
 	buildInfo.Set(1)
+	limit := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: metricMemoryLimit,
+		Help: "Memory limit of the container that the process runs in, +Inf without one.",
+	}, func() float64 { return memoryLimit(os.DirFS("/")) })
 	for _, c := range []prometheus.Collector{
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		buildInfo, m.requests, m.duration, m.inFlight, m.ordersCreated,
+		buildInfo, limit, m.requests, m.duration, m.inFlight, m.ordersCreated,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, err

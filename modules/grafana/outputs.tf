@@ -9,3 +9,11 @@ output "server" {
     url            = module.container.url
   }
 }
+
+output "target" {
+  description = "Grafana as a scrape target, for scrape_jobs of modules/prometheus."
+  value = {
+    address = "grafana:${local.port}"
+    labels  = { instance = "grafana" }
+  }
+}

@@ -97,6 +97,7 @@ module "prometheus" {
     { for job, targets in {
       alertmanager = local.prometheus ? [module.alertmanager[0].target] : []
       console      = [module.console.target]
+      grafana      = local.has_grafana ? [module.grafana[0].target] : []
       relay        = [module.relay.target]
     } : job => { targets = targets } if length(targets) > 0 },
     var.exporter == null ? {} : { go = { native_histograms = true, targets = [module.exporter[0].target] } },
