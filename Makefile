@@ -33,6 +33,13 @@ endif
 ifneq ($(wildcard .cache/terraform.rc),)
 export TF_CLI_CONFIG_FILE := $(CURDIR)/.cache/terraform.rc
 endif
+# What checks Go, Terraform and shell: tools/lint has the versions, docs/adr/0035 the reasons. go vet keeps the verdict of each package,
+# the search for functions that nothing calls keeps one for all of them: both across checkouts.
+LINT := go build -C tools/lint -o $(CURDIR)/.cache/bin/lint .
+DEADCODE = of=$$({ cat tools/lint/go.sum; go version; git ls-files -co --exclude-standard '*.go' go.mod go.sum | LC_ALL=C sort | xargs sha256sum; } | sha256sum | cut -c1-32); \
+  kept="$${XDG_CACHE_HOME:-$$HOME/.cache}/lookout/deadcode/$$of"; [ -e "$$kept" ] || { \
+  found=$$(cd tools/lint && go build -o $(CURDIR)/.cache/bin/deadcode golang.org/x/tools/cmd/deadcode && cd $(CURDIR) && .cache/bin/deadcode -test ./...); \
+  [ -z "$$found" ] || { echo "nothing calls:"; echo "$$found"; exit 1; }; mkdir -p "$${kept%/*}"; touch "$$kept"; }
 
 ##@ Everyday
 
@@ -115,15 +122,29 @@ fmt: ## Format Go, Terraform and dashboards
 	go run ./cmd/lookout fmt dashboards
 
 .PHONY: lint
-lint: ## Formatting, static checks, unit tests of the rules and what they would not notice
+lint: ## Formatting, static checks of Go, Terraform and shell (tools/lint), unit tests of the rules and what they would not notice
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 	  [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; }
-	go vet ./...
+	@$(LINT)
+	go vet -vettool=$(CURDIR)/.cache/bin/lint ./...
+	cd tools/lint && go vet -vettool=$(CURDIR)/.cache/bin/lint . && go test .
+	$(DEADCODE)
+	.cache/bin/lint terraform modules stacks envs examples test
+	.cache/bin/lint shell $$(git ls-files '*.sh') .ci/run .github/workflows/*.yml examples/ci/*.yml
 	$(TERRAFORM) fmt -check -recursive
 	go run ./cmd/lookout fmt --check dashboards
 	go run ./cmd/lookout lint dashboards alerts
 	go run ./cmd/lookout rules check --tests
 	go run ./cmd/lookout rules mutate alerts modules/prometheus/rules
+
+.PHONY: vulnerabilities
+vulnerabilities: ## Known vulnerabilities in code that is called, by govulncheck; needs https://vuln.go.dev, and fails without it
+	@go build -C tools/lint -o $(CURDIR)/.cache/bin/govulncheck golang.org/x/vuln/cmd/govulncheck
+	.cache/bin/govulncheck ./...
+
+.PHONY: race
+race: ## Tests under the race detector, all that start no containers (needs gcc; RACEPATHS=./app/relay/... for some)
+	CGO_ENABLED=1 go test -race -timeout=60m $(or $(RACEPATHS),./app/... ./cmd/... ./internal/...)
 
 .PHONY: licences
 licences: ## Check the licence of every module that is built, against a list of what is allowed
@@ -159,4 +180,4 @@ bench: ## Benchmarks of the Go programs
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -95,15 +96,15 @@ func (s *service) index(w http.ResponseWriter, _ *http.Request) {
 func (s *service) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			err := recover()
-			if err == nil {
+			what := recover()
+			if what == nil {
 				return
 			}
-			if err == http.ErrAbortHandler {
-				panic(err)
+			if err, ok := what.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(what)
 			}
 			s.cfg.Logger.Error("panic while answering", "method", r.Method, "path", r.URL.Path,
-				"traceparent", r.Header.Get("Traceparent"), "panic", err, "stack", string(debug.Stack()))
+				"traceparent", r.Header.Get("Traceparent"), "panic", what, "stack", string(debug.Stack()))
 			writeError(w, http.StatusInternalServerError, "internal error")
 		}()
 		next.ServeHTTP(w, r)

@@ -109,7 +109,11 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 			return fmt.Errorf("listen on %s: %w", cmd.Health, err)
 		}
 		health := &http.Server{Handler: handler.Health(exposition), ReadTimeout: 5 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute}
-		go health.Serve(web.NewCrowd(healthListener, 64))
+		go func() {
+			if err := health.Serve(web.NewCrowd(healthListener, 64)); !errors.Is(err, http.ErrServerClosed) {
+				log.Error("health is no longer served", "address", cmd.Health, "error", err)
+			}
+		}()
 		defer health.Close()
 	}
 	server := &http.Server{

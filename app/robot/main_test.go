@@ -34,6 +34,7 @@ func startProgram(t *testing.T, args ...string) (addr string, stop func() error)
 	addrs := make(chan string, 1)
 	go func() {
 		defer close(addrs)
+		//lint:ignore scannererr without a line the test fails
 		lines := bufio.NewScanner(r)
 		for lines.Scan() {
 			var line struct{ Msg, Address string }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -66,7 +67,7 @@ func TestWhatWasWrittenIsReadAgain(t *testing.T) {
 	var got []string
 	for {
 		h, err := in.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)
@@ -126,7 +127,7 @@ func repack(t *testing.T, change func(h *tar.Header, data []byte) (*tar.Header, 
 	out := tar.NewWriter(zip)
 	for {
 		h, err := in.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)

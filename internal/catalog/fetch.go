@@ -77,6 +77,7 @@ func (s *Source) fromCatalogue(ctx context.Context, id uint64, revision int) (*P
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("the catalogue's address is %q; it must begin with http:// or https://", s.Catalogue)
 	}
+	//lint:ignore G125 numbers
 	at := base.JoinPath("dashboards", strconv.FormatUint(id, 10))
 	if revision == 0 {
 		data, err := s.get(ctx, at.String())
@@ -93,6 +94,7 @@ func (s *Source) fromCatalogue(ctx context.Context, id uint64, revision int) (*P
 		}
 		revision = int(n)
 	}
+	//lint:ignore G125 numbers
 	data, err := s.get(ctx, at.JoinPath("revisions", strconv.Itoa(revision), "download").String())
 	if err != nil {
 		return nil, fmt.Errorf("dashboard %d, revision %d: %w", id, revision, err)

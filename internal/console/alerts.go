@@ -699,6 +699,7 @@ func (s *Server) history(r *request, view *historyView, step time.Duration) {
 		fmt.Fprintf(&css, "#tick-%d{left:%.2f%%}", i, t.X/10)
 	}
 	r.newNonce()
+	//lint:ignore G203 numbers only
 	view.Style = template.CSS(css.String())
 	if s.prom == nil {
 		return

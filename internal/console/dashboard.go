@@ -371,6 +371,7 @@ func (v *dashboardView) sections(only string, alerts map[int64][]panelAlert) {
 	}
 	if css.Len() > 0 {
 		r.newNonce()
+		//lint:ignore G203 numbers only
 		v.Style = template.CSS("@media(min-width:761px){" + css.String() + "}")
 	}
 }

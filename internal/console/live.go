@@ -71,12 +71,6 @@ func (h *hub) close() {
 	}
 }
 
-func (h *hub) len() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.subs)
-}
-
 // eventsPath is where a page listens for as long as it is open: it takes none of the places of pages that are being made,
 // and its duration says nothing.
 const eventsPath = "/events"

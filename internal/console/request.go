@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"github.com/klauspost/compress/gzip"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 
 	"golang.org/x/text/language"
 
@@ -312,6 +313,7 @@ func (r *request) Clock(t time.Time) template.HTML {
 	if local.Format(time.DateOnly) == r.now.In(r.Loc).Format(time.DateOnly) {
 		text = local.Format("15:04:05")
 	}
+	//lint:ignore G203 times in fixed formats
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`, t.UTC().Format(time.RFC3339), local.Format("2006-01-02 15:04:05 MST"), text))
 }
 

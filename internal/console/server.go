@@ -343,7 +343,7 @@ func (u *unusedConns) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for c := range u.conns {
-		c.Close()
+		_ = c.Close()
 	}
 }
 
@@ -362,7 +362,7 @@ func (s *Server) serveWebConfig(ctx context.Context, server *http.Server, listen
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if err := server.Shutdown(deadline); err != nil {
-		server.Close()
+		_ = server.Close()
 		return fmt.Errorf("stop within %v: %w", grace, err)
 	}
 	s.log.Info("stopped")

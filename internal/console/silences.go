@@ -256,6 +256,7 @@ func (s *Server) createSilence(r *request) error {
 		return s.showForm(r, http.StatusBadGateway, view)
 	}
 	if view.User == "" && view.Who != "" {
+		//lint:ignore G124 a name that prefills a form, also where the console is reached by plain HTTP
 		http.SetCookie(r.w, &http.Cookie{Name: "lookout_who", Value: url.QueryEscape(view.Who), Path: s.base + "/", MaxAge: 365 * 86400, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	}
 	s.alerts.Forget(func(string) bool { return true })

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -61,7 +62,7 @@ func TestWhatIsShownOfAFile(t *testing.T) {
 		}
 		d, known, err := s.load("small")
 		if step.title == "" {
-			if err != errNoBoard || s.has("small") || s.len() != 0 {
+			if !errors.Is(err, errNoBoard) || s.has("small") || s.len() != 0 {
 				t.Errorf("%s: %v, %v", step.name, known.Title, err)
 			}
 			continue

@@ -256,7 +256,7 @@ func (c *Checker) matchers(q *queries.Query, s queries.Selector, metrics []*Metr
 	}
 	var judged []*labels.Matcher
 	for _, m := range s.LabelMatchers {
-		if m.Name == labels.MetricName || promql.HasVariable(m.Name) || c.inv.TargetLabels[m.Name] {
+		if m.Name == model.MetricNameLabel || promql.HasVariable(m.Name) || c.inv.TargetLabels[m.Name] {
 			continue
 		}
 		judged = append(judged, m)
@@ -431,7 +431,7 @@ func (c *Checker) variable(q *queries.Query) []Problem {
 		return nil
 	}
 	label := q.Source.VariableQuery.Label
-	if label == "" || len(promql.Variables(label)) > 0 || c.inv.TargetLabels[label] || label == labels.MetricName {
+	if label == "" || len(promql.Variables(label)) > 0 || c.inv.TargetLabels[label] || label == model.MetricNameLabel {
 		return nil
 	}
 	for _, s := range q.Selectors() {
@@ -451,7 +451,7 @@ func (c *Checker) grouping(q *queries.Query) []Problem {
 	lacks := func(side parser.Expr, list []string, at posrange.Pos, what func(label, name string) string) {
 		metrics, s := c.plain(q, side)
 		for _, l := range list {
-			if len(metrics) == 0 || c.inv.TargetLabels[l] || promql.HasVariable(l) || hasLabel(metrics, l) || l == labels.MetricName {
+			if len(metrics) == 0 || c.inv.TargetLabels[l] || promql.HasVariable(l) || hasLabel(metrics, l) || l == model.MetricNameLabel {
 				continue
 			}
 			out = append(out, Problem{Rule: RuleLabel, Severity: finding.Warning, Offset: q.Offset(at), Metric: metrics[0].Name, Message: what(l, nameOf(q, s)) + known("its labels are ", labelNames(metrics))})

@@ -65,17 +65,6 @@ func NewInventory(source string, targetLabels ...string) *Inventory {
 	return inv
 }
 
-// Len is how many names there are, without those that Prometheus adds.
-func (inv *Inventory) Len() int {
-	n := 0
-	for name := range inv.Metrics {
-		if !slices.Contains(synthetic, name) {
-			n++
-		}
-	}
-	return n
-}
-
 // Names are all names, sorted.
 func (inv *Inventory) Names() []string {
 	if len(inv.names) != len(inv.Metrics) {
@@ -104,7 +93,7 @@ func (inv *Inventory) add(name, family string, typ model.MetricType, ls labels.L
 	m := inv.metric(name, family, typ)
 	m.LabelsKnown = true
 	ls.Range(func(l labels.Label) {
-		if l.Name == labels.MetricName {
+		if l.Name == model.MetricNameLabel {
 			return
 		}
 		values := m.Labels[l.Name]
@@ -187,7 +176,7 @@ func (inv *Inventory) ReadExposition(name, contentType string, r io.Reader) erro
 		case textparse.EntrySeries, textparse.EntryHistogram:
 			var ls labels.Labels
 			p.Labels(&ls)
-			metric := ls.Get(labels.MetricName)
+			metric := ls.Get(model.MetricNameLabel)
 			fam, t := familyOf(metric, types)
 			if fam == family {
 				samples++

@@ -66,7 +66,7 @@ func (inv *Inventory) ReadPrometheus(ctx context.Context, client *http.Client, a
 			}
 		}
 	}
-	values, _, _, err := prom.LabelValues(ctx, labels.MetricName, nil, since, now)
+	values, _, _, err := prom.LabelValues(ctx, model.MetricNameLabel, nil, since, now)
 	if err != nil {
 		if metaErr != nil {
 			err = metaErr
@@ -103,7 +103,7 @@ func (inv *Inventory) ReadPrometheus(ctx context.Context, client *http.Client, a
 	for batch := range slices.Chunk(names, 20) {
 		var match []string
 		for _, n := range batch {
-			match = append(match, "{"+labels.MetricName+"="+strconv.Quote(n)+"}")
+			match = append(match, "{"+model.MetricNameLabel+"="+strconv.Quote(n)+"}")
 		}
 		series, _, _, err := prom.Series(ctx, match, since, now, v1.WithLimit(seriesLimit))
 		if err != nil {
@@ -115,7 +115,7 @@ func (inv *Inventory) ReadPrometheus(ctx context.Context, client *http.Client, a
 				b.Add(string(k), string(v))
 			}
 			b.Sort()
-			name := string(s[labels.MetricName])
+			name := string(s[model.MetricNameLabel])
 			family, typ := typeOf(name)
 			inv.add(name, family, typ, b.Labels())
 		}

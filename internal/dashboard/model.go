@@ -568,7 +568,7 @@ func (d *Dashboard) assignRows() {
 	}
 }
 
-// Row of a panel that is itself a row is always nil; Children are the panels whose Row is p, in file order.
+// Children are the panels whose Row is row, in file order. Rows themselves are not among them.
 func (d *Dashboard) Children(row *Panel) []*Panel {
 	var out []*Panel
 	for _, p := range d.Panels {

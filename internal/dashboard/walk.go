@@ -87,15 +87,3 @@ func LoadFile(path string) Loaded {
 	d, err := Load(filepath.ToSlash(path), data)
 	return Loaded{File: path, Dashboard: d, Err: err}
 }
-
-// Sorted returns panels in the order a reader sees them: by place, rows before what they hold.
-func Sorted(panels []*Panel) []*Panel {
-	out := slices.Clone(panels)
-	slices.SortStableFunc(out, func(a, b *Panel) int {
-		if a.Grid.Y != b.Grid.Y {
-			return a.Grid.Y - b.Grid.Y
-		}
-		return a.Grid.X - b.Grid.X
-	})
-	return out
-}

@@ -417,7 +417,6 @@ func (c *comparer) values(e *Event, g *group) {
 		return
 	}
 	// Several leaves: the smallest value that holds them all, on both sides.
-	o, n := g.entity.old, g.entity.new
 	common := g.changes[0].rel
 	sameEntity := true
 	for _, ch := range g.changes {
@@ -429,7 +428,7 @@ func (c *comparer) values(e *Event, g *group) {
 		common = common[:i]
 	}
 	if sameEntity && len(common) > 0 {
-		o, n = g.changes[0].entity.old, g.changes[0].entity.new
+		o, n := g.changes[0].entity.old, g.changes[0].entity.new
 		e.Before, e.After = follow(o, common), follow(n, common)
 	}
 }

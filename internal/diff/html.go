@@ -88,6 +88,7 @@ func (r *Report) HTML(ctx context.Context, w io.Writer, pairs []Pair, opts rende
 				return err
 			}
 			// render escapes all text that comes from dashboards, and makes no scripts.
+			//lint:ignore G203 see above
 			f.Before, f.After, f.Pictures = template.HTML(before), template.HTML(after), true
 		}
 		out.Files = append(out.Files, f)

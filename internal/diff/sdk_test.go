@@ -56,6 +56,7 @@ func TestThePairsOfTheSDKDifferInTheSchemaOnly(t *testing.T) {
 	text2 := func(s string) v2.StringOrArrayOfString { return v2.StringOrArrayOfString{String: cog.ToPtr(s)} }
 	ref := common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("prom")}
 
+	//lint:ignore SA1019 the classic form is what is compared
 	old := classic.NewDashboardBuilder("Orders").Uid("orders").Description("What is ordered.").Tags([]string{"shop"}).Time("now-3h", "now").Refresh("1m").
 		Timezone("browser").Tooltip(classic.DashboardCursorSyncCrosshair).Readonly().
 		WithVariable(classic.NewDatasourceVariableBuilder("datasource").Type("prometheus").Current(classic.VariableOption{Text: text("Main"), Value: text("main")})).

@@ -51,10 +51,8 @@ type change struct {
 	Change
 	entity *entity
 	// rel is the path from the entity.
-	rel []string
-	// reason is set if the change is to be ignored.
-	reason string
-	taken  bool
+	rel   []string
+	taken bool
 }
 
 func (c *change) at(path ...string) bool {

@@ -41,30 +41,28 @@ func mutate(r *rand.Rand, src []byte) (out []byte, pointer, what string) {
 	for n := range doc.Root.Leaves() {
 		leaves = append(leaves, n)
 	}
-	for {
-		n := leaves[r.IntN(len(leaves))]
-		pointer = n.Pointer()
-		var to *dashboard.Node
-		switch n.Kind() {
-		case dashboard.String:
-			to = dashboard.NewString(n.Text() + "x")
-		case dashboard.Number:
-			f, _ := n.Float()
-			to = dashboard.NewNumber(f + 1)
-		case dashboard.Bool:
-			to = dashboard.NewBool(!n.Bool())
-		case dashboard.Null:
-			to = dashboard.NewInt(5)
-		case dashboard.Array:
-			to = dashboard.NewArray(dashboard.NewString("new"))
-		default:
-			to = dashboard.NewObject()
-			to.Set("new", dashboard.NewInt(1))
-		}
-		what = pointer + ": " + n.Compact() + " → " + to.Compact()
-		n.Replace(to)
-		return doc.Root.JSON(), pointer, what
+	n := leaves[r.IntN(len(leaves))]
+	pointer = n.Pointer()
+	var to *dashboard.Node
+	switch n.Kind() {
+	case dashboard.String:
+		to = dashboard.NewString(n.Text() + "x")
+	case dashboard.Number:
+		f, _ := n.Float()
+		to = dashboard.NewNumber(f + 1)
+	case dashboard.Bool:
+		to = dashboard.NewBool(!n.Bool())
+	case dashboard.Null:
+		to = dashboard.NewInt(5)
+	case dashboard.Array:
+		to = dashboard.NewArray(dashboard.NewString("new"))
+	default:
+		to = dashboard.NewObject()
+		to.Set("new", dashboard.NewInt(1))
 	}
+	what = pointer + ": " + n.Compact() + " → " + to.Compact()
+	n.Replace(to)
+	return doc.Root.JSON(), pointer, what
 }
 
 // readable reports whether a mutated file is still a dashboard.

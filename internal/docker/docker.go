@@ -335,12 +335,6 @@ func CopyOut(ctx context.Context, image, from, to string) error {
 	return errors.Join(err, removeErr)
 }
 
-// Tag gives an image another name.
-func Tag(ctx context.Context, image, name string) error {
-	_, err := Run(ctx, "tag", image, name)
-	return err
-}
-
 // Save returns an image as an archive, which Load reads.
 func Save(ctx context.Context, image string) ([]byte, error) {
 	archive, err := Command(ctx, "save", image).Output()

@@ -151,7 +151,7 @@ func (e *Environment) login(ctx context.Context, a contentSecrets) error {
 	if err != nil {
 		return fmt.Errorf("the Grafana of %s does not answer: %w", e.rootName("content"), err)
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	user, _, basic := strings.Cut(a.Auth, ":")
 	switch {
 	case resp.StatusCode != http.StatusUnauthorized:

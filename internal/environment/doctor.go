@@ -443,7 +443,7 @@ func (e *Environment) date(ctx context.Context, address string) (time.Time, erro
 		return time.Time{}, err
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10))
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	return date, nil
 }

@@ -65,7 +65,7 @@ func await(ctx context.Context, client *http.Client, url string) error {
 		resp, err := client.Do(req)
 		if err == nil {
 			_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
-			resp.Body.Close()
+			_ = resp.Body.Close()
 			if err == nil && resp.StatusCode == http.StatusOK {
 				return nil
 			}

@@ -5,6 +5,7 @@ import (
 	"regexp/syntax"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"lookout/internal/finding"
@@ -28,7 +29,7 @@ var regexpNeedless = &Rule{
 				}
 				switch {
 				case m.Value == ".*" && m.Type == labels.MatchRegexp:
-					if m.Name != labels.MetricName { // there it may be the only matcher
+					if m.Name != model.MetricNameLabel { // there it may be the only matcher
 						p.Query(q, at, "%s=~\".*\" matches everything, even a series without the label; leave it out", m.Name)
 					}
 				case m.Value == "":

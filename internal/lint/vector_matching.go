@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -127,7 +128,7 @@ func labelsOfAbsent(n *parser.Call) labelSet {
 		count[m.Name]++
 	}
 	for _, m := range selector.LabelMatchers {
-		if m.Type == labels.MatchEqual && m.Name != labels.MetricName && count[m.Name] == 1 && m.Value != "" {
+		if m.Type == labels.MatchEqual && m.Name != model.MetricNameLabel && count[m.Name] == 1 && m.Value != "" {
 			set.names = append(set.names, m.Name)
 			set.variable = set.variable || promql.HasVariable(m.Name)
 		}

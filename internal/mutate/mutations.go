@@ -106,7 +106,7 @@ func mutations(expr, pending, keep string, step time.Duration) ([]Mutation, erro
 			}
 		case *parser.VectorSelector:
 			for j, matcher := range n.LabelMatchers {
-				if matcher.Name == labels.MetricName {
+				if matcher.Name == model.MetricNameLabel {
 					continue
 				}
 				text := matcher.String()
@@ -161,7 +161,7 @@ func metric(v *parser.VectorSelector) string {
 func drop(v *parser.VectorSelector, matcher string) {
 	var kept []*labels.Matcher
 	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName || m.String() != matcher {
+		if m.Name == model.MetricNameLabel || m.String() != matcher {
 			kept = append(kept, m)
 		}
 	}

@@ -145,7 +145,7 @@ func (s Service) Serve(ctx context.Context) error {
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
 	defer cancel()
 	if err := s.Server.Shutdown(deadline); err != nil {
-		s.Server.Close()
+		_ = s.Server.Close()
 		return errors.Join(failed, fmt.Errorf("stop within %v: %w", s.Grace, err))
 	}
 	if failed == nil {

@@ -156,6 +156,8 @@ func bytesText(n int64) string {
 }
 
 // Down is what keeps Prometheus from being asked, nil if the last question was answered or none was asked; since is when that began.
+//
+//lint:ignore ST1008 the error is what is asked for
 func (c *Client) Down() (reason error, since time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

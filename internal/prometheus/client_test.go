@@ -91,7 +91,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		if errors.As(err, &cost) != (test.result == "too_expensive") {
 			t.Errorf("%s: %T", name, err)
 		}
-		counted := fmt.Sprintf("# TYPE console_prometheus_requests_total counter\n# HELP console_prometheus_requests_total Requests to Prometheus by result: ok, refused, too_expensive, unreachable, error.\n")
+		counted := "# TYPE console_prometheus_requests_total counter\n# HELP console_prometheus_requests_total Requests to Prometheus by result: ok, refused, too_expensive, unreachable, error.\n"
 		for _, l := range []string{"ok", "refused", "too_expensive", "unreachable", "error"} {
 			counted += fmt.Sprintf("console_prometheus_requests_total{result=%q} %d\n", l, map[bool]int{true: 1}[l == test.result])
 		}

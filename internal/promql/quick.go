@@ -492,7 +492,7 @@ func (q *quick) selector(name string, start int) parser.Expr {
 		q.pos++
 		for q.next() != '}' {
 			m, long, ok := q.matcher()
-			if !ok || m.Name == labels.MetricName && name != "" {
+			if !ok || m.Name == model.MetricNameLabel && name != "" {
 				return nil
 			}
 			// Whether a regular expression matches nothing, too, Prometheus' parser has to tell.
@@ -511,7 +511,7 @@ func (q *quick) selector(name string, start int) parser.Expr {
 		return nil
 	}
 	if name != "" {
-		list = append(list, labels.Matcher{Type: labels.MatchEqual, Name: labels.MetricName, Value: name})
+		list = append(list, labels.Matcher{Type: labels.MatchEqual, Name: model.MetricNameLabel, Value: name})
 	}
 	kept := make([]labels.Matcher, len(list))
 	copy(kept, list)

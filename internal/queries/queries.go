@@ -2,6 +2,7 @@
 package queries
 
 import (
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -89,7 +90,7 @@ func (q *Query) Selectors() []Selector {
 		if vs, ok := n.(*parser.VectorSelector); ok {
 			s := Selector{VectorSelector: vs, Parents: append([]parser.Node(nil), path...)}
 			for _, m := range vs.LabelMatchers {
-				if m.Name != labels.MetricName {
+				if m.Name != model.MetricNameLabel {
 					continue
 				}
 				if m.Type == labels.MatchEqual {

@@ -72,7 +72,6 @@ type fieldMaker struct {
 	now   time.Time
 	base  field
 	over  []override
-	old   []override // seriesOverrides of graph
 }
 
 type override struct {

@@ -62,6 +62,7 @@ func HTML(ctx context.Context, d *dashboard.Dashboard, opts Options) ([]byte, er
 	}
 	css := func(c interface{ RGBA() (r, g, b, a uint32) }) template.CSS {
 		cr, cg, cb, _ := c.RGBA()
+		//lint:ignore G203 a colour
 		return template.CSS(fmt.Sprintf("#%02x%02x%02x", cr>>8, cg>>8, cb>>8))
 	}
 	data := pageData{
@@ -89,6 +90,7 @@ func HTML(ctx context.Context, d *dashboard.Dashboard, opts Options) ([]byte, er
 			one.Count = strings.TrimSuffix(plural(len(s.panels), "panel")+", "+s.note, ", ")
 		}
 		if len(s.panels) > 0 {
+			//lint:ignore G203 pictures of this package, which escapes all text
 			one.SVG = template.HTML(r.sectionSVG(s))
 		}
 		for _, v := range r.views[s] {
@@ -141,6 +143,7 @@ func (r *renderer) pagePanel(v *view, policy *bluemonday.Policy) pagePanel {
 		var b bytes.Buffer
 		// What HTML a description holds is let through here, since the policy then takes out all that could run or load anything.
 		if goldmark.New(goldmark.WithRendererOptions(gmhtml.WithUnsafe())).Convert([]byte(text), &b) == nil {
+			//lint:ignore G203 the sanitiser made it
 			out.Description = template.HTML(policy.SanitizeBytes(b.Bytes()))
 		}
 	}

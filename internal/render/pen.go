@@ -32,9 +32,8 @@ type textStyle struct {
 	exact bool
 }
 
-func (s textStyle) at(a align) textStyle         { s.align = a; return s }
-func (s textStyle) in(c color.NRGBA) textStyle   { s.color = c; return s }
-func (s textStyle) sized(size float64) textStyle { s.size = size; return s }
+func (s textStyle) at(a align) textStyle       { s.align = a; return s }
+func (s textStyle) in(c color.NRGBA) textStyle { s.color = c; return s }
 func (s textStyle) face() font.Font {
 	f := font.Font{Typeface: "Liberation", Variant: "Sans", Size: font.Length(s.size)}
 	if s.mono {
@@ -214,9 +213,6 @@ func (r rect) cut(t, rt, b, l float64) rect {
 }
 func (r rect) right() float64  { return r.x + r.w }
 func (r rect) bottom() float64 { return r.y + r.h }
-func (r rect) contains(x, y float64) bool {
-	return x >= r.x && x <= r.right() && y >= r.y && y <= r.bottom()
-}
 
 // pen draws on a canvas in pixels with y downwards, as screens have it.
 type pen struct {

@@ -108,8 +108,8 @@ func (p *palettePicture) encode() ([]byte, error) {
 		binary.BigEndian.PutUint32(n[:], uint32(len(body)))
 		out.Write(n[:])
 		both := io.MultiWriter(out, sum) // neither a buffer nor a sum ever fails
-		both.Write([]byte(name))
-		both.Write(body)
+		_, _ = both.Write([]byte(name))
+		_, _ = both.Write(body)
 		binary.BigEndian.PutUint32(n[:], sum.Sum32())
 		out.Write(n[:])
 	}
@@ -276,7 +276,7 @@ func (c *imageCanvas) FillString(f font.Face, pt vg.Point, text string) {
 		start = end
 	}
 	for i, ch := range text {
-		want := current
+		var want *opentype.Font
 		switch idx, err := f.Face.GlyphIndex(&c.buf, ch); {
 		case err == nil && idx != 0 || unicode.IsSpace(ch) || unicode.Is(unicode.Cf, ch) || unicode.Is(unicode.Mn, ch):
 			want = nil

@@ -34,7 +34,7 @@ func runExporters(ctx context.Context, exporters []lint.Exporter, client *http.C
 	if err != nil {
 		return nil, nil, err
 	}
-	remove = func() { os.RemoveAll(dir) }
+	remove = func() { _ = os.RemoveAll(dir) }
 	group, ctx := errgroup.WithContext(ctx)
 	files = make([]string, len(exporters))
 	for i, e := range exporters {
@@ -81,9 +81,10 @@ func expose(ctx context.Context, e lint.Exporter, dir string, client *http.Clien
 	go func() { ended <- cmd.Wait() }()
 	defer func() {
 		cancel()
+		//lint:ignore errcheck it ends because it was stopped
 		<-ended
 	}()
-	last := errors.New("it does not listen yet")
+	var last error // why it is not ready
 	var before []string
 	for {
 		data, err := get(ctx, client, "http://127.0.0.1:"+port+"/metrics")

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -393,14 +394,14 @@ func (r *Rule) checkOwnQuery(p func(offset int, format string, args ...any) *Pro
 }
 
 func offsetOf(err error, shift int) int {
-	if errs, ok := err.(parser.ParseErrors); ok && len(errs) > 0 {
+	if errs := (parser.ParseErrors)(nil); errors.As(err, &errs) && len(errs) > 0 {
 		return max(int(errs[0].PositionRange.Start)-shift, 0)
 	}
 	return 0
 }
 
 func parseMessage(err error) string {
-	if errs, ok := err.(parser.ParseErrors); ok && len(errs) > 0 {
+	if errs := (parser.ParseErrors)(nil); errors.As(err, &errs) && len(errs) > 0 {
 		return errs[0].Err.Error()
 	}
 	return err.Error()

@@ -198,6 +198,12 @@ func partRegistry() Part {
 		Packages: []string{"lookout/tools/registry"}, output: "registry"}
 }
 
+// partLint is for developers: what make lint calls. Nothing of it is in an image.
+func partLint() Part {
+	return Part{Name: "lint", Version: Version, Dir: "lint",
+		Packages: []string{"lookout/tools/lint", "golang.org/x/tools/cmd/deadcode", "golang.org/x/vuln/cmd/govulncheck"}}
+}
+
 // Version is Lookout's own, stamped into its programs and images.
 const Version = "0.1.0"
 

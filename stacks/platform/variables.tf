@@ -1,3 +1,10 @@
+variable "alert_overrides" {
+  description = "What differs from the rule files and from paths.alert_settings, by alert, as modules/alerts takes it."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
 variable "alerting" {
   description = "Who evaluates alert rules: \"prometheus\" (rule files, Alertmanager) or \"grafana\" (Grafana-managed rules). Null: \"grafana\" where the environment has one, else \"prometheus\"."
   type        = string
@@ -7,13 +14,6 @@ variable "alerting" {
     condition     = var.alerting == null || contains(["grafana", "prometheus"], coalesce(var.alerting, "-"))
     error_message = "alerting is \"${coalesce(var.alerting, "null")}\", which is not a known engine; use \"prometheus\" or \"grafana\"."
   }
-}
-
-variable "alert_overrides" {
-  description = "What differs from the rule files and from paths.alert_settings, by alert, as modules/alerts takes it."
-  type        = any
-  default     = {}
-  nullable    = false
 }
 
 variable "console" {
@@ -63,6 +63,13 @@ variable "exporter" {
   default = null
 }
 
+variable "external_grafana" {
+  description = "Whether rules are evaluated by a Grafana that is not part of this stack; only then alerting may be \"grafana\" without an image of it."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "grafana_admin_password" {
   description = "Password of Grafana's user \"admin\", at least 8 characters; null only where there is no Grafana."
   type        = string
@@ -97,13 +104,6 @@ variable "images" {
     condition     = coalesce(var.alerting, "prometheus") != "grafana" || var.images.grafana != null || var.external_grafana
     error_message = "alerting is \"grafana\", but this environment has no Grafana; give it an image (GRAFANA_IMAGE=… make up), or use \"prometheus\"."
   }
-}
-
-variable "external_grafana" {
-  description = "Whether rules are evaluated by a Grafana that is not part of this stack; only then alerting may be \"grafana\" without an image of it."
-  type        = bool
-  default     = false
-  nullable    = false
 }
 
 variable "memory_mebibytes" {

@@ -47,7 +47,7 @@ func Listen(address string, answer func(verb, password string) string) (*Server,
 	}
 	cert, ca, err := certificate(l.Addr().(*net.TCPAddr).IP)
 	if err != nil {
-		l.Close()
+		_ = l.Close()
 		return nil, err
 	}
 	if answer == nil {

@@ -281,7 +281,7 @@ func (s *Server) sendWithFault(w http.ResponseWriter, r *http.Request, p *protoc
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.Header().Set("Content-Length", fmt.Sprint(len(answer)))
 		w.Write(answer[:len(answer)/2])
-		http.NewResponseController(w).Flush()
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case FaultErrCode:
 		given := verdict{Code: fault.ErrCode, Text: fault.ErrMsg}
@@ -334,7 +334,7 @@ func reset(w http.ResponseWriter) {
 		panic(http.ErrAbortHandler)
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
+		_ = tcp.SetLinger(0)
 	}
-	conn.Close()
+	_ = conn.Close()
 }

@@ -278,7 +278,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	rc := http.NewResponseController(w)
 	write := func(format string, args ...any) bool {
-		rc.SetWriteDeadline(time.Now().Add(2 * heartbeat))
+		_ = rc.SetWriteDeadline(time.Now().Add(2 * heartbeat))
 		if _, err := fmt.Fprintf(w, format, args...); err != nil {
 			return false
 		}

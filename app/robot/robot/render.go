@@ -2,7 +2,7 @@ package robot
 
 import (
 	"bytes"
-	"fmt"
+
 	"html/template"
 	"net/url"
 	"regexp"
@@ -60,6 +60,7 @@ func (r *renderer) finish(clean, gap string, at At) template.HTML {
 	body := &nethtml.Node{Type: nethtml.ElementNode, Data: "body", DataAtom: atom.Body}
 	nodes, err := nethtml.ParseFragment(strings.NewReader(clean), body)
 	if err != nil {
+		//lint:ignore G203 escaped here
 		return template.HTML(template.HTMLEscapeString(clean))
 	}
 	for _, n := range nodes {
@@ -70,12 +71,14 @@ func (r *renderer) finish(clean, gap string, at At) template.HTML {
 	var b bytes.Buffer
 	for n := body.FirstChild; n != nil; n = n.NextSibling {
 		if err := nethtml.Render(&b, n); err != nil {
+			//lint:ignore G203 escaped here
 			return template.HTML(template.HTMLEscapeString(clean))
 		}
 	}
 	if at.All && !f.all {
 		b.WriteString(gap + `<span class="mention">@所有人</span>`)
 	}
+	//lint:ignore G203 rendered from nodes of the sanitised text
 	return template.HTML(b.String())
 }
 
@@ -246,7 +249,7 @@ func host(u string) string {
 func prettyJSON(raw []byte) string {
 	var b bytes.Buffer
 	if err := indent(&b, raw); err != nil {
-		return fmt.Sprintf("%s", raw)
+		return string(raw)
 	}
 	return b.String()
 }

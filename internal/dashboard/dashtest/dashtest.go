@@ -51,7 +51,6 @@ func Metrics(seed uint64, n int) []Metric {
 			m.Name, m.Type = base+"_seconds", "histogram"
 		}
 		if seen[m.Name] {
-			base += fmt.Sprint(len(out))
 			m.Name = strings.Replace(m.Name, "_", fmt.Sprint(len(out))+"_", 1)
 		}
 		if !seen[m.Name] {

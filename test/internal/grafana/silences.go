@@ -159,7 +159,6 @@ func createSilence(c *call) answer {
 	if starts.Before(now) {
 		starts = now
 	}
-	id := in.ID
 	if was := c.silence(in.ID); was != nil {
 		// The same matchers: the same silence, with another end or comment. Other ones: a new silence, and the old one ends.
 		if reflect.DeepEqual(was.Match, in.Matchers) && was.ends.After(now) {
@@ -170,7 +169,7 @@ func createSilence(c *call) answer {
 	} else if in.ID != "" {
 		return noSilence
 	}
-	id = c.uid()
+	id := c.uid()
 	c.silences = append(c.silences, &silence{
 		ID: id, Match: in.Matchers, Comment: in.Comment, By: in.CreatedBy, starts: starts, ends: in.EndsAt, updated: now,
 	})

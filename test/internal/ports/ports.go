@@ -66,7 +66,7 @@ func reserve(port int) (release func(), err error) {
 	if err := l.Close(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return func() { f.Close() }, nil
+	return func() { _ = f.Close() }, nil
 }
 
 // firstEphemeral is the lowest port that the kernel gives to outgoing connections.

@@ -78,6 +78,7 @@ func start(t testing.TB, program, dir string) (json.RawMessage, error) {
 	said := make(chan string, 1)
 	go func() {
 		defer close(said)
+		//lint:ignore scannererr without a line the caller says so
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() {
 			if found := attach.FindStringSubmatch(lines.Text()); found != nil {

@@ -2,9 +2,7 @@ package teststack
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -54,20 +52,6 @@ type Silence struct {
 	Matchers []Matcher
 	Status   struct{ State string }
 	Comment  string
-}
-
-// Silence keeps alerts from being notified for an hour and returns the silence's id.
-func (s *Stack) Silence(ctx context.Context, comment string, matchers ...Matcher) (string, error) {
-	now := time.Now().UTC()
-	body, err := json.Marshal(map[string]any{
-		"matchers": matchers, "startsAt": now, "endsAt": now.Add(time.Hour), "createdBy": "a test", "comment": comment,
-	})
-	if err != nil {
-		return "", err
-	}
-	var answer struct{ SilenceID string }
-	err = s.Do(ctx, http.MethodPost, s.URL("alertmanager")+"/api/v2/silences", body, &answer)
-	return answer.SilenceID, err
 }
 
 // SilenceByID asks for a silence.

@@ -135,24 +135,6 @@ func Leftovers(ctx context.Context, name string) ([]docker.Object, error) {
 	return labelled, nil
 }
 
-// RequireLabelled fails for everything in the engine that has the stack's name, but not its identity: another checkout's
-// `make down` would be right to call it foreign.
-func (s *Stack) RequireLabelled(t testing.TB, id string) {
-	t.Helper()
-	all, err := s.Leftovers(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(all) == 0 {
-		t.Fatalf("the engine has nothing of %s", s.Name)
-	}
-	for _, o := range all {
-		if o.Labels[stack.LabelStack] != id || o.Labels[stack.LabelEnvironment] != s.Name {
-			t.Errorf("%s carries the labels %v, want %s=%s and %s=%s", o, o.Labels, stack.LabelStack, id, stack.LabelEnvironment, s.Name)
-		}
-	}
-}
-
 // Clear removes everything of the stack from the engine.
 func (s *Stack) Clear(ctx context.Context) error {
 	left, err := s.Leftovers(ctx)

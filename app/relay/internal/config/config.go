@@ -279,12 +279,12 @@ func Load(path string) (*Config, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	file := reflect.New(fileType())
-	if err := dec.Decode(file.Interface()); err != nil && err != io.EOF {
+	if err := dec.Decode(file.Interface()); err != nil && !errors.Is(err, io.EOF) {
 		// The library quotes what it can't read, and that may be a token in the wrong place; the type says nothing.
 		return nil, fmt.Errorf("configuration %s: %s", path, typed.ReplaceAllString(quoted.ReplaceAllString(err.Error(), "`…`"), "$1"))
 	}
 	c := file.Elem().Field(0).Interface().(Config)
-	if err := dec.Decode(new(yaml.Node)); err != io.EOF {
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("configuration %s: it holds a second YAML document (after ---), which would not be read: join them", path)
 	}
 	l := &loader{dir: filepath.Dir(path), files: map[string][]byte{path: raw}, c: &c}

@@ -332,7 +332,7 @@ func instant(s string) time.Time {
 // Hash is Key as a number.
 func (a Alert) Hash() uint64 {
 	h := fnv.New64a()
-	io.WriteString(h, a.Key())
+	_, _ = io.WriteString(h, a.Key())
 	return h.Sum64()
 }
 

@@ -5,7 +5,7 @@ import (
 	"os"
 	"time"
 
-	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,12 +19,12 @@ func lock(path string) (unlock func(), err error) {
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
-			return func() { f.Close() }, nil
+			return func() { _ = f.Close() }, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
-			f.Close()
+			_ = f.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, bbolt.ErrTimeout
+				return nil, bolterrors.ErrTimeout
 			}
 			return nil, err
 		}

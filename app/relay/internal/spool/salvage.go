@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Recovery is what Open did to a spool that could not be used as it was.
@@ -96,7 +97,7 @@ func openReader(path string) (*reader, error) {
 	}
 	info, err := f.Stat()
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	r := &reader{f: f, size: info.Size(), seen: map[uint64]bool{}, sequences: map[string]uint64{}}
@@ -112,7 +113,7 @@ func openReader(path string) (*reader, error) {
 		}
 	}
 	if !found {
-		f.Close()
+		_ = f.Close()
 		return nil, errFormat
 	}
 	return r, nil
@@ -485,7 +486,7 @@ func openSound(path string, now time.Time) (*bbolt.DB, *Recovery, error) {
 	unlock()
 	if cause == nil {
 		db, err := guarded(path)
-		if err == nil || errors.Is(err, bbolt.ErrTimeout) {
+		if err == nil || errors.Is(err, bolterrors.ErrTimeout) {
 			return db, nil, err
 		}
 		if full := asFull(err); errors.Is(full, ErrFull) || errors.Is(err, os.ErrPermission) {
@@ -502,7 +503,7 @@ func openSound(path string, now time.Time) (*bbolt.DB, *Recovery, error) {
 	}
 	saved, places, err := salvage(path, fresh, now)
 	if err != nil {
-		os.Remove(fresh)
+		_ = os.Remove(fresh)
 		return nil, nil, fmt.Errorf("the spool is damaged (%w), and what is readable cannot be saved: %w", cause, err)
 	}
 	rec := &Recovery{Damaged: path + ".corrupt-" + now.UTC().Format("20060102T150405.000"), Cause: cause.Error(), Saved: saved, Places: places}
@@ -527,7 +528,7 @@ func keepNewest(path string) {
 	old, _ := filepath.Glob(path + ".corrupt-*")
 	slices.Sort(old)
 	for len(old) > maxDamaged {
-		os.Remove(old[0])
+		_ = os.Remove(old[0])
 		old = old[1:]
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 )
 
@@ -115,14 +116,14 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("create the spool's directory: %w", err)
 	}
 	db, recovery, err := openSound(path, o.Clock.Now())
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("the spool %s is in use by another relay", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the spool %s: %w", path, asFull(err))
 	}
 	if err := syncDir(filepath.Dir(path)); err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, fmt.Errorf("sync the spool's directory: %w", err)
 	}
 	s := &Store{
@@ -131,7 +132,7 @@ func Open(path string, o Options) (*Store, error) {
 		recent: map[[16]byte]recentEntry{}, owner: map[uint64]recentKey{}, pageSize: db.Info().PageSize, Recovery: recovery,
 	}
 	if err := s.load(); err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, fmt.Errorf("read the spool %s: %w", path, asFull(err))
 	}
 	s.trim()

@@ -29,6 +29,8 @@ type Tx struct {
 }
 
 // Stop returned by a function given to Each ends it without an error.
+//
+//lint:ignore ST1012 it ends a walk, as fs.SkipAll does, and is not a failure
 var Stop = errors.New("stop")
 
 // collectionCount is the name that the number of a collection's records is kept under: no target's.
@@ -58,7 +60,7 @@ func (t *Tx) AcceptBy(name string, body []byte, alerts []uint64, store func() (u
 	fmt.Fprintf(h, "%d %s ", len(name), name)
 	head := fnv.New64a()
 	h.Write(body)
-	io.WriteString(head, name)
+	_, _ = io.WriteString(head, name)
 	var hash [16]byte
 	copy(hash[:], h.Sum(nil))
 	window := t.s.opts.DuplicateWindow

@@ -76,6 +76,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 		v.Who = message.Clip(60, message.Safe(reply.Who))
+		//lint:ignore G124 a name that prefills a form, also where the relay is reached by plain HTTP
 		http.SetCookie(w, &http.Cookie{Name: "who", Value: url.QueryEscape(v.Who), Path: "/answer/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 		v.Question, _ = s.e.Ask(r.PathValue("ref"), q.Get("e"), q.Get("s"))
 	}

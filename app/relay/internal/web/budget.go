@@ -26,10 +26,9 @@ var errBusy = errors.New("too much is being taken at once: the sender should try
 
 // budget is a number of bytes that requests share.
 type budget struct {
-	mu      sync.Mutex
-	left    int64
-	freed   chan struct{}
-	waiting int
+	mu    sync.Mutex
+	left  int64
+	freed chan struct{}
 }
 
 func newBudget(n int64) *budget { return &budget{left: n, freed: make(chan struct{})} }

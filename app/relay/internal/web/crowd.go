@@ -68,7 +68,7 @@ func (c *Crowd) Accept() (net.Conn, error) {
 		}
 		c.mu.Unlock()
 		if oldest != nil {
-			oldest.Close()
+			_ = oldest.Close()
 			continue
 		}
 		select {

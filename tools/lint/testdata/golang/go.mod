@@ -1,0 +1,3 @@
+module lookout/testdata
+
+go 1.26
