@@ -105,6 +105,9 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
+	if ctx, err = env.WithEngine(ctx); err != nil {
+		return err
+	}
 	if command := parsed.Command(); c.Name != "" && (command == "up" || command == "apply" || command == "init") {
 		if err := env.SetName(ctx, c.Name); err != nil {
 			return err

@@ -139,6 +139,9 @@ func (e *Environment) checkLogin(ctx context.Context) error {
 // errRefused is Grafana refusing credentials.
 var errRefused = errors.New("refuses")
 
+// errSilent is a Grafana that cannot be reached.
+var errSilent = errors.New("does not answer")
+
 // login asks Grafana one question with the content's credentials. Terraform's provider would ask many at once, and
 // Grafana locks a user out for five minutes after five wrong passwords.
 func (e *Environment) login(ctx context.Context, a contentSecrets) error {
@@ -149,7 +152,7 @@ func (e *Environment) login(ctx context.Context, a contentSecrets) error {
 	defer cancel()
 	resp, err := grafana{client: e.Client, secrets: a}.do(ctx, "/api/org")
 	if err != nil {
-		return fmt.Errorf("the Grafana of %s does not answer: %w", e.rootName("content"), err)
+		return fmt.Errorf("the Grafana of %s %w: %w", e.rootName("content"), errSilent, err)
 	}
 	_ = resp.Body.Close()
 	user, _, basic := strings.Cut(a.Auth, ":")

@@ -134,14 +134,26 @@ func (e *Environment) destroyContent(ctx context.Context) error {
 		return nil
 	}
 	ok, err := e.contentReady(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, errSilent) {
 		return err
 	}
-	if !ok {
-		e.Progress.Note(fmt.Sprintf("envs/%s/content is not destroyed: there is no Grafana. Its state stays", e.Name))
+	if err == nil && ok {
+		return e.destroyRoot(ctx, "content")
+	}
+	why := "there is no Grafana"
+	if err != nil {
+		why = err.Error()
+	}
+	if e.remoteState("content") {
+		e.Progress.Note(fmt.Sprintf("the content is not removed from Grafana: %s. Its state stays where backend.hcl says: "+
+			"run `make down ENV=%s` again when Grafana answers, or delete that state if Grafana is gone for good", why, e.Name))
 		return nil
 	}
-	return e.destroyRoot(ctx, "content")
+	if err := e.setAside("content", "gone"); err != nil {
+		return err
+	}
+	e.Progress.Note(fmt.Sprintf("the content is not removed from Grafana: %s. Its state is kept as %s/terraform.tfstate.gone", why, e.rootName("content")))
+	return nil
 }
 
 // destroyRoot lets Terraform destroy what a root's state has. Where Terraform or the root's providers are not here any

@@ -43,6 +43,8 @@ type Environment struct {
 	terraform toolchain.Terraform
 	// interrupted says that the last apply of this environment did not come to its end.
 	interrupted bool
+	// local says that the engine's files are this machine's whatever its address is, as in tests.
+	local bool
 	// alerting is the engine that evaluates alert rules, as the platform has it; "" until that is known.
 	alerting string
 }
@@ -157,6 +159,11 @@ func (e *Environment) Plan(ctx context.Context) error {
 	if err := e.findTerraform(ctx); err != nil {
 		return err
 	}
+	release, err := e.exclusive(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := e.checkLogin(ctx); err != nil {
 		return err
 	}
@@ -188,7 +195,11 @@ func (e *Environment) planRoot(ctx context.Context, root string, problems func(c
 	}
 	// A plan holds what its root's variables hold: nothing of it stays behind.
 	defer os.Remove(file)
-	out, err := e.output(ctx, root, "plan", "-no-color", "-input=false", "-lock-timeout=120s", "-detailed-exitcode", "-out="+file)
+	args, err := e.planArgs(ctx, root, file)
+	if err != nil {
+		return err
+	}
+	out, err := e.output(ctx, root, args...)
 	if err != nil && !errors.Is(err, errChanges) {
 		return err
 	}
@@ -222,18 +233,28 @@ func refusal(problems []string) error {
 // reading matches the lines in which Terraform says what it looks at.
 var reading = regexp.MustCompile(`(?m)^\S+: (Refreshing state|Reading|Still reading|Read complete).*\n`)
 
+// asks reports whether changes of this environment are asked about.
+func (e *Environment) asks() bool { return e.Name != Local && os.Getenv("YES") != "1" }
+
+// production reports whether an environment is one whose name a person has to type: a "yes" is typed too easily.
+func production(name string) bool { return strings.HasPrefix(name, "prod") }
+
 // confirmed reports whether a change of an environment may go ahead: always in local, elsewhere when a person types
-// "yes" or has said so beforehand.
+// "yes", in production its name, or has said so beforehand.
 func (e *Environment) confirmed(what string) error {
-	if e.Name == Local || os.Getenv("YES") == "1" {
+	if !e.asks() {
 		return nil
 	}
 	if e.In == nil {
 		return fmt.Errorf("%s %s needs a yes, and there is no terminal to ask at: set YES=1 if you mean it", what, e.Name)
 	}
-	fmt.Fprintf(e.Out, "%s %s? Only \"yes\" goes on: ", what, e.Name)
+	wanted := "yes"
+	if production(e.Name) {
+		wanted = e.Name
+	}
+	fmt.Fprintf(e.Out, "%s %s? Only %q goes on: ", what, e.Name, wanted)
 	var answer string
-	if _, err := fmt.Fscanln(e.In, &answer); err != nil || answer != "yes" {
+	if _, err := fmt.Fscanln(e.In, &answer); err != nil || answer != wanted {
 		return fmt.Errorf("%s %s was not confirmed; nothing was changed", what, e.Name)
 	}
 	return nil

@@ -21,14 +21,18 @@ func (e *Environment) Init(ctx context.Context) error {
 	if err := checkFiles(ctx, e.Repo); err != nil {
 		return err
 	}
+	// Those of local are made before it is looked whether any are missing.
+	if err := e.secrets(); err != nil {
+		return err
+	}
+	if err := e.preflight(ctx); err != nil {
+		return err
+	}
 	s, err := e.newSetup()
 	if err != nil {
 		return err
 	}
 	if err := s.run(ctx); err != nil {
-		return err
-	}
-	if err := e.secrets(); err != nil {
 		return err
 	}
 	roots := "the root platform"

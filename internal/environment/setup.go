@@ -303,6 +303,9 @@ func (s *setup) images(ctx context.Context) error {
 	if err := all.Wait(); err != nil {
 		return err
 	}
+	if err := s.ownImages(ctx, &images); err != nil {
+		return err
+	}
 	if s.e.Name == Local && images.Grafana != nil {
 		// What the content may ask of this Grafana; elsewhere it may be another server altogether.
 		vars := map[string]any{"grafana_version": grafanaVersion(*images.Grafana)}
@@ -311,6 +314,24 @@ func (s *setup) images(ctx context.Context) error {
 		}
 	}
 	return s.e.writeVars("platform", "images", 0o644, map[string]any{"images": images})
+}
+
+// ownImages lets what a person has set in a file or variable win over what was found or built.
+func (s *setup) ownImages(ctx context.Context, images *toolchain.Images) error {
+	own, where, err := s.e.ownImages()
+	if err != nil {
+		return err
+	}
+	for _, role := range slices.Sorted(maps.Keys(own)) {
+		if image := own[role]; !docker.HasImage(ctx, image) {
+			if err := docker.Pull(ctx, image); err != nil {
+				return fmt.Errorf("%s: images.%s is %q, which the engine does not have and can't pull: %w; name another, or docker load it", where, role, image, err)
+			}
+		}
+		images.Set(role, own[role])
+		s.e.Progress.Step("Image", fmt.Sprintf("%s: %s, as %s says", role, own[role], where))
+	}
+	return nil
 }
 
 // build makes the images that this checkout is to make itself, or finds them made of the same sources before. parts are the

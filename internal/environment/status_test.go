@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,11 @@ type fakeEngine struct {
 	// containers are Docker's own answers, by id.
 	containers map[string]map[string]any
 	logs       string
+	// images are those that it has.
+	images []string
+	// address is where it listens, removed the containers that were.
+	address string
+	removed []string
 }
 
 // container is a running, healthy one of the stack "lookout-fake".
@@ -51,14 +57,14 @@ func (f *fakeEngine) use(t *testing.T) context.Context {
 	mux.HandleFunc("/v1.41/version", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, map[string]any{"Version": "20.10.24", "ApiVersion": "1.41"})
 	})
-	mux.HandleFunc("/v1.41/containers/json", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /v1.41/containers/json", func(w http.ResponseWriter, r *http.Request) {
 		list := []map[string]any{}
 		for id := range f.containers {
 			list = append(list, map[string]any{"Id": id})
 		}
 		answer(w, list)
 	})
-	mux.HandleFunc("/v1.41/containers/{id}/json", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /v1.41/containers/{id}/json", func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := f.containers[r.PathValue("id")]; ok {
 			answer(w, c)
 			return
@@ -66,15 +72,30 @@ func (f *fakeEngine) use(t *testing.T) context.Context {
 		w.WriteHeader(http.StatusNotFound)
 		answer(w, map[string]any{"message": "No such container"})
 	})
-	mux.HandleFunc("/v1.41/containers/{id}/logs", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /v1.41/containers/{id}/logs", func(w http.ResponseWriter, r *http.Request) {
 		text := fmt.Sprintf("%s of %s, tail %s\n", f.logs, r.PathValue("id"), r.URL.Query().Get("tail"))
 		w.Header().Set("Content-Type", "application/vnd.docker.raw-stream")
 		// A frame of the multiplexed stream: stdout, and its length.
 		w.Write(append([]byte{1, 0, 0, 0, 0, 0, 0, byte(len(text))}, text...))
 	})
+	mux.HandleFunc("DELETE /v1.41/containers/{id}", func(w http.ResponseWriter, r *http.Request) {
+		f.removed = append(f.removed, r.PathValue("id"))
+		delete(f.containers, r.PathValue("id"))
+	})
+	mux.HandleFunc("/v1.41/networks", func(w http.ResponseWriter, _ *http.Request) { answer(w, []any{}) })
+	mux.HandleFunc("/v1.41/volumes", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]any{"Volumes": []any{}}) })
+	mux.HandleFunc("GET /v1.41/images/{name...}", func(w http.ResponseWriter, r *http.Request) {
+		if slices.Contains(f.images, strings.TrimSuffix(r.PathValue("name"), "/json")) {
+			answer(w, map[string]any{"Id": "sha256:1"})
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+		answer(w, map[string]any{"message": "No such image"})
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	return docker.WithHost(t.Context(), "tcp://"+server.Listener.Addr().String())
+	f.address = "tcp://" + server.Listener.Addr().String()
+	return docker.WithHost(t.Context(), f.address)
 }
 
 // pages answers as Prometheus and the relay do.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"lookout/internal/docker"
 )
 
 // command is a Terraform call in one root. Ctrl-C reaches Terraform once, through this process, and
@@ -133,6 +135,12 @@ type ResourceChange struct {
 		Actions []string       `json:"actions"`
 		Before  map[string]any `json:"before"`
 		After   map[string]any `json:"after"`
+		// AfterUnknown are attributes that the apply makes known.
+		AfterUnknown    map[string]any `json:"after_unknown"`
+		BeforeSensitive sensitive      `json:"before_sensitive"`
+		AfterSensitive  sensitive      `json:"after_sensitive"`
+		// ReplacePaths are the attributes that can't be changed in place.
+		ReplacePaths [][]any `json:"replace_paths"`
 	} `json:"change"`
 }
 
@@ -177,7 +185,11 @@ func (e *Environment) applyRoot(ctx context.Context, root string, check func(con
 		title = "Content"
 	}
 	for {
-		err := e.run(ctx, root, "plan", "-no-color", "-input=false", "-lock-timeout=120s", "-detailed-exitcode", "-out="+file)
+		args, err := e.planArgs(ctx, root, file)
+		if err != nil {
+			return err
+		}
+		err = e.run(ctx, root, args...)
 		if err == nil {
 			e.Progress.Step(title, fmt.Sprintf("no changes (%.1f s)", time.Since(start).Seconds()))
 			return nil
@@ -198,6 +210,9 @@ func (e *Environment) applyRoot(ctx context.Context, root string, check func(con
 		}
 		add, change, destroy := plan.counts()
 		words := fmt.Sprintf("%d to add, %d to change, %d to destroy", add, change, destroy)
+		if e.asks() {
+			e.announce(ctx, root, plan)
+		}
 		if err := e.confirmed("Apply to " + root + " (" + words + ") of"); err != nil {
 			return err
 		}
@@ -205,8 +220,35 @@ func (e *Environment) applyRoot(ctx context.Context, root string, check func(con
 			return err
 		}
 		e.Progress.Step(title, fmt.Sprintf("%d added, %d changed, %d destroyed (%.1f s)", add, change, destroy, time.Since(start).Seconds()))
+		for _, container := range plan.replaced() {
+			e.Progress.Note("replaced " + container)
+		}
 		return nil
 	}
+}
+
+// planArgs are the arguments of a plan that is written to a file. Whatever holds the state's lock is waited for.
+func (e *Environment) planArgs(ctx context.Context, root, file string) ([]string, error) {
+	again, err := e.failedChecks(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{"plan", "-no-color", "-input=false", "-lock-timeout=120s", "-detailed-exitcode", "-out=" + file}, again...), nil
+}
+
+// announce says where a plan would be applied and what it would change, before anyone is asked.
+func (e *Environment) announce(ctx context.Context, root string, plan Plan) {
+	where := "the Docker Engine of this machine"
+	if host := docker.Host(ctx); host != "" {
+		where = "the Docker Engine at " + host
+	}
+	if root == "content" {
+		where = "Grafana"
+		if a, ok, err := e.access(ctx); err == nil && ok {
+			where = "Grafana at " + a.URL
+		}
+	}
+	fmt.Fprintf(e.Out, "\n%s of %s, at %s:\n\n  %s\n\n", root, e.Name, where, strings.Join(plan.describe(), "\n  "))
 }
 
 func exists(path string) bool {
