@@ -31,6 +31,8 @@ type Message struct {
 	Target, Escalated string
 	// Notification is what the message tells, for gateways that show something else than the content.
 	Notification func() notification.Notification
+	// Buttons are the actions that a card offers, none where there is nothing to answer.
+	Buttons []string
 }
 
 // Content is a message before it takes a chat's form.
@@ -76,6 +78,8 @@ type Form struct {
 	Body func(c Content, id string) []byte
 	// Who says whom of a mention the chat can call; nil if no one.
 	Who func(Mention) Mention
+	// Buttons is set where messages have buttons to answer by, and so need no link for it.
+	Buttons bool
 }
 
 // Limit is how many calls are taken within any stretch of time.

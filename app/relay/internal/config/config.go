@@ -486,7 +486,9 @@ func (l *loader) answers() {
 	if a == nil {
 		return
 	}
-	if a.URL == "" {
+	if a.URL == "" && a.KeyFile == "" && a.Silences != "" && l.buttons() {
+		// People answer by the buttons of cards alone.
+	} else if a.URL == "" {
 		l.fail("answers.url is missing: it is how phones reach the console or the relay, such as https://lookout.example.com")
 	} else {
 		l.base("answers.url", a.URL, "/answer")
@@ -495,7 +497,7 @@ func (l *loader) answers() {
 		// Browsers come by this name.
 		l.c.Hosts = append(l.c.Hosts, strings.ToLower(u.Hostname()))
 	}
-	if a.KeyFile == "" {
+	if a.KeyFile == "" && a.URL != "" {
 		l.fail("answers: key_file is missing: it holds what links are signed with, such as 32 random characters")
 	}
 	a.Key = l.secret("answers.key_file", a.KeyFile)
@@ -514,6 +516,16 @@ func (l *loader) answers() {
 		}
 		a.Header[h] = l.secret("answers.header_files."+h, a.HeaderFiles[h])
 	}
+}
+
+// buttons tells whether any peer sends messages with buttons to answer by.
+func (l *loader) buttons() bool {
+	for _, kind := range kinds.All {
+		if len(kind.Types) > 0 && kind.Sample(kind.Types[0]).Traits().Form.Buttons && len(l.c.Names(kind)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // equality refuses what is meant as a regular expression: compared for equality it never fits.

@@ -62,6 +62,9 @@ type Engine struct {
 	taken   map[uint64]taken
 	// answering lets one person at a time answer.
 	answering chan struct{}
+	// taps are those on cards, cards the changes that come of them.
+	taps  *tapBook
+	cards *cardBook
 
 	// steps of all lanes, for a test of what waiting costs.
 	steps atomic.Int64
@@ -100,6 +103,9 @@ func New(o Options) (*Engine, error) {
 	e.loadBeats()
 	if err := e.loadTaken(); err != nil {
 		return nil, fmt.Errorf("read who takes care of what: %w", err)
+	}
+	if err := e.loadTaps(); err != nil {
+		return nil, fmt.Errorf("read what was tapped: %w", err)
 	}
 	if err := e.use(o.Config); err != nil {
 		return nil, err
@@ -213,6 +219,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.startLanes(running, &wg)
 		wg.Go(func() { e.watchBeats(running) })
 		wg.Go(func() { e.settleIn(running, e.Config()) })
+		wg.Go(func() { e.carryTaps(running) })
+		wg.Go(func() { e.updateCards(running) })
+		e.listen(running, &wg)
 		var next *config.Config
 		select {
 		case <-ctx.Done():
@@ -607,7 +616,9 @@ func contextOf(c *config.Config, t *config.Target, ch config.Channel, m *Message
 	ctx := message.Context{
 		Keyword: string(c.Keyword), Keywords: []string{string(c.Keyword)}, Target: t.Name,
 		Escalated: m.Escalated, Now: now, Mentions: t.Mentions, Form: c.Peers[ch.IDs()[0]].Traits().Form,
-		Answer: answerLink(c, cmp.Or(m.Nonce, noNonce), now),
+	}
+	if !ctx.Form.Buttons {
+		ctx.Answer = answerLink(c, cmp.Or(m.Nonce, noNonce), now)
 	}
 	for _, id := range ch.IDs() {
 		// One of a robot's keywords is enough for it.

@@ -467,7 +467,7 @@ func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) err
 	sendCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mem.timeout)
 	answer := mem.sender.Send(sendCtx, channel.Message{
 		ID: m.uuid(l.e.store.Salt(), mem.id), Content: *m.Content, Repeated: before.Ambiguous,
-		Target: l.target.Name, Escalated: m.Escalated, Notification: m.notification,
+		Target: l.target.Name, Escalated: m.Escalated, Notification: m.notification, Buttons: l.e.buttons(l, m),
 	})
 	cancel()
 	answer.Reason = l.cfg.Redact(answer.Reason)

@@ -3,6 +3,7 @@ package delivery
 import (
 	"cmp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -17,6 +18,8 @@ type member struct {
 	// id is what metrics and the store call it, such as robot:ops.
 	id     string
 	sender channel.Sender
+	// connected is set while taps on its cards arrive.
+	connected atomic.Bool
 	// rest is how long it is left alone after "too many".
 	rest    time.Duration
 	timeout time.Duration

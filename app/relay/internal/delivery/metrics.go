@@ -34,6 +34,9 @@ type Metrics struct {
 	ReloadOK    prometheus.Gauge
 	ReloadTime  prometheus.Gauge
 	Reloads     *prometheus.CounterVec
+	Taps        *prometheus.CounterVec
+	CardUpdates *prometheus.CounterVec
+	Connected   *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics.
@@ -76,6 +79,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		ReloadTime:  gauge("relay_config_last_reload_success_timestamp_seconds", "When the configuration in use was read."),
 		Reloads:     counter("relay_config_reloads_total", "Configurations read, by outcome.", "outcome"),
 	}
+	m.Taps = counter("relay_taps_total", "Taps on cards that were carried out, refused, or recognised as repeated.", "channel", "outcome")
+	m.CardUpdates = counter("relay_card_updates_total", "Answers to attempts to change a card, by outcome.", "channel", "outcome")
+	m.Connected = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "relay_stream_connected", Help: "1 while taps on an app's cards arrive, 0 while its connection is down."}, []string{"channel"})
+	reg.MustRegister(m.Connected)
 	return m
 }
 
@@ -95,7 +102,7 @@ func (m *Metrics) begin(target, label string, members []*member) {
 		m.Escalations.WithLabelValues(target, label, cause)
 		m.DeadLetters.WithLabelValues(target, cause)
 	}
-	for _, kind := range []string{"queue", "outbox", "dead", "members", "heartbeats", collectionSent, collectionTaken} {
+	for _, kind := range []string{"queue", "outbox", "dead", "members", "heartbeats", collectionSent, collectionTaken, collectionTaps, collectionCards} {
 		m.Damaged.WithLabelValues(kind)
 	}
 	for _, reason := range rejectReasons {
@@ -194,6 +201,8 @@ type PeerStatus struct {
 	Limit int `json:"limit"`
 	// Rest is how long it is left alone.
 	Rest time.Duration `json:"rest_ns"`
+	// Stream says whether taps on its cards arrive, "" where it has none.
+	Stream string `json:"stream,omitempty"`
 }
 
 // Peers are all that are configured.
@@ -202,7 +211,7 @@ func (e *Engine) Peers() []PeerStatus {
 	var out []PeerStatus
 	for _, m := range e.memberList() {
 		rest, used, limit := m.state(now)
-		out = append(out, PeerStatus{m.id, used, limit, rest.Round(time.Second)})
+		out = append(out, PeerStatus{m.id, used, limit, rest.Round(time.Second), m.stream()})
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -12,6 +13,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -54,7 +56,9 @@ type Sent struct {
 	At     time.Time `json:"at"`
 	Target string    `json:"target"`
 	// Peer that it was sent to, such as robot:ops.
-	Peer    string      `json:"peer"`
+	Peer string `json:"peer"`
+	// Card is the ID of one that can be answered and changed.
+	Card    string      `json:"card,omitempty"`
 	Title   string      `json:"title"`
 	Alerts  []SentAlert `json:"alerts,omitempty"`
 	More    int         `json:"more,omitempty"`
@@ -92,6 +96,9 @@ type taken struct {
 	Who   string    `json:"who"`
 	At    time.Time `json:"at"`
 	Until time.Time `json:"until"`
+	// Key is the tap's, where it was one; Extended is set where that extended its silence.
+	Key      string `json:"key,omitempty"`
+	Extended bool   `json:"extended,omitempty"`
 	// Silence that was made of it, and when that ends.
 	Silence string    `json:"silence,omitempty"`
 	Ends    time.Time `json:"ends,omitzero"`
@@ -137,6 +144,9 @@ func (l *lane) sentOf(m *Message, mem *member, a channel.Answer) *Sent {
 	}
 	if a.Outcome != channel.Delivered {
 		s.Reason = a.Reason
+	}
+	if _, ok := mem.sender.(channel.Cards); ok {
+		s.Card = m.uuid(l.e.store.Salt(), mem.id)
 	}
 	n := m.notification()
 	// What burns is what one takes; what the relay says of itself no one else can silence.
@@ -199,11 +209,14 @@ func (e *Engine) Sent(search string, before uint64, limit int) ([]Sent, error) {
 }
 
 // eachSent calls fn with each answer that is kept, oldest first, until it returns false. What can't be read is passed over.
-func (e *Engine) eachSent(fn func(Sent) bool) error {
+func (e *Engine) eachSent(fn func(Sent) bool) error { return e.eachSentWith([]string{""}, fn) }
+
+// eachSentWith is eachSent for those whose JSON holds one of the words, which is looked at before it is read.
+func (e *Engine) eachSentWith(words []string, fn func(Sent) bool) error {
 	return e.store.View(func(tx *spool.Tx) error {
 		return tx.Each(collectionSent, func(id uint64, raw []byte) error {
 			var s Sent
-			if json.Unmarshal(raw, &s) == nil {
+			if slices.ContainsFunc(words, func(w string) bool { return bytes.Contains(raw, []byte(w)) }) && json.Unmarshal(raw, &s) == nil {
 				s.ID = id
 				if !fn(s) {
 					return spool.Stop
@@ -212,6 +225,18 @@ func (e *Engine) eachSent(fn func(Sent) bool) error {
 			return nil
 		})
 	})
+}
+
+// hashes are what stands in the JSON of those that tell one of the alerts.
+func hashes(alerts []SentAlert) []string {
+	if len(alerts) > 20 {
+		return []string{""}
+	}
+	var out []string
+	for _, a := range alerts {
+		out = append(out, fmt.Sprintf(`"hash":%d,`, a.Hash))
+	}
+	return out
 }
 
 // loadTaken reads who takes care of what.
@@ -273,7 +298,7 @@ func answerSign(key, ref string, expires int64) string {
 
 // answerLink is the link by which people answer a message, "" where that is not configured.
 func answerLink(c *config.Config, ref string, now time.Time) string {
-	if c.Answers == nil || ref == "" {
+	if c.Answers == nil || c.Answers.Key == "" || ref == "" {
 		return ""
 	}
 	expires := now.Add(linkLasts).Unix()
@@ -300,12 +325,18 @@ type Question struct {
 func (e *Engine) Ask(ref, expires, sign string) (Question, error) {
 	c := e.Config()
 	at, err := strconv.ParseInt(expires, 10, 64)
-	if c.Answers == nil || err != nil || !hmac.Equal([]byte(sign), []byte(answerSign(c.Answers.Key, ref, at))) || e.store.Wall().Unix() > at {
+	if c.Answers == nil || c.Answers.Key == "" || err != nil || !hmac.Equal([]byte(sign), []byte(answerSign(c.Answers.Key, ref, at))) || e.store.Wall().Unix() > at {
 		return Question{}, ErrLink
 	}
-	q := Question{Taken: map[uint64]string{}, Ends: map[uint64]time.Time{}, CanSilence: c.Answers.Silences != ""}
-	err = e.eachSent(func(s Sent) bool {
-		if s.Ref == ref && (q.Ref == "" || q.Outcome != string(channel.Delivered)) {
+	return e.question(ref, func(s Sent) bool { return s.Ref == ref })
+}
+
+// question is what the message is about that fits; word stands in its record.
+func (e *Engine) question(word string, fits func(Sent) bool) (Question, error) {
+	c := e.Config()
+	q := Question{Taken: map[uint64]string{}, Ends: map[uint64]time.Time{}, CanSilence: c.Answers != nil && c.Answers.Silences != ""}
+	err := e.eachSentWith([]string{word}, func(s Sent) bool {
+		if fits(s) && (q.Ref == "" || q.Outcome != string(channel.Delivered)) {
 			q.Sent = s
 		}
 		return true
@@ -321,7 +352,7 @@ func (e *Engine) Ask(ref, expires, sign string) (Question, error) {
 	for _, a := range q.Alerts {
 		last[a.Hash] = a
 	}
-	err = e.eachSent(func(s Sent) bool {
+	err = e.eachSentWith(hashes(q.Alerts), func(s Sent) bool {
 		for _, a := range s.Alerts {
 			known, ok := last[a.Hash]
 			if ok && (a.Began.After(known.Began) || a.Began.Equal(known.Began) && a.Status != notification.Firing) {
@@ -355,7 +386,23 @@ type Reply struct {
 	Who string
 	// Silence for this long; 0 only takes the alerts.
 	Silence time.Duration
+	// Extend adds that to what is silenced already.
+	Extend bool
+	// At is when it was asked for; now where it is not known.
+	At time.Time
+	// Key is the tap's that asks for it: with one it is done once, however often it is asked for. Again is set where it, or
+	// what another tap asks for, may have been done without being known.
+	Key   string
+	Again bool
 }
+
+// passing is an error that may be gone at the next try.
+type passing struct{ error }
+
+func (p passing) Unwrap() error { return p.error }
+
+// errOver is for a message of which nothing is left to be taken.
+var errOver = errors.New("这条消息里已没有正在触发的报警 nothing of this message fires any more")
 
 // Answer does what someone answers: the alerts are taken, silenced if asked for, and the chat is told. It returns what
 // was done, in a sentence.
@@ -372,10 +419,14 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	case e.answering <- struct{}{}:
 		defer func() { <-e.answering }()
 	case <-ctx.Done():
-		return "", errors.New("正在处理别人的应答，请稍后再试 someone else's answer is under way: try again in a moment")
+		return "", passing{errors.New("正在处理别人的应答，请稍后再试 someone else's answer is under way: try again in a moment")}
 	}
 	now := e.store.Wall()
-	ends := now.Add(r.Silence)
+	asked := now
+	if !r.At.IsZero() && r.At.Before(now) && now.Sub(r.At) < time.Hour {
+		asked = r.At
+	}
+	ends := asked.Add(r.Silence)
 	did := func(silenced string) string {
 		if r.Silence == 0 {
 			return r.Who + " 已认领 takes care of it"
@@ -388,11 +439,22 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	e.takenMu.Unlock()
 	firing := slices.DeleteFunc(slices.Clone(q.Alerts), func(a SentAlert) bool { return a.Status != notification.Firing })
 	if len(firing) == 0 {
-		return "", errors.New("这条消息里已没有正在触发的报警 nothing of this message fires any more")
+		return "", errOver
+	}
+	if r.Extend {
+		for _, a := range firing {
+			if t := before[a.Hash]; t.Key != r.Key && t.Ends.Add(r.Silence).After(ends) && now.Before(t.Ends) {
+				ends = t.Ends.Add(r.Silence)
+			}
+		}
 	}
 	if !slices.ContainsFunc(firing, func(a SentAlert) bool {
 		t, ok := before[a.Hash]
 		same := ok && t.Who == r.Who && t.covers(a.Began, now)
+		if same && (r.Key != "" && t.Key == r.Key || r.Extend && t.Extended && now.Sub(t.At) < doubleTap) {
+			ends = t.Ends
+			return false
+		}
 		return !same || r.Silence > 0 && ends.Sub(t.Ends).Abs() >= time.Minute
 	}) {
 		// A second tap: it is done, and was told.
@@ -405,7 +467,12 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	verb := anew
 	var failed error
 	for _, a := range firing {
-		t := taken{Who: r.Who, At: now, Until: now.Add(takenLasts), Silence: before[a.Hash].Silence, Ends: before[a.Hash].Ends}
+		if t := before[a.Hash]; r.Key != "" && t.Key == r.Key {
+			// Done before the try that failed.
+			next[a.Hash] = t
+			continue
+		}
+		t := taken{Who: r.Who, At: now, Until: now.Add(takenLasts), Key: r.Key, Extended: r.Extend, Silence: before[a.Hash].Silence, Ends: before[a.Hash].Ends}
 		if r.Silence > 0 {
 			known := ""
 			if now.Before(t.Ends) {
@@ -414,7 +481,7 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 					verb = "已缩短静默 shortened its silence to"
 				}
 			}
-			id, err := e.silence(ctx, c, known, a, r.Who, now, ends)
+			id, err := e.silence(ctx, c, known, a, r, now, ends)
 			if err != nil {
 				failed = err
 				break
@@ -426,7 +493,12 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	}
 	done := did(verb)
 	var told *Message
+	var changes []*cardChange
 	if failed == nil {
+		var err error
+		if changes, err = e.changesFor(firing, channel.Card{Status: "🙋 " + done, Open: true}, now); err != nil {
+			return "", passing{err}
+		}
 		told = e.tellTaken(c, q, done, now)
 	} else if len(next) > 0 {
 		// What was silenced is kept, for the next try to find.
@@ -457,14 +529,14 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 				}
 			}
 		}
-		if told == nil {
-			return nil
+		if err := putChanges(tx, changes); err != nil || told == nil {
+			return err
 		}
 		told.ID = 0
 		return e.save(tx, told)
 	})
 	if err != nil {
-		return "", err
+		return "", passing{err}
 	}
 	e.takenMu.Lock()
 	maps.Copy(e.taken, next)
@@ -473,6 +545,7 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	if failed != nil {
 		return "", failed
 	}
+	e.changeCards(changes...)
 	e.log.Info("answered from the chat", "target", q.Target, "alerts", len(next), "silence", r.Silence.String(), "done", done)
 	if told != nil {
 		e.wakeLane(q.Target, 0, true)
@@ -506,7 +579,7 @@ func (e *Engine) tellTaken(c *config.Config, q Question, done string, now time.T
 }
 
 // silence makes a silence for one alert, or moves the end of one that it made before.
-func (e *Engine) silence(ctx context.Context, c *config.Config, id string, a SentAlert, who string, from, to time.Time) (string, error) {
+func (e *Engine) silence(ctx context.Context, c *config.Config, id string, a SentAlert, r Reply, from, to time.Time) (string, error) {
 	type matcher struct {
 		Name    string `json:"name"`
 		Value   string `json:"value"`
@@ -516,6 +589,19 @@ func (e *Engine) silence(ctx context.Context, c *config.Config, id string, a Sen
 	if a.Partial {
 		// Without all of them it would silence others as well.
 		return "", errors.New("没有静默：标签太多，请在 Alertmanager 中静默 not silenced: it has too many labels, silence it in Alertmanager")
+	}
+	comment := "从聊天中静默 silenced from the chat"
+	if r.Key != "" {
+		// By this it is found again where the answer to making it got lost, or the process with it.
+		mark := fmt.Sprintf(" [%016x]", a.Hash)
+		comment += mark
+		if r.Again {
+			made, ends, err := e.findSilence(ctx, c, a, mark)
+			if err != nil || made != "" && to.Sub(ends).Abs() < time.Minute {
+				return made, err
+			}
+			id = cmp.Or(made, id)
+		}
 	}
 	var matchers []matcher
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
@@ -527,7 +613,7 @@ func (e *Engine) silence(ctx context.Context, c *config.Config, id string, a Sen
 		matchers = append(matchers, m)
 	}
 	body := map[string]any{
-		"matchers": matchers, "startsAt": from.UTC(), "endsAt": to.UTC(), "createdBy": who, "comment": "从聊天中静默 silenced from the chat",
+		"matchers": matchers, "startsAt": from.UTC(), "endsAt": to.UTC(), "createdBy": r.Who, "comment": comment,
 	}
 	if id != "" {
 		body["id"] = id
@@ -542,7 +628,7 @@ func (e *Engine) silence(ctx context.Context, c *config.Config, id string, a Sen
 	}
 	resp, err := channel.HTTPClient(10*time.Second, e.transport).Do(req)
 	if err != nil {
-		return "", errors.New("没有静默：联系不上 Alertmanager not silenced: it cannot be reached")
+		return "", passing{errUnreachable}
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
@@ -551,10 +637,55 @@ func (e *Engine) silence(ctx context.Context, c *config.Config, id string, a Sen
 	}
 	if id != "" && resp.StatusCode == http.StatusNotFound {
 		// Someone removed it, or Alertmanager lost it.
-		return e.silence(ctx, c, "", a, who, from, to)
+		return e.silence(ctx, c, "", a, r, from, to)
 	}
-	if err != nil || resp.StatusCode/100 != 2 || json.Unmarshal(raw, &made) != nil || made.SilenceID == "" {
+	if err != nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
+		return "", passing{fmt.Errorf("没有静默 not silenced: HTTP %d %s", resp.StatusCode, channel.OneLine(c.Redact(string(raw))))}
+	}
+	if resp.StatusCode/100 != 2 || json.Unmarshal(raw, &made) != nil || made.SilenceID == "" {
 		return "", fmt.Errorf("没有静默 not silenced: HTTP %d %s", resp.StatusCode, channel.OneLine(c.Redact(string(raw))))
 	}
 	return made.SilenceID, nil
 }
+
+var errUnreachable = errors.New("没有静默：联系不上 Alertmanager not silenced: it cannot be reached")
+
+// findSilence looks for a silence of an alert that is in force and has the mark in its comment, and when it ends; "" for none.
+func (e *Engine) findSilence(ctx context.Context, c *config.Config, a SentAlert, mark string) (string, time.Time, error) {
+	address := strings.TrimSuffix(c.Answers.Silences, "/") + "/api/v2/silences"
+	if name := a.Labels["alertname"]; name != "" && utf8.ValidString(name) && !strings.HasSuffix(name, "…") {
+		address += "?filter=" + url.QueryEscape("alertname="+strconv.Quote(name))
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", time.Time{}, errors.New("answers.silences cannot be used")
+	}
+	for k, v := range c.Answers.Header {
+		req.Header.Set(k, v)
+	}
+	resp, err := channel.HTTPClient(10*time.Second, e.transport).Do(req)
+	if err != nil {
+		return "", time.Time{}, passing{errUnreachable}
+	}
+	defer resp.Body.Close()
+	var list []struct {
+		ID      string    `json:"id"`
+		Comment string    `json:"comment"`
+		EndsAt  time.Time `json:"endsAt"`
+		Status  struct {
+			State string `json:"state"`
+		} `json:"status"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxSilences)).Decode(&list); err != nil || resp.StatusCode != http.StatusOK {
+		return "", time.Time{}, passing{fmt.Errorf("静默列表读不出 the list of silences cannot be read: HTTP %d", resp.StatusCode)}
+	}
+	for _, s := range list {
+		if strings.HasSuffix(s.Comment, mark) && s.Status.State != "expired" {
+			return s.ID, s.EndsAt, nil
+		}
+	}
+	return "", time.Time{}, nil
+}
+
+// maxSilences bounds what is read of a list of silences.
+const maxSilences = 8 << 20

@@ -51,6 +51,10 @@ func valid(collection string, _, v []byte) error {
 		into = &map[string]any{}
 	case collection == collectionSent:
 		into = &Sent{}
+	case collection == collectionTaps:
+		into = &KeptTap{}
+	case collection == collectionCards:
+		into = &cardChange{}
 	case collection == collectionTaken:
 		into = &taken{}
 	case collection == collectionBeats:

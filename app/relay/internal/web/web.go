@@ -368,6 +368,9 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 // sentPage is how many answers the page shows at once.
 const sentPage = 200
 
+// tapsShown are the taps on the page.
+const tapsShown = 50
+
 // deadPage is how many dead letters one answer lists at most.
 const deadPage = 200
 
@@ -432,8 +435,10 @@ type pageView struct {
 	Error                          string
 	Status                         delivery.Status
 	// Peers are the robots, mailboxes and gateways; Dead the newest dead letters; Log what was sent, by a search.
-	Peers  []delivery.PeerStatus
-	Dead   []delivery.DeadSummary
+	Peers []delivery.PeerStatus
+	Dead  []delivery.DeadSummary
+	// Taps are the last ones on cards.
+	Taps   []delivery.KeptTap
 	Log    []delivery.Sent
 	Search string
 	// PerPage answers are shown; what is older than Older, 0 for nothing, is on the next page.
@@ -566,6 +571,8 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 	v.Zone, v.Peers, v.Search = c.Zone, s.e.Peers(), r.FormValue("q")
 	var err2 error
 	v.Dead, _, err = s.e.Dead(0, deadPage)
+	var err3 error
+	v.Taps, err3 = s.e.Taps(tapsShown)
 	v.PerPage = sentPage
 	// What is no number is the first page.
 	before, _ := strconv.ParseUint(r.FormValue("before"), 10, 64)
@@ -573,7 +580,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 		v.Log = v.Log[:sentPage]
 		v.Older = v.Log[sentPage-1].ID
 	}
-	if err := errors.Join(err, err2); err != nil {
+	if err := errors.Join(err, err2, err3); err != nil {
 		v.Error = err.Error()
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

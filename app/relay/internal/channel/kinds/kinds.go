@@ -4,6 +4,7 @@ package kinds
 import (
 	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/channel/dingtalk"
+	"lookout/app/relay/internal/channel/dingtalk/app"
 	"lookout/app/relay/internal/channel/email"
 	"lookout/app/relay/internal/channel/feishu"
 	"lookout/app/relay/internal/channel/gateway"
@@ -13,6 +14,7 @@ import (
 // All kinds: a new one is a folder next to these, and a line here.
 var All = []*channel.Kind{
 	&dingtalk.Kind,
+	&app.Kind,
 	&feishu.Kind,
 	&wecom.Kind,
 	&email.Kind,
