@@ -90,7 +90,7 @@ type renderCmd struct {
 	Sample       string `help:"Built-in sample: firing, resolved, nodata, group, storm." default:"firing"`
 	Notification string `help:"File with a captured notification (webhook JSON), - for standard input."`
 	Channel      int    `help:"Channel of the target, from 0."`
-	Kind         string `help:"Kind of channel without a configuration: robot (DingTalk), feishu, wecom, email, webhook." default:"robot"`
+	Kind         string `help:"Kind of channel without a configuration: robot (DingTalk), app (DingTalk cards), feishu, wecom, email, webhook." default:"robot"`
 	Type         string `help:"Type of the message; of DingTalk markdown, actionCard, text or link, of Feishu card, post or text, of WeCom markdown or text."`
 	Digest       bool   `help:"Show it the way a storm's digest does."`
 	JSON         bool   `help:"Print what would be posted to the robot."`
@@ -110,7 +110,7 @@ func (cmd *renderCmd) Run(s *streams) error {
 	} else {
 		kind := kinds.Find(cmd.Kind)
 		if kind == nil {
-			return fmt.Errorf("--kind %q is not known: use robot, feishu, wecom, email or webhook", cmd.Kind)
+			return fmt.Errorf("--kind %q is not known: use robot, app, feishu, wecom, email or webhook", cmd.Kind)
 		}
 		c.Peers = map[string]channel.Peer{kind.ID("ops"): kind.Sample(cmp.Or(cmd.Type, kind.Types[0]))}
 		c.Targets["ops"].Channels = []config.Channel{{Kind: kind, Names: []string{"ops"}}}

@@ -11,6 +11,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,8 +52,12 @@ func newGroup(t *testing.T, r robot.Robot) (*httptest.Server, func() []robot.Mes
 // canaries are the secrets of TestSecretsStayInTheirFiles, in every form they could leak in.
 var canaries = map[string]string{
 	"token": "canary-token-7f3a", "feishu": "canary-feishu+hook-4b1d", "feishusign": "canary+feishu&sign-77ac", "wecom": "canary-wecom-key-c0fe", "sign": "SECcanary-sign-91bc", "bearer": "canary-bearer-55d0", "smtp": "canary-smtp-e2e1",
+	"appid": "canary-app-id-6d2f", "appsecret": "canary-app+secret/9e4b==",
 	"sms": "canary-sms-header-08aa", "smsurl": "http://127.0.0.1:1/canary-sms-url-3c3c",
 }
+
+// accessToken is one that DingTalk gives an app, which no file holds.
+const accessToken = "canary-access-token-41c7"
 
 // encodings are forms that a secret takes on its way through other programs.
 func encodings(secret string) []string {
@@ -85,8 +90,12 @@ func TestSecretsStayInTheirFiles(t *testing.T) {
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The rudest answer there is: it repeats all that it was sent, and the secrets in every form.
 		body, _ := io.ReadAll(r.Body)
+		if r.URL.Path == "/v1.0/oauth2/accessToken" {
+			fmt.Fprintf(w, `{"accessToken":%q,"expireIn":7200}`, accessToken)
+			return
+		}
 		words := r.URL.String() + " " + string(body)
-		for _, name := range []string{"sign", "token", "feishu", "feishusign", "wecom"} {
+		for _, name := range []string{"sign", "token", "feishu", "feishusign", "wecom", "appid", "appsecret"} {
 			words += " " + strings.Join(encodings(canaries[name]), " ")
 			for _, before := range []string{"", "u", "us"} {
 				words += " " + base64.StdEncoding.EncodeToString([]byte(before+canaries[name]+"zz"))
@@ -95,6 +104,12 @@ func TestSecretsStayInTheirFiles(t *testing.T) {
 		// Each time the last of it comes first, since only so much is kept of it.
 		from := int(turn.Add(37)) % len(words)
 		words = words[from:] + words[:from]
+		if strings.HasPrefix(r.URL.Path, "/v1.0/") {
+			// DingTalk's OpenAPI, and the registration of a connection.
+			w.WriteHeader(http.StatusBadRequest)
+			json.NewEncoder(w).Encode(map[string]any{"code": "param.empty", "message": r.Header.Get("x-acs-dingtalk-access-token") + " " + words})
+			return
+		}
 		json.NewEncoder(w).Encode(map[string]any{"errcode": 300005, "errmsg": words, "code": 19001, "msg": words})
 	}))
 	defer echo.Close()
@@ -121,12 +136,15 @@ feishu:
 wecom:
   wei: {url: %[1]q, token_file: secrets/wecom}
   wei-down: {url: "http://127.0.0.1:1/cgi-bin/webhook/send", token_file: secrets/wecom}
+apps:
+  app: {url: %[1]q, client_id_file: secrets/appid, client_secret_file: secrets/appsecret, group: cidX, template: t.schema}
+  app-down: {url: "http://127.0.0.1:1", client_id_file: secrets/appid, client_secret_file: secrets/appsecret, group: cidX, template: t.schema}
 emails:
   duty: {smarthost: %[2]q, from: relay@example.com, to: [duty@example.com], username: relay, password_file: secrets/smtp, ca_file: mail.pem, timeout: 2s}
 webhooks:
   sms: {url_file: secrets/smsurl, header_files: {Authorization: secrets/sms}}
 targets:
-  all: {channels: [{robots: [ops], escalate_after: 1s}, {robots: [down], escalate_after: 1s}, {feishu: [fei, fei-down], escalate_after: 1s}, {wecom: [wei, wei-down], escalate_after: 1s}, {email: duty, escalate_after: 1s}, {webhook: sms, escalate_after: 1s}]}
+  all: {channels: [{robots: [ops], escalate_after: 1s}, {robots: [down], escalate_after: 1s}, {feishu: [fei, fei-down], escalate_after: 1s}, {wecom: [wei, wei-down], escalate_after: 1s}, {apps: [app, app-down], escalate_after: 1s}, {email: duty, escalate_after: 1s}, {webhook: sms, escalate_after: 1s}]}
 `, echo.URL, mail.Address()), canaries)
 	p.write("mail.pem", string(mail.CA()))
 	p.start()
@@ -203,7 +221,9 @@ targets:
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, secret := range canaries {
+	secrets := maps.Clone(canaries)
+	secrets["access token"] = accessToken
+	for name, secret := range secrets {
 		forms := append(encodings(secret), insideBase64(secret)...)
 		for _, form := range forms {
 			for place, text := range map[string]string{"the log": p.log.String(), "an answer": seen.String(), "the output of a command": out.String() + errs.String(), "the spool": string(spoolFile)} {

@@ -23,6 +23,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"lookout/app/robot/robot"
+	"lookout/app/robot/stream"
 	"lookout/internal/program"
 )
 
@@ -41,6 +42,9 @@ type options struct {
 	Keyword     []string `default:"报警" sep:"none" help:"Keyword of which one must stand in a message; repeatable. Empty: no keywords."`
 	Secret      string   `env:"ROBOT_SECRET" help:"Secret with which calls must be signed."`
 	AllowIP     []string `name:"allow-ip" placeholder:"CIDR" help:"Address or range that callers must come from; repeatable."`
+
+	ClientID     string `name:"client-id" placeholder:"ID" help:"Client ID of an app whose robot sends cards; needs --client-secret."`
+	ClientSecret string `name:"client-secret" env:"ROBOT_CLIENT_SECRET" placeholder:"SECRET" help:"Client Secret of that app."`
 
 	PerMinute int           `default:"20" help:"Messages a robot takes within any --window."`
 	Window    time.Duration `default:"1m" help:"What counts as a minute for --per-minute."`
@@ -99,12 +103,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer group.Close()
 
+	var cards http.Handler
+	if opts.ClientID != "" || opts.ClientSecret != "" {
+		app, err := stream.New(stream.Config{ClientID: opts.ClientID, ClientSecret: opts.ClientSecret})
+		if err != nil {
+			return fmt.Errorf("--client-id and --client-secret belong together: %w", err)
+		}
+		cards = app.Handler()
+	}
 	listener, err := program.Listen(opts.Listen)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
-		Handler:           handler(group, reg),
+		Handler:           handler(group, cards, reg),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      90 * time.Second, // above the longest scripted wait; event streams set their own
@@ -237,8 +249,13 @@ func newRegistry() (*prometheus.Registry, error) {
 	return reg, nil
 }
 
-func handler(group *robot.Server, reg prometheus.Gatherer) http.Handler {
+func handler(group *robot.Server, cards http.Handler, reg prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
+	if cards != nil {
+		for _, path := range []string{"/v1.0/", "/connect", "/api/cards", "/api/cards/"} {
+			mux.Handle(path, cards)
+		}
+	}
 	mux.Handle("/", group.Handler())
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{
 		EnableOpenMetrics: true,

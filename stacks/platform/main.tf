@@ -191,7 +191,7 @@ locals {
   # A relay without targets has one for each robot.
   relay_config = try(yamldecode(var.relay.config), {})
   relay_targets = merge(concat(
-    [for chat in ["feishu", "robots", "wecom"] : { for robot, _ in try(local.relay_config[chat], {}) : robot => null }],
+    [for chat in ["apps", "feishu", "robots", "wecom"] : { for robot, _ in try(local.relay_config[chat], {}) : robot => null }],
     [try(local.relay_config.targets, {})],
   )...)
 }

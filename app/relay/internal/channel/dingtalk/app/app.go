@@ -140,8 +140,15 @@ func (a *App) form() channel.Form {
 			return len(channel.JSON(params(c, everyButton, channel.Card{Open: true})))
 		},
 		Line: func(s string) int { return channel.Escaped(s) + len(`\n`) },
-		Body: func(c channel.Content, id string) []byte { return a.body(c, id, everyButton) },
-		Who:  func(m channel.Mention) channel.Mention { return channel.Mention{UserIDs: m.UserIDs, All: m.All} },
+		Body: func(c channel.Content, id string) []byte {
+			shown := *a
+			if a.RobotCode == a.ClientID {
+				// What is shown of a message holds no secret.
+				shown.RobotCode = "(Client ID)"
+			}
+			return shown.body(c, id, everyButton)
+		},
+		Who: func(m channel.Mention) channel.Mention { return channel.Mention{UserIDs: m.UserIDs, All: m.All} },
 	}
 }
 

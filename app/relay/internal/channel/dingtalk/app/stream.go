@@ -188,6 +188,9 @@ func (s *sender) serve(ctx context.Context, conn *websocket.Conn, tapped func(co
 			continue
 		}
 		reply := s.answer(ctx, frame, tapped, log)
+		if reply.Data == "" {
+			reply.SetData(`{"response":{}}`)
+		}
 		reply.SetHeader(payload.DataFrameHeaderKMessageId, frame.GetMessageId())
 		reply.SetHeader(payload.DataFrameHeaderKContentType, payload.DataFrameContentTypeKJson)
 		if err := conn.SetWriteDeadline(time.Now().Add(writeFor)); err != nil {
@@ -221,7 +224,6 @@ func (s *sender) answer(ctx context.Context, frame *payload.DataFrame, tapped fu
 	}
 	r := payload.NewSuccessDataFrameResponse()
 	r.Message = "OK"
-	r.SetData(`{"response":{}}`)
 	return r
 }
 
