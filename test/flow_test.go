@@ -133,7 +133,7 @@ func (s *story) metricExposed(t *testing.T) {
 }
 
 func (s *story) targetScraped(t *testing.T) {
-	want := []string{"console/console", "go/" + instance, "prometheus/prometheus", "relay/relay1"}
+	want := []string{"console/console", "drill/console", "go/" + instance, "prometheus/prometheus", "relay/relay1"}
 	if s.Engine == teststack.Prometheus {
 		want = append(want, "alertmanager/alertmanager")
 	}

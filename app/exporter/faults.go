@@ -25,7 +25,17 @@ type knob struct {
 	// requests look at the value themselves.
 	apply func(from, to int64)
 	value atomic.Int64
+
+	// lease, if any, brings the knob back to before when it runs out: whoever turned it may have died.
+	lease  *time.Timer
+	before int64
 }
+
+// Leases are short, so that what is left behind by a drill that was killed ends soon.
+const (
+	leastLease = time.Second
+	maxLease   = 5 * time.Minute
+)
 
 // faults are the things that can be made to go wrong, and right again.
 type faults struct {
@@ -65,11 +75,20 @@ func (f *faults) latency() time.Duration {
 
 func (f *faults) errorPercent() int64 { return f.knobs[knobErrorPercent].value.Load() }
 
-// set turns a knob. Its error names the value and what would be right.
-func (f *faults) set(name, given string) error {
+func (f *faults) knob(name string) (*knob, error) {
 	k, ok := f.knobs[name]
 	if !ok {
-		return fmt.Errorf("no fault %q: choose one of %s", name, strings.Join(f.names(), ", "))
+		return nil, fmt.Errorf("no fault %q: choose one of %s", name, strings.Join(f.names(), ", "))
+	}
+	return k, nil
+}
+
+// set turns a knob. With a lease above 0 the knob goes back by itself to what it was before the lease, unless set is called again
+// within that time; without one it stays. The error names the value and what would be right.
+func (f *faults) set(name, given string, lease time.Duration) error {
+	k, err := f.knob(name)
+	if err != nil {
+		return err
 	}
 	to, err := strconv.ParseInt(strings.TrimSpace(given), 10, 64)
 	if err != nil || to < 0 || to > k.max {
@@ -77,8 +96,51 @@ func (f *faults) set(name, given string) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	was, held := k.before, k.lease != nil
+	k.endLease()
+	if lease > 0 {
+		if !held {
+			was = k.value.Load()
+		}
+		k.before = was
+		var timer *time.Timer
+		timer = time.AfterFunc(lease, func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			// A lease that was renewed at the last moment has another timer.
+			if k.lease == timer {
+				f.release(k)
+			}
+		})
+		k.lease = timer
+	}
 	f.change(k, to)
 	return nil
+}
+
+// giveBack ends a knob's lease and brings it back to what it was before; without a lease it is turned off.
+func (f *faults) giveBack(name string) error {
+	k, err := f.knob(name)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.release(k)
+	return nil
+}
+
+func (f *faults) release(k *knob) {
+	to := k.before
+	k.endLease()
+	f.change(k, to)
+}
+
+func (k *knob) endLease() {
+	if k.lease != nil {
+		k.lease.Stop()
+	}
+	k.lease, k.before = nil, 0
 }
 
 func (f *faults) change(k *knob, to int64) {
@@ -93,6 +155,7 @@ func (f *faults) reset() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, k := range f.knobs {
+		k.endLease()
 		f.change(k, 0)
 	}
 }
@@ -213,11 +276,37 @@ func (s *service) putFault(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.PathValue("knob")
-	if err := s.faults.set(name, string(body)); err != nil {
+	lease, err := leaseOf(r.URL.Query().Get("lease"))
+	if err == nil {
+		err = s.faults.set(name, string(body), lease)
+	}
+	if err != nil {
 		writeError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	s.cfg.Logger.Warn("fault set", "fault", name, "value", strings.TrimSpace(string(body)))
+	s.cfg.Logger.Warn("fault set", "fault", name, "value", strings.TrimSpace(string(body)), "lease", lease)
+	s.faults.show(w, r)
+}
+
+// leaseOf reads for how long a fault is set; 0 is for good.
+func leaseOf(given string) (time.Duration, error) {
+	if given == "" {
+		return 0, nil
+	}
+	lease, err := time.ParseDuration(given)
+	if err != nil || lease < leastLease || lease > maxLease {
+		return 0, fmt.Errorf("lease=%q: give a duration from %v to %v, or leave it out for no end", shortened(given), leastLease, maxLease)
+	}
+	return lease, nil
+}
+
+func (s *service) deleteFault(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("knob")
+	if err := s.faults.giveBack(name); err != nil {
+		writeError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	s.cfg.Logger.Info("fault taken back", "fault", name)
 	s.faults.show(w, r)
 }
 

@@ -148,3 +148,49 @@ func TestBadKnobsAreRefusedAndChangeNothing(t *testing.T) {
 	assert.JSONEq(t, `{"threads":0,"goroutines":0,"heap_mebibytes":0,"latency_milliseconds":0,"error_percent":0}`,
 		do(t, h, "GET", "/faults", "").Body.String())
 }
+
+// What a drill turned goes back by itself once the drill no longer renews: it may have been killed.
+func TestAFaultOnLeaseGoesBackByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t)
+		h := s.Handler()
+		put := func(query, value string) int {
+			return do(t, h, "PUT", "/faults/latency_milliseconds"+query, value).Code
+		}
+		now := func() int64 { synctest.Wait(); return s.faults.latency().Milliseconds() }
+
+		require.Equal(t, 200, put("", "20"))
+		require.Equal(t, 200, put("?lease=10s", "500"))
+		time.Sleep(9 * time.Second)
+		require.EqualValues(t, 500, now())
+		require.Equal(t, 200, put("?lease=10s", "600"), "renewed, with another value")
+		time.Sleep(9 * time.Second)
+		require.EqualValues(t, 600, now())
+		time.Sleep(time.Second)
+		require.EqualValues(t, 20, now(), "it goes back to what it was before the first lease")
+
+		require.Equal(t, 200, put("?lease=10s", "500"))
+		require.Equal(t, 200, do(t, h, "DELETE", "/faults/latency_milliseconds", "").Code)
+		require.EqualValues(t, 20, now(), "given back")
+		time.Sleep(time.Minute)
+		require.EqualValues(t, 20, now())
+
+		require.Equal(t, 200, put("?lease=10s", "500"))
+		require.Equal(t, 200, put("", "30"), "someone wants it for good")
+		time.Sleep(time.Minute)
+		require.EqualValues(t, 30, now())
+
+		require.Equal(t, 200, put("?lease=10s", "500"))
+		require.Equal(t, 200, do(t, h, "DELETE", "/faults", "").Code)
+		time.Sleep(time.Minute)
+		require.EqualValues(t, 0, now(), "all faults were taken back, leases too")
+
+		for _, wrong := range []string{"x", "0s", "-5s", "1h", "999ms"} {
+			w := do(t, h, "PUT", "/faults/latency_milliseconds?lease="+wrong, "500")
+			require.Equal(t, 400, w.Code)
+			require.Contains(t, w.Body.String(), "from 1s to 5m0s")
+			require.EqualValues(t, 0, now(), "nothing is changed by what is refused")
+		}
+		require.Equal(t, 400, do(t, h, "DELETE", "/faults/nothing", "").Code)
+	})
+}

@@ -76,6 +76,7 @@ func (s *service) Handler() http.Handler {
 	if s.cfg.EnableFaults {
 		root.HandleFunc("GET /faults", s.faults.show)
 		root.HandleFunc("PUT /faults/{knob}", s.putFault)
+		root.HandleFunc("DELETE /faults/{knob}", s.deleteFault)
 		root.HandleFunc("DELETE /faults", s.deleteFaults)
 	}
 	return root

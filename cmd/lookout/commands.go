@@ -22,6 +22,7 @@ type commands struct {
 	Pull    pullCmd    `cmd:"" help:"Bring edits made in Grafana's UI back into the files, or report drift."`
 	Import  importCmd  `cmd:"" help:"Import or update a published dashboard."`
 	Review  reviewCmd  `cmd:"" help:"Review a change: format, lint, check, diff and backtest in one comment, for GitHub, GitLab, Gitea, Gitee or a file."`
+	Drill   drillCmd   `cmd:"" help:"Make alerts happen and follow each to the chat and back, or name the part that is broken."`
 	Rules   rulesCmd   `cmd:"" help:"Check alert rules, or write them as a standard Prometheus rule file."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`

@@ -59,6 +59,10 @@ func graceOf(args []string) time.Duration {
 	if len(args) > 0 && args[0] == "serve" {
 		return 0
 	}
+	// What a drill set off is taken back first.
+	if len(args) > 0 && args[0] == "drill" {
+		return 15 * time.Second
+	}
 	return 500 * time.Millisecond
 }
 

@@ -29,6 +29,8 @@ type serveCmd struct {
 	PublishedOnLoopback bool   `help:"--listen is inside a container whose port is published on loopback only, so that no login is needed."`
 	ExternalURL         string `placeholder:"URL" help:"Address that readers use, if it differs from --listen. Its path comes before all pages."`
 
+	DrillSeries string `enum:"off,probe,any" default:"off" help:"Series that lookout drill may write here for Prometheus to scrape at /drill/metrics: off, probe (only the metric that a drill's own alerts look at) or any."`
+
 	Runbooks       string        `type:"existingdir" placeholder:"DIR" help:"Directory of runbooks in Markdown, shown at /runbooks. Default: docs/runbooks, if there is one."`
 	ScrapeInterval time.Duration `default:"15s" help:"What $$__rate_interval is computed from, as set in the datasource."`
 	Timezone       string        `default:"Local" help:"Time zone for readers whose browser does not say its own, such as Asia/Shanghai."`
@@ -64,7 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	return console.Run(ctx, console.Config{
 		Paths: c.Paths, Prometheus: c.Prometheus, Alertmanager: c.Alertmanager, Relay: c.Relay,
 		Grafana: c.Grafana, GrafanaTokenFile: c.GrafanaTokenFile, GrafanaBasicAuthFile: c.GrafanaBasicAuthFile,
-		Listen: c.Listen, WebConfigFile: c.WebConfigFile, PublishedOnLoopback: c.PublishedOnLoopback, ExternalURL: c.ExternalURL,
+		Listen: c.Listen, WebConfigFile: c.WebConfigFile, PublishedOnLoopback: c.PublishedOnLoopback, ExternalURL: c.ExternalURL, DrillSeries: c.DrillSeries,
 		Runbooks: c.Runbooks, ScrapeInterval: c.ScrapeInterval, Location: loc, QueryTimeout: c.QueryTimeout, Lint: lintConfig,
 		Log: program.Logger(a.stderr, c.LogLevel, c.LogFormat), Now: a.now,
 	})

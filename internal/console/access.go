@@ -19,6 +19,8 @@ import (
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.yaml.in/yaml/v3"
+
+	"lookout/internal/drill/series"
 )
 
 // checkWebConfig reads Prometheus' web configuration file and insists on TLS and on users or client certificates: without them anyone who reaches the port could
@@ -56,7 +58,9 @@ func basicAuth(userPassword string) string {
 }
 
 // open are the paths that say nothing about what is monitored, for health checks and scrapes under whatever name they use.
-func open(p string) bool { return p == "/metrics" || p == "/-/healthy" || p == "/-/ready" }
+func open(p string) bool {
+	return p == "/metrics" || p == series.MetricsPath || p == "/-/healthy" || p == "/-/ready"
+}
 
 // guard keeps out what a browser may be talked into: a name that resolves to loopback (DNS rebinding), requests from other sites, and it sets the headers that bind pages.
 func (s *Server) guard(next http.Handler) http.Handler {

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"lookout/internal/alertmanager"
+	"lookout/internal/drill/series"
 	"lookout/internal/flight"
 	"lookout/internal/lint"
 	"lookout/internal/program"
@@ -59,6 +60,8 @@ type Config struct {
 	Location *time.Location
 	// QueryTimeout is how long a query may take before it is cut off.
 	QueryTimeout time.Duration
+	// DrillSeries says which series a drill may write: "probe" (only [series.Probe]) or "any"; "off" and "" mean none.
+	DrillSeries string
 	// Lint has the silences of findings.
 	Lint lint.Config
 	Log  *slog.Logger
@@ -410,6 +413,12 @@ func (s *Server) Handler() http.Handler {
 		}
 		fmt.Fprintln(w, "ok")
 	})
+	switch s.cfg.DrillSeries {
+	case "probe":
+		series.New(series.Probe, s.now).Route(mux)
+	case "any":
+		series.New("", s.now).Route(mux)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
 	mux.Handle("/", s.handle("other", func(r *request) error {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

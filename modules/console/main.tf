@@ -50,7 +50,7 @@ module "container" {
   command = concat(
     ["serve", "${local.root}/dashboards"],
     [for _ in var.runbooks[*] : "--runbooks=${local.root}/runbooks"],
-    ["--prometheus=${var.prometheus_url}"],
+    ["--prometheus=${var.prometheus_url}", "--drill-series=${var.drill_series}"],
     [for url in var.alertmanager_url[*] : "--alertmanager=${url}"],
     [for url in var.relay_url[*] : "--relay=${url}"],
     ["--external-url=${local.external_url}", "--listen=0.0.0.0:${local.port}", "--scrape-interval=${var.scrape_interval}", "--timezone=${var.time_zone}"],

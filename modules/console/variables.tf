@@ -15,6 +15,18 @@ variable "dashboards" {
   }
 }
 
+variable "drill_series" {
+  description = "Series that `lookout drill` may write into the console, where Prometheus scrapes them: \"probe\" (the default), only the metric of a drill's own alerts; \"any\", for an environment whose alerts wake no one; \"off\"."
+  type        = string
+  default     = "probe"
+  nullable    = false
+
+  validation {
+    condition     = contains(["any", "off", "probe"], var.drill_series)
+    error_message = "drill_series is \"${var.drill_series}\"; use \"probe\", \"any\" or \"off\"."
+  }
+}
+
 variable "environment" {
   description = "What all services of an environment share: its name, the prefix of everything that is created (for example \"lookout-local\"); its Docker network, in which this service is known as \"console\"; and the stack's identity, a label on everything (null outside a stack)."
   type = object({

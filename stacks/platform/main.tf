@@ -100,6 +100,8 @@ module "prometheus" {
       grafana      = local.has_grafana ? [module.grafana[0].target] : []
       relay        = [module.relay.target]
     } : job => { targets = targets } if length(targets) > 0 },
+    # What a drill writes says by itself what it is about. Empty while there is none.
+    var.console.drill_series == "off" ? {} : { drill = { honor_labels = true, path = "/drill/metrics", sample_limit = 5000, targets = [module.console.target] } },
     var.exporter == null ? {} : { go = { native_histograms = true, targets = [module.exporter[0].target] } },
     var.scrape_jobs,
   )
@@ -136,6 +138,7 @@ module "console" {
 
   alertmanager_url  = local.prometheus ? "http://alertmanager:9093" : null
   dashboards        = var.paths.dashboards
+  drill_series      = var.console.drill_series
   environment       = local.environment
   external_url      = var.console.external_url
   image             = var.images.console

@@ -11,11 +11,12 @@ output "services" {
 }
 
 output "stack" {
-  description = "What this stack is: its identity, which is a label on everything it consists of, its name, the engine that evaluates alerts, and its Docker network."
+  description = "What this stack is: its identity, which is a label on everything it consists of, its name, the engine that evaluates alerts, its Docker network, and the zone in which its people read times."
   value = {
-    alerting = local.alerting
-    id       = terraform_data.identity.id
-    name     = var.environment.name
-    network  = docker_network.lookout.name
+    alerting  = local.alerting
+    id        = terraform_data.identity.id
+    name      = var.environment.name
+    network   = docker_network.lookout.name
+    time_zone = var.environment.time_zone
   }
 }

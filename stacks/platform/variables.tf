@@ -17,8 +17,9 @@ variable "alerting" {
 }
 
 variable "console" {
-  description = "The console: its address for people (null: the port on this machine); and for a port beyond loopback the directory on the Docker host with its web configuration file, certificate and key."
+  description = "The console: which series a drill may write into it (drill_series of modules/console); its address for people (null: the port on this machine); and for a port beyond loopback the directory on the Docker host with its web configuration file, certificate and key."
   type = object({
+    drill_series      = optional(string, "probe")
     external_url      = optional(string)
     secrets_directory = optional(string)
     web_config_file   = optional(string)

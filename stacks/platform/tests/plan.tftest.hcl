@@ -25,7 +25,7 @@ run "without_a_grafana_prometheus_evaluates" {
   }
 
   assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["alertmanager", "console", "go", "relay", "prometheus"]
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["alertmanager", "console", "drill", "go", "relay", "prometheus"]
     error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
   }
 
@@ -95,7 +95,7 @@ run "further_jobs_stand_next_to_its_own" {
   }
 
   assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["alertmanager", "console", "go", "mysql", "redis", "relay", "prometheus"]
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["alertmanager", "console", "drill", "go", "mysql", "redis", "relay", "prometheus"]
     error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
   }
 }
