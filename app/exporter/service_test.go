@@ -350,7 +350,9 @@ func TestReadmeCommands(t *testing.T) {
 		require.NoError(t, err, "%s\n%s", command, out)
 		answers = append(answers, string(out))
 	}
-	require.Len(t, answers, 4)
+	require.Len(t, answers, 6)
 	assert.Contains(t, answers[0], `"threads":12`)
 	assert.Contains(t, answers[1], `"threads":0`)
+	assert.Contains(t, answers[4], `"threads":12`)
+	assert.Contains(t, answers[5], `"threads":0`)
 }

@@ -449,9 +449,13 @@ func (p *Plan) replay(test unitTest, at time.Duration, a analysis, r *rules.Rule
 			starts = starts[len(starts)-mostPhases:]
 		}
 	case began > 0 || kinds.counter || kinds.slope:
-		if kinds.counter || kinds.slope {
-			starts = []int{max(began-1, 0), max(began, 0)}
-		} else {
+		switch {
+		case kinds.slope:
+			// A slope needs two samples; the level is that at which the alert fires.
+			starts = []int{f, f}
+		case kinds.counter:
+			starts = []int{max(began-1, 0), began}
+		default:
 			starts = []int{began}
 		}
 	default:
@@ -478,12 +482,16 @@ func (p *Plan) replay(test unitTest, at time.Duration, a analysis, r *rules.Rule
 				}
 				one.PerSecond = slope * factor
 				one.Value = v.Value*factor + slope*factor*lead
-			case n == last && last > 0 && kinds.slope && slope != 0:
-				one.PerSecond = slope * factor
-				one.Value = v.Value + slope*factor*s.Scrape.Seconds()
+			case kinds.slope && !counter:
+				// Steeper, and not higher: how high it is decides when it arrives.
+				steep := margin * max(p.change(r), 1)
+				if n == last && slope != 0 {
+					one.PerSecond = slope * steep
+					one.Value = v.Value + slope*steep*s.Scrape.Seconds()
+				}
 			case n == last:
 				one.Value *= factor
-				if kinds.slope || counter {
+				if counter {
 					one.PerSecond = slope * factor
 				}
 			case kinds.counter && counter:
@@ -534,14 +542,19 @@ func (p *Plan) factor(in testSeries, a analysis, r *rules.Rule) (factor float64,
 	if fall && !a.ratio {
 		return 1, epoch, counter
 	}
-	change := 1.0
-	if was, is := r.Threshold.Value, p.Rule.Threshold.Value; was > 0 && is > 0 {
-		change = is / was
-	}
+	change := p.change(r)
 	if p.Rule.Threshold.Below {
 		return min(change, 1) / margin, epoch, counter
 	}
 	return max(change, 1) * margin, epoch, counter
+}
+
+// change is how many times the threshold of the rule file the environment's is.
+func (p *Plan) change(r *rules.Rule) float64 {
+	if r.Threshold == nil || p.Rule.Threshold == nil || r.Threshold.Value <= 0 || p.Rule.Threshold.Value <= 0 {
+		return 1
+	}
+	return p.Rule.Threshold.Value / r.Threshold.Value
 }
 
 // At is the phase with its times moved to a moment.
