@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"syscall"
@@ -23,6 +26,7 @@ import (
 
 	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/delivery"
+	"lookout/app/relay/internal/pair"
 	"lookout/app/relay/internal/spool"
 	"lookout/app/relay/internal/web"
 	"lookout/internal/program"
@@ -88,7 +92,12 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 	defer store.Close()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 4
+	part, err := join(cfg, store, log, transport)
+	if err != nil {
+		return err
+	}
 	engine, err := delivery.New(delivery.Options{
+		Pair:  part,
 		Store: store, Reserve: cmd.ReserveMib << 20, Config: cfg, Log: log,
 		Registry: registry, Metrics: metrics, Transport: transport,
 	})
@@ -164,6 +173,24 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 	return err
 }
 
+// join makes the relay's part in its pair, nil for a relay alone.
+func join(cfg *config.Config, store *spool.Store, log *slog.Logger, transport http.RoundTripper) (*pair.Pair, error) {
+	if cfg.Pair == nil {
+		return nil, nil
+	}
+	db, err := pair.Postgres(cfg.Pair.DSN, cfg.Pair.Name)
+	if err != nil {
+		return nil, fmt.Errorf("pair: %w", err)
+	}
+	// A spool that is copied to another machine is another relay.
+	host, _ := os.Hostname()
+	id := sha256.Sum256(fmt.Appendf(store.Salt(), " %s", host))
+	return pair.New(pair.Options{
+		DB: db, Relay: hex.EncodeToString(id[:8]), Takeover: cfg.Pair.Takeover.Std(), Peer: cfg.Pair.Peer, Log: log,
+		Now: store.Steady, Transport: transport, Redact: cfg.Redact,
+	}), nil
+}
+
 // pollEvery is for file systems that don't tell of changes, such as some that containers mount.
 const pollEvery = 15 * time.Second
 
@@ -236,6 +263,10 @@ func (cmd *serveCmd) reload(ctx context.Context, log *slog.Logger, engine *deliv
 		}
 		tried = next.Digest
 		watch(next)
+		if !reflect.DeepEqual(next.Pair, current.Pair) {
+			log.Warn("what the relays of a pair share is read at start only: restart the relay for its new configuration")
+			next.Pair = current.Pair
+		}
 		engine.Apply(next)
 		engine.Metrics.ReloadOK.Set(1)
 		engine.Metrics.ReloadTime.SetToCurrentTime()

@@ -54,11 +54,13 @@ func (e *Environment) Init(ctx context.Context) error {
 	return nil
 }
 
-// TestDeps gets what the tests need beyond what Init has got: a browser, a registry, and Grafana's provider even where
+// TestDeps gets what the tests need beyond what Init has got: a browser, PostgreSQL, a registry, and Grafana's provider even where
 // there is no Grafana, since a mock takes its place.
 func (e *Environment) TestDeps(ctx context.Context) error {
-	if err := toolchain.Ensure(ctx, e.Progress, toolchain.NeedBrowser); err != nil {
-		return err
+	for _, need := range []toolchain.Need{toolchain.NeedBrowser, toolchain.NeedPostgreSQL} {
+		if err := toolchain.Ensure(ctx, e.Progress, need); err != nil {
+			return err
+		}
 	}
 	cacheRoot, err := toolchain.DefaultRoot()
 	if err != nil {

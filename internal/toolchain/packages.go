@@ -22,6 +22,10 @@ type Need struct {
 // NeedBrowser is for the tests that look at pages.
 var NeedBrowser = Need{Programs: []string{"chromium", "chromium-browser", "google-chrome"}, Packages: []string{"chromium"}, For: "to test pages in a real browser"}
 
+// NeedPostgreSQL is for the tests of two relays, which start a server of their own. Debian keeps the server's programs off the
+// PATH; pg_ctlcluster is there with them.
+var NeedPostgreSQL = Need{Programs: []string{"pg_ctlcluster", "initdb"}, Packages: []string{"postgresql"}, For: "to test two relays that share one"}
+
 // Ensure installs what a need lacks, if it may: as root, on Debian or Ubuntu. Elsewhere the error says
 // what to install.
 func Ensure(ctx context.Context, p *Progress, n Need) error {

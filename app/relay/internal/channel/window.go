@@ -52,7 +52,15 @@ func (w *Window) Start() { w.busy++ }
 // End notes that a call is over, whatever came of it.
 func (w *Window) End(now time.Duration) {
 	w.busy--
-	w.Ends = append(w.Ends, now)
+	w.Add(now)
+}
+
+// Cancel takes back a Start whose call was not made.
+func (w *Window) Cancel() { w.busy-- }
+
+// Add notes a call that someone else made.
+func (w *Window) Add(end time.Duration) {
+	w.Ends = append(w.Ends, end)
 	slices.Sort(w.Ends)
 }
 

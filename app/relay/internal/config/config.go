@@ -33,6 +33,7 @@ import (
 	"lookout/app/relay/internal/channel/kinds"
 	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/pair"
 )
 
 // maxSecret bounds a secret's file; a token has 64 characters.
@@ -59,6 +60,9 @@ type Config struct {
 	Heartbeats      map[string]*Heartbeat `yaml:"heartbeats"`
 	// Answers are what people can say to a message from their phone; nil if nothing.
 	Answers *Answers `yaml:"answers"`
+	// Pair is what this relay shares with another one that gets the same notifications; nil for a relay alone. It is
+	// read at start only.
+	Pair *Pair `yaml:"pair"`
 	// Organisations are DingTalk organisations whose robots share a quota.
 	Organisations map[string]*Organisation `yaml:"organisations"`
 
@@ -82,6 +86,22 @@ type Config struct {
 type Retry struct {
 	Initial channel.Duration `yaml:"initial"`
 	Max     channel.Duration `yaml:"max"`
+}
+
+// Pair is what two relays share, so that one of them delivers and the other steps in.
+type Pair struct {
+	// DSNFile holds the address of a PostgreSQL, with user and password.
+	DSNFile string `yaml:"dsn_file"`
+	// Name tells pairs in one database apart.
+	Name string `yaml:"name"`
+	// Takeover is after how long a silence of one relay the other delivers.
+	Takeover channel.Duration `yaml:"takeover"`
+	// Peer is the address of the other relay, to ask it while PostgreSQL does not answer.
+	Peer string `yaml:"peer"`
+	// Origins are the external addresses of senders that are one, such as the Alertmanagers of a cluster.
+	Origins []string `yaml:"origins"`
+
+	DSN string `yaml:"-"`
 }
 
 // Organisation is a DingTalk organisation.
@@ -474,10 +494,59 @@ func (l *loader) check() {
 		}
 	}
 	l.twins()
+	l.pair()
 	for _, name := range slices.Sorted(maps.Keys(c.Heartbeats)) {
 		l.heartbeat(name)
 	}
 	l.names("heartbeat", slices.Sorted(maps.Keys(c.Heartbeats)))
+}
+
+// pair checks what two relays share.
+func (l *loader) pair() {
+	p := l.c.Pair
+	if p == nil {
+		return
+	}
+	p.Name = cmp.Or(p.Name, "default")
+	l.names("pair.name", []string{p.Name})
+	p.Takeover.Or(30 * time.Second)
+	if t := p.Takeover.Std(); t < 2*time.Second || t > 10*time.Minute {
+		l.fail("pair.takeover: %s is not between 2s and 10m: a short one takes a slow PostgreSQL for a dead relay", t)
+	}
+	if p.DSNFile == "" {
+		l.fail("pair.dsn_file is missing: it holds the address of the PostgreSQL that both relays share, such as postgres://user:password@host:5432/database")
+	} else if p.DSN = l.secret("pair.dsn_file", p.DSNFile); p.DSN != "" {
+		password, err := pair.Check(p.DSN)
+		if err != nil {
+			l.fail("pair.dsn_file: %w", err)
+		}
+		if password != "" {
+			l.c.Secrets = append(l.c.Secrets, password)
+		}
+	}
+	if p.Peer != "" {
+		l.base("pair.peer", p.Peer, "/-/pair", "/-/healthy")
+	}
+	for i, origin := range p.Origins {
+		p.Origins[i] = strings.TrimRight(origin, "/")
+		l.httpURL(fmt.Sprintf("pair.origins[%d]", i), origin)
+	}
+	if len(p.Origins) == 1 {
+		l.fail("pair.origins: one sender is one anyway: name the external addresses of all Alertmanagers of the cluster, or leave it out")
+	}
+	for _, kind := range kinds.All {
+		for _, name := range l.c.Names(kind) {
+			peer := l.c.Peers[kind.ID(name)]
+			if peer == nil {
+				continue
+			}
+			for _, limit := range peer.Traits().Limits {
+				if limit.Calls < pair.LeastLimit {
+					l.fail("%s.%s: two relays cannot share a limit of %d: it takes %d", kind.Section, name, limit.Calls, pair.LeastLimit)
+				}
+			}
+		}
+	}
 }
 
 // answers checks how people answer.

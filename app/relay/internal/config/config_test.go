@@ -63,6 +63,9 @@ func TestTheDocumentedConfiguration(t *testing.T) {
 			if strings.HasPrefix(word, "secrets/") {
 				name := strings.ReplaceAll(word, "/", "-")
 				files[name] = name
+				if strings.HasSuffix(name, ".dsn") {
+					files[name] = "postgres://relay:" + name + "@pg.example/relay"
+				}
 				if strings.HasSuffix(name, ".url") {
 					files[name] = "http://gateway.example/" + name
 				}
@@ -140,11 +143,23 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		base + "emails: {m: {smarthost: 'mail:25', from: a@b, to: [c@d], username: u}}":                                        "belong together",
 		base + "webhooks: {w: {}}":                                                                                             "exactly one of url and url_file",
 		base + "webhooks: {w: {url: 'http://x', template: none}}":                                                              `no template "none"`,
-		base + "retry: {initial: 2m}":                                                                                          "shorter than initial",
-		"robots: {ops: {token_file: token, timeout: 0s}}":                                                                      "0 is not a time",
-		"robots: {ops: {token_file: token, keywords: ['']}}":                                                                   "must not be empty",
-		base + "keyword: ''":     "must not be empty",
-		base + "---\nkeyword: x": "second YAML document",
+		base + "pair: {}":                                                                                "pair.dsn_file is missing",
+		base + "pair: {dsn_file: none}":                                                                  "pair.dsn_file: ",
+		base + "pair: {dsn_file: token}":                                                                 "pair.dsn_file: it is not the address of a PostgreSQL",
+		base + "pair: {dsn_file: dsn, takeover: 1s}":                                                     "pair.takeover: 1s is not between 2s and 10m",
+		base + "pair: {dsn_file: dsn, takeover: 11m}":                                                    "pair.takeover: 11m0s is not between",
+		base + "pair: {dsn_file: dsn, name: A B}":                                                        `pair.name "A B"`,
+		base + "pair: {dsn_file: dsn, peer: 'http://x/-/pair'}":                                          "pair.peer ends with /-/pair",
+		base + "pair: {dsn_file: dsn, peer: relay}":                                                      "pair.peer is not an http(s) address",
+		base + "pair: {dsn_file: dsn, origins: ['http://am-1']}":                                         "one sender is one anyway",
+		base + "pair: {dsn_file: dsn, origins: [am-1, am-2]}":                                            "pair.origins[0] is not an http(s) address",
+		base + "pair: {dsn_file: dsn, dsn: x}":                                                           "field dsn not found",
+		"robots: {ops: {token_file: token, limit: 4}}\npair: {dsn_file: dsn}":                            "robots.ops: two relays cannot share a limit of 4",
+		base + "retry: {initial: 2m}":                                                                    "shorter than initial",
+		"robots: {ops: {token_file: token, timeout: 0s}}":                                                "0 is not a time",
+		"robots: {ops: {token_file: token, keywords: ['']}}":                                             "must not be empty",
+		base + "keyword: ''":                                                                             "must not be empty",
+		base + "---\nkeyword: x":                                                                         "second YAML document",
 		"robots: {a: {token_file: token}, b: {token_file: token}}":                                       "are one robot",
 		base + "targets: {x: {channels: [{robots: [ops, ops]}]}}":                                        "stands there twice",
 		base + "targets: {x: {channels: [{robots: [ops]}, {robots: [ops]}]}}":                            "is in channels[0] already",
@@ -187,7 +202,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{match: {a: b}}]}}":                       "names nobody",
 		base + "targets: {x: {channels: [{robots: [ops]}], mentions: [{mobiles: ['1 38']}]}}":                   "no mobile number",
 	} {
-		_, err := load(t, conf, map[string]string{"long": "0123456789abcdef", "slash": "abc/abc-secret?x=1", "spaced": "abc-secret x", "token": "abc-secret", "void": "\n", "two": "a\nb", "other": "def-other", "whole": "https://x/?access_token=abc-secret", "hook": "https://open.feishu.cn/open-apis/bot/v2/hook/abc-secret"})
+		_, err := load(t, conf, map[string]string{"dsn": "postgres://relay:pa55@pg/relay", "long": "0123456789abcdef", "slash": "abc/abc-secret?x=1", "spaced": "abc-secret x", "token": "abc-secret", "void": "\n", "two": "a\nb", "other": "def-other", "whole": "https://x/?access_token=abc-secret", "hook": "https://open.feishu.cn/open-apis/bot/v2/hook/abc-secret"})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n%v\nwant %q", conf, err, want)
 		} else if strings.Contains(err.Error(), "abc-secret") {

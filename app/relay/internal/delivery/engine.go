@@ -26,6 +26,7 @@ import (
 	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/pair"
 	"lookout/app/relay/internal/spool"
 )
 
@@ -45,6 +46,8 @@ type Options struct {
 	Registry  prometheus.Registerer
 	Metrics   *Metrics
 	Transport http.RoundTripper
+	// Pair is this relay's part in its pair; nil for a relay alone.
+	Pair *pair.Pair
 }
 
 // Engine delivers. It must be run by Run; Accept works before and meanwhile.
@@ -54,6 +57,15 @@ type Engine struct {
 	log       *slog.Logger
 	transport http.RoundTripper
 	Metrics   *Metrics
+
+	pair *pair.Pair
+	// told wakes what writes down for the other relay what people were told; calls are those that ended meanwhile.
+	told    chan struct{}
+	callsMu sync.Mutex
+	calls   []int64
+	held    held
+	// adopted are the calls of the other relay that count already.
+	adopted map[int64]bool
 
 	config  atomic.Pointer[config.Config]
 	members atomic.Pointer[map[string]*member]
@@ -93,8 +105,8 @@ type laneKey struct {
 func New(o Options) (*Engine, error) {
 	e := &Engine{
 		store: o.Store, reserve: o.Reserve, log: o.Log, transport: o.Transport,
-		Metrics: o.Metrics,
-		lanes:   map[laneKey]*lane{}, arrivals: map[string]time.Duration{},
+		Metrics: o.Metrics, pair: o.Pair, told: make(chan struct{}, 1),
+		lanes: map[laneKey]*lane{}, arrivals: map[string]time.Duration{},
 		answering: make(chan struct{}, 1),
 		beats:     map[string]beat{}, beatAlarm: make(chan struct{}, 1), applied: make(chan *config.Config, 1),
 	}
@@ -133,7 +145,7 @@ func (e *Engine) use(c *config.Config) error {
 		},
 	}
 	for id, peer := range c.Peers {
-		members[id] = newMember(c, id, peer, e.store.Salt(), env)
+		members[id] = newMember(c, id, peer, e.store.Salt(), env, e.pair)
 	}
 	now := e.store.Steady()
 	limiters := map[string]*limiter{}
@@ -213,24 +225,39 @@ func (e *Engine) Apply(c *config.Config) {
 
 // Run delivers until ctx is cancelled, and returns once no send is under way.
 func (e *Engine) Run(ctx context.Context) error {
+	leave := e.join(ctx)
+	defer leave()
 	for {
 		running, stop := context.WithCancel(ctx)
 		var wg sync.WaitGroup
-		e.startLanes(running, &wg)
-		wg.Go(func() { e.watchBeats(running) })
-		wg.Go(func() { e.settleIn(running, e.Config()) })
+		// Taps that were acknowledged here are carried out here, whoever delivers now.
 		wg.Go(func() { e.carryTaps(running) })
 		wg.Go(func() { e.updateCards(running) })
-		e.listen(running, &wg)
+		if e.takeOver(running) {
+			e.startLanes(running, &wg)
+			wg.Go(func() { e.watchBeats(running) })
+			wg.Go(func() { e.settleIn(running, e.Config()) })
+			wg.Go(func() { e.takeOffers(running) })
+			e.listen(running, &wg)
+		} else {
+			wg.Go(func() { e.standBy(running) })
+		}
 		var next *config.Config
 		select {
 		case <-ctx.Done():
 		case next = <-e.applied:
+		case <-e.partChanged():
 		}
 		stop()
 		wg.Wait()
-		if next == nil {
+		e.mu.Lock()
+		e.lanes = map[laneKey]*lane{}
+		e.mu.Unlock()
+		if ctx.Err() != nil {
 			return nil
+		}
+		if next == nil {
+			continue
 		}
 		if err := e.use(next); err != nil {
 			e.log.Error("the new configuration cannot be used, the old one stays", "error", err)
@@ -347,7 +374,8 @@ func (e *Engine) Accept(ctx context.Context, target string, raw []byte, n notifi
 	}
 	var parts []part
 	size := 0
-	for _, t := range e.split(c, target, rest) {
+	routed := e.split(c, target, rest)
+	for _, t := range routed {
 		for _, piece := range urgency(t.n) {
 			p := part{queue: queueOf(t.target, piece.urgent), target: t.target, body: raw}
 			if !whole || len(piece.n.Alerts) != len(rest.Alerts) {
@@ -395,6 +423,7 @@ func (e *Engine) Accept(ctx context.Context, target string, raw []byte, n notifi
 		return nil, err
 	}
 	now := e.store.Steady()
+	e.holds(append(routed, aboutParts...), now)
 	e.beat(beats, now)
 	for _, a := range accepted {
 		if a.Duplicate {

@@ -22,6 +22,7 @@ import (
 	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/memdir"
 	"lookout/app/relay/internal/notification"
+	"lookout/app/relay/internal/pair"
 	"lookout/app/relay/internal/spool"
 )
 
@@ -36,6 +37,8 @@ type rig struct {
 	engine   *Engine
 	side     http.RoundTripper
 	boot     time.Time
+	// pair is its part in a pair, made anew at every start; nil for a relay alone.
+	pair func(*spool.Store, *slog.Logger) *pair.Pair
 	// set moves the wall clock, as somebody who sets it does.
 	set time.Duration
 
@@ -140,8 +143,14 @@ func (r *rig) start() {
 		r.t.Fatal(err)
 	}
 	r.registry = prometheus.NewRegistry()
+	log := slog.New(slog.NewTextHandler(r.log, nil))
+	var part *pair.Pair
+	if r.pair != nil {
+		part = r.pair(r.store, log)
+	}
 	r.engine, err = New(Options{
-		Store: r.store, Config: r.load(), Log: slog.New(slog.NewTextHandler(r.log, nil)),
+		Pair:  part,
+		Store: r.store, Config: r.load(), Log: log,
 		Registry: r.registry, Metrics: NewMetrics(r.registry), Transport: r.side,
 	})
 	if err != nil {

@@ -246,9 +246,13 @@ func (e *Engine) tellBeat(ctx context.Context, c *config.Config, h *config.Heart
 		e.beatMu.Lock()
 		defer e.beatMu.Unlock()
 		e.beats[h.Name] = keepNewer(e.beats[h.Name], b)
+		if err := e.putShared(tx, share(sharedBeat, h.Name, b)); err != nil {
+			return err
+		}
 		return tx.PutKey(collectionBeats, []byte("all"), e.beats)
 	})
 	if err == nil {
+		e.wakeTeller()
 		e.wakeLane(h.Target, *h.Channel, true)
 	}
 	return err

@@ -122,6 +122,10 @@ func (l *lane) run(ctx context.Context) {
 
 // step does one thing and returns 0, or returns how long nothing can be done.
 func (l *lane) step(ctx context.Context) (time.Duration, error) {
+	if !l.e.delivers() {
+		// The other relay does now, or it will be known in a moment.
+		return 100 * time.Millisecond, nil
+	}
 	reload := l.dirty.Swap(false)
 	for _, b := range l.boxes {
 		if reload || b.more && len(b.loaded) == 0 {
@@ -315,6 +319,8 @@ func (l *lane) merge(ctx context.Context, b *box) (bool, error) {
 				return nil
 			}
 			base.Received = min(base.Received, m.Received)
+			base.Latest = max(base.latest(), m.latest())
+			base.Also = append(base.Also, m.Also...)
 			if m.Wall.Before(base.Wall) {
 				base.Wall = m.Wall
 			}
@@ -374,8 +380,12 @@ func (l *lane) pack(base Message, d message.Digest) []*Message {
 	parts, err := l.texts().Pack(d, c, l.target.Digest.MaxMessages)
 	l.templateError(err)
 	var out []*Message
+	also := l.e.unlisted(base, d, parts)
 	for i := range parts {
 		m := base
+		if m.Also = nil; i == len(parts)-1 {
+			m.Also = also
+		}
 		m.Digest, m.Detail, m.Content, m.Packed = &parts[i], nil, nil, true
 		m.Failures = slices.Clone(base.Failures)
 		out = append(out, &m)
@@ -438,6 +448,11 @@ func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) err
 		// Another target was quicker.
 		return nil
 	}
+	call, ok := l.e.reserveCall(ctx, mem)
+	if !ok {
+		mem.cancel()
+		return nil
+	}
 	l.turn++
 	l.lastSent = now
 	if b.urgent {
@@ -457,7 +472,8 @@ func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) err
 		return l.e.save(tx, m)
 	}); err != nil {
 		*m = before
-		mem.release(l.e.store.Steady(), channel.Answer{Outcome: channel.Delivered})
+		mem.release(l.e.store.Steady(), call != 0, channel.Answer{Outcome: channel.Delivered})
+		l.e.ended(call)
 		return err
 	}
 	if m.Attempts > 1 {
@@ -470,13 +486,14 @@ func (l *lane) attempt(ctx context.Context, b *box, m *Message, mem *member) err
 		Target: l.target.Name, Escalated: m.Escalated, Notification: m.notification, Buttons: l.e.buttons(l, m),
 	})
 	cancel()
+	l.e.ended(call)
 	answer.Reason = l.cfg.Redact(answer.Reason)
 	if answer.Unknown || answer.Code == channel.CodeHTTP4xx && answer.Outcome == channel.Retry {
 		if m.Unknown++; m.Unknown >= maxUnknown {
 			answer.Outcome = channel.Refused
 		}
 	}
-	quota := mem.release(l.e.store.Steady(), answer)
+	quota := mem.release(l.e.store.Steady(), call != 0, answer)
 	l.e.Metrics.Deliveries.WithLabelValues(l.target.Name, mem.id, string(answer.Outcome), answer.Code).Inc()
 
 	if answer.Outcome != channel.Delivered {
@@ -585,6 +602,16 @@ func (l *lane) replace(ctx context.Context, b *box, m *Message, mem *member, ins
 			if err := l.note(tx, mem); err != nil {
 				return err
 			}
+			if len(instead) == 0 {
+				if mem.org != nil {
+					if err := l.e.putShared(tx, share(sharedQuota, mem.org.name, mem.org.snapshot())); err != nil {
+						return err
+					}
+				}
+				if err := l.e.putTold(tx, m, l.sent); err != nil {
+					return err
+				}
+			}
 		}
 		for i, p := range instead {
 			p.ID, p.Nonce = 0, ""
@@ -607,6 +634,7 @@ func (l *lane) replace(ctx context.Context, b *box, m *Message, mem *member, ins
 		return l.load(ctx, b)
 	}
 	b.forget(m)
+	l.e.wakeTeller()
 	return nil
 }
 
@@ -661,7 +689,10 @@ func (l *lane) halve(m *Message, uncertain bool) ([]*Message, bool) {
 	if !ok {
 		return nil, false
 	}
-	return []*Message{part(halves[0]), part(halves[1])}, true
+	first, second := part(halves[0]), part(halves[1])
+	// What is counted stands in the second.
+	first.Also = nil
+	return []*Message{first, second}, true
 }
 
 // escalate hands a message to the next channel, or makes it a dead letter.
@@ -840,7 +871,7 @@ func (m *member) spacing() time.Duration {
 	if len(m.windows) == 0 {
 		return 0
 	}
-	return m.windows[0].Length / time.Duration(m.windows[0].Limit)
+	return m.windows[0].Length / time.Duration(m.places(m.windows[0].Limit))
 }
 
 // distinct tells whether no alert occurs in two of the notifications: what fired and resolved while
@@ -889,6 +920,9 @@ func (l *lane) formDigest(ctx context.Context, b *box, now, at time.Duration) er
 func (l *lane) putDigest(ctx context.Context, b *box, now, at time.Duration, items []queued) error {
 	d, oldest := mergeQueued(items)
 	base := Message{Target: l.target.Name, Urgent: b.urgent, Received: oldest.received, Wall: oldest.wall, Since: at}
+	for _, it := range items {
+		base.Latest = max(base.Latest, it.received)
+	}
 	out := l.pack(base, d)
 	l.e.Metrics.Digested.WithLabelValues(l.target.Name).Add(float64(d.Len()))
 	b.inStorm = false

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"cmp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/config"
+	"lookout/app/relay/internal/pair"
 	"lookout/app/relay/internal/spool"
 )
 
@@ -28,6 +30,10 @@ type member struct {
 	// second one, brings no second window.
 	stateKey string
 	*limiter
+	// pair is the relay's part in its pair, nil for a relay alone; paired names the peer in both relays.
+	pair   *pair.Pair
+	paired string
+
 	organisationName string
 	org              *organisation
 }
@@ -37,6 +43,8 @@ type limiter struct {
 	mu sync.Mutex
 	// windows are those of the peer's limits, the longest first.
 	windows []*channel.Window
+	// apart are those of the calls that the other relay of a pair cannot know of.
+	apart []*channel.Window
 	// until is when its rest is over.
 	until   time.Duration
 	backoff *backoff.ExponentialBackOff
@@ -46,8 +54,10 @@ type limiter struct {
 type memberState struct {
 	Ends []time.Duration `json:"ends,omitempty"`
 	// Busy calls were under way when this was written.
-	Busy int           `json:"busy,omitempty"`
-	Rest time.Duration `json:"rest,omitempty"`
+	Busy int `json:"busy,omitempty"`
+	// Apart are the ends of calls that the other relay of a pair cannot know of.
+	Apart []time.Duration `json:"apart,omitempty"`
+	Rest  time.Duration   `json:"rest,omitempty"`
 }
 
 // keptPlaces of a window are for urgent messages only.
@@ -63,16 +73,37 @@ func (m *member) available(now time.Duration, urgent bool) time.Duration {
 func (m *member) availableLocked(now time.Duration, urgent bool) time.Duration {
 	wait := max(0, m.until-now)
 	for _, w := range m.windows {
-		kept := keptPlaces(w.Limit)
-		if urgent {
-			kept = 0
+		limit := m.places(w.Limit)
+		kept := w.Limit - limit
+		if !urgent {
+			kept += keptPlaces(limit)
 		}
 		wait = max(wait, w.Next(now, kept))
+	}
+	if m.alone() {
+		for _, w := range m.apart {
+			kept := keptPlaces(w.Limit)
+			if urgent {
+				kept = 0
+			}
+			wait = max(wait, w.Next(now, kept))
+		}
 	}
 	if m.org != nil {
 		wait = max(wait, m.org.wait(now, urgent))
 	}
 	return wait
+}
+
+// alone tells whether the other relay of a pair cannot know of a call now.
+func (m *member) alone() bool { return m.pair != nil && m.pair.Mode() == pair.Alone }
+
+// places is how many of a limit this relay may use.
+func (m *member) places(limit int) int {
+	if m.pair == nil || m.alone() {
+		return limit
+	}
+	return limit - pair.Apart(limit)
 }
 
 // acquire takes a place in the window if there is one.
@@ -85,16 +116,44 @@ func (m *member) acquire(now time.Duration, urgent bool) bool {
 	for _, w := range m.windows {
 		w.Start()
 	}
+	// A call that turns out to be one that the other knows of is one too many here, which is safe.
+	for _, w := range m.apart {
+		w.Start()
+	}
 	return true
 }
 
+// cancel gives the place back of a call that was not made.
+func (m *member) cancel() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range slices.Concat(m.windows, m.apart) {
+		w.Cancel()
+	}
+}
+
+// adopt counts a call that the other relay made.
+func (m *member) adopt(end time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range m.windows {
+		w.Add(end)
+	}
+}
+
 // release gives the place back with what came of the call. It returns what is to be told of the
-// organisation's quota, nil for nothing.
-func (m *member) release(now time.Duration, a channel.Answer) *quotaNews {
+// organisation's quota, nil for nothing. recorded is set where the other relay of a pair can know of the call.
+func (m *member) release(now time.Duration, recorded bool, a channel.Answer) *quotaNews {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, w := range m.windows {
 		w.End(now)
+	}
+	for _, w := range m.apart {
+		if w.Cancel(); recorded {
+			continue
+		}
+		w.Add(now)
 	}
 	switch a.Outcome {
 	case channel.Throttled:
@@ -117,7 +176,7 @@ func (m *member) usage(now time.Duration) float64 {
 	if len(m.windows) == 0 {
 		return 0
 	}
-	return float64(m.windows[0].Used(now)) / float64(m.windows[0].Limit)
+	return float64(m.windows[0].Used(now)) / float64(m.places(m.windows[0].Limit))
 }
 
 func (m *member) state(now time.Duration) (rest time.Duration, used, limit int) {
@@ -142,6 +201,9 @@ func (m *member) put(tx *spool.Tx) error {
 		// The calls of the longest are those of all.
 		s.Ends, s.Busy = m.windows[0].State()
 	}
+	if len(m.apart) > 0 {
+		s.Apart, _ = m.apart[0].State()
+	}
 	if m.org != nil {
 		if err := tx.PutKey(collectionMembers, []byte("org:"+m.org.name), m.org.snapshot()); err != nil {
 			return err
@@ -165,6 +227,14 @@ func (m *member) restore(s memberState, now time.Duration) {
 			w.Ends = append(w.Ends, now)
 		}
 	}
+	for _, w := range m.apart {
+		for _, end := range s.Apart {
+			w.Ends = append(w.Ends, min(end, now))
+		}
+		for range s.Busy {
+			w.Ends = append(w.Ends, now)
+		}
+	}
 }
 
 func newBackoff(r config.Retry) *backoff.ExponentialBackOff {
@@ -176,17 +246,21 @@ func newBackoff(r config.Retry) *backoff.ExponentialBackOff {
 }
 
 // newMember makes the member of a peer.
-func newMember(c *config.Config, id string, peer channel.Peer, salt []byte, env channel.Environment) *member {
+func newMember(c *config.Config, id string, peer channel.Peer, salt []byte, env channel.Environment, part *pair.Pair) *member {
 	t := peer.Traits()
 	m := &member{
-		id: id, rest: t.Rest, timeout: t.Timeout, organisationName: t.Organisation, sender: peer.Sender(env),
+		id: id, pair: part, rest: t.Rest, timeout: t.Timeout, organisationName: t.Organisation, sender: peer.Sender(env),
 		stateKey: id, limiter: &limiter{backoff: newBackoff(c.Retry)},
 	}
 	if t.Token != "" {
 		m.stateKey = peerKey(salt, t.Address, t.Token)
+		m.paired = peerKey([]byte("lookout pair"), t.Address, t.Token)
 	}
 	for _, l := range t.Limits {
 		m.windows = append(m.windows, &channel.Window{Limit: l.Calls, Length: l.Length})
+		if part != nil {
+			m.apart = append(m.apart, &channel.Window{Limit: pair.Apart(l.Calls), Length: l.Length})
+		}
 	}
 	return m
 }

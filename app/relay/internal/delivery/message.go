@@ -72,6 +72,8 @@ type Message struct {
 	// Received is when the oldest notification in it was accepted, by the steady clock and by the wall's.
 	Received time.Duration `json:"received"`
 	Wall     time.Time     `json:"wall"`
+	// Latest is when the newest notification in it was accepted, 0 where that is Received.
+	Latest time.Duration `json:"latest,omitempty"`
 	// Since is when it came to its channel.
 	Since time.Duration `json:"since"`
 	// Seq is the place in the queue of what it tells, for a message that may go back there.
@@ -79,6 +81,8 @@ type Message struct {
 	// One of the two is what it tells.
 	Detail *notification.Notification `json:"detail,omitempty"`
 	Digest *message.Digest            `json:"digest,omitempty"`
+	// Also are alerts that the digest counts and does not list, for the other relay of a pair.
+	Also []state `json:"also,omitempty"`
 	// Content is what it looks like; nil until it is about to be tried on its channel.
 	Content *channel.Content `json:"content,omitempty"`
 	// Robot is the member that may have shown it already, and so the only one to repeat it.

@@ -9,6 +9,7 @@ import (
 
 	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/channel/kinds"
+	"lookout/app/relay/internal/pair"
 	"lookout/app/relay/internal/spool"
 )
 
@@ -16,6 +17,7 @@ import (
 // and the rules in alerts/delivery.yaml use them.
 type Metrics struct {
 	Accepted    *prometheus.CounterVec
+	Covered     *prometheus.CounterVec
 	Duplicates  *prometheus.CounterVec
 	Rejected    *prometheus.CounterVec
 	Deliveries  *prometheus.CounterVec
@@ -60,6 +62,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		Accepted:    counter("relay_notifications_accepted_total", "Notifications that are on disk and were answered 202.", "target"),
 		Duplicates:  counter("relay_notifications_duplicate_total", "Notifications recognised as a sender's repetition and not queued again.", "target"),
+		Covered:     counter("relay_pair_covered_total", "Notifications and messages that were dropped here because the other relay of the pair delivered them.", "target"),
 		Rejected:    counter("relay_notifications_rejected_total", "Calls that were not accepted, by reason.", "reason"),
 		Deliveries:  counter("relay_deliveries_total", "Answers to attempts to deliver a message, by robot (or e-mail, or webhook), outcome and errcode.", "target", "channel", "outcome", "errcode"),
 		Retries:     counter("relay_retries_total", "Attempts that were not a message's first on its channel.", "target", "channel"),
@@ -95,6 +98,7 @@ var rejectReasons = []string{"bad_alert", "busy", "cut_off", "forbidden", "full"
 func (m *Metrics) begin(target, label string, members []*member) {
 	m.Accepted.WithLabelValues(target)
 	m.Duplicates.WithLabelValues(target)
+	m.Covered.WithLabelValues(target)
 	m.Digests.WithLabelValues(target)
 	m.Digested.WithLabelValues(target)
 	m.Latency.WithLabelValues(target)
@@ -142,6 +146,9 @@ var (
 	descUsed    = prometheus.NewDesc("relay_robot_window_used", "Calls that count against the robot's limit now.", []string{"channel"}, nil)
 	descLimit   = prometheus.NewDesc("relay_robot_window_limit", "The robot's limit.", []string{"channel"}, nil)
 	descSeen    = prometheus.NewDesc("relay_heartbeat_age_seconds", "Time since the heartbeat's last sign of life.", []string{"heartbeat"}, nil)
+	descPart    = prometheus.NewDesc("relay_pair_mode", "1 for the part that the relay has in its pair: standby, leading, alone (PostgreSQL does not answer).", []string{"mode"}, nil)
+	descPair    = prometheus.NewDesc("relay_pair_store_silence_seconds", "Time since the pair's PostgreSQL last answered.", nil, nil)
+	descUntold  = prometheus.NewDesc("relay_pair_untold_messages", "Delivered messages that the other relay of the pair does not know of yet.", nil, nil)
 	descMissing = prometheus.NewDesc("relay_heartbeat_missing", "1 while the heartbeat does not come and the alarm is raised.", []string{"heartbeat"}, nil)
 )
 
@@ -180,6 +187,19 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		if limit > 0 {
 			gauge(descUsed, float64(used), m.id)
 			gauge(descLimit, float64(limit), m.id)
+		}
+	}
+	if p := e.pair; p != nil {
+		for _, m := range pair.Modes {
+			is := 0.0
+			if m == p.Mode() {
+				is = 1
+			}
+			gauge(descPart, is, m.String())
+		}
+		gauge(descPair, max(0, p.Silence()).Seconds())
+		if err == nil {
+			gauge(descUntold, float64(s.Pair.Untold))
 		}
 	}
 	for name := range cfg.Heartbeats {
@@ -230,6 +250,19 @@ type Status struct {
 	Dead    int            `json:"dead"`
 	// Without are notifications and messages of targets that are not configured, until they are moved.
 	Without map[string]int64 `json:"without,omitempty"`
+	// Pair is the part in a pair; nil for a relay alone.
+	Pair *PairStatus `json:"pair,omitempty"`
+}
+
+// PairStatus is how a relay stands in its pair.
+type PairStatus struct {
+	// Mode is standby, leading or alone; Since is for how long.
+	Mode  string        `json:"mode"`
+	Since time.Duration `json:"since_ns"`
+	// Silence is how long the pair's PostgreSQL has not answered.
+	Silence time.Duration `json:"silence_ns"`
+	// Untold are delivered messages that the other relay does not know of yet.
+	Untold int64 `json:"untold"`
 }
 
 // Status reads the state of all queues.
@@ -286,6 +319,9 @@ func (e *Engine) Status() (Status, error) {
 			}
 		}
 		s.Dead = int(tx.Count(collectionDead))
+		if p := e.pair; p != nil {
+			s.Pair = &PairStatus{Mode: p.Mode().String(), Since: p.Since().Round(time.Second), Silence: max(0, p.Silence()).Round(time.Second), Untold: tx.Count(collectionTold)}
+		}
 		return nil
 	})
 	return s, err

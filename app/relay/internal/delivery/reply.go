@@ -49,6 +49,9 @@ const (
 	answerTimeout = 30 * time.Second
 )
 
+// takenName is what the alert is called by which the chat learns who answered.
+const takenName = "AlertTaken"
+
 // Sent is what was sent to whom, and what was answered.
 type Sent struct {
 	ID     uint64    `json:"id"`
@@ -112,11 +115,15 @@ func (l *lane) note(tx *spool.Tx, mem *member) error {
 	if err := mem.put(tx); err != nil || l.sent == nil {
 		return err
 	}
+	return putSent(tx, *l.sent)
+}
+
+// putSent keeps an answer, and the last ones before it.
+func putSent(tx *spool.Tx, s Sent) error {
 	id, err := tx.NextID()
 	if err != nil {
 		return err
 	}
-	s := *l.sent
 	s.ID = id
 	if err := tx.Put(collectionSent, id, s); err != nil {
 		return err
@@ -511,6 +518,9 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 			if err := tx.Put(collectionTaken, hash, t); err != nil {
 				return err
 			}
+			if err := e.putShared(tx, share(sharedTaken, strconv.FormatUint(hash, 16), t)); err != nil {
+				return err
+			}
 		}
 		if tx.Count(collectionTaken) > maxTaken {
 			var old []uint64
@@ -538,6 +548,7 @@ func (e *Engine) Answer(ctx context.Context, q Question, r Reply) (string, error
 	if err != nil {
 		return "", passing{err}
 	}
+	e.wakeTeller()
 	e.takenMu.Lock()
 	maps.Copy(e.taken, next)
 	maps.DeleteFunc(e.taken, func(_ uint64, t taken) bool { return now.After(t.Until) })
@@ -559,7 +570,7 @@ func (e *Engine) tellTaken(c *config.Config, q Question, done string, now time.T
 	if t == nil {
 		return nil
 	}
-	n := deliveryAlert("AlertTaken", "info", nil, "🙋 "+done, "", now)
+	n := deliveryAlert(takenName, "info", nil, "🙋 "+done, "", now)
 	delete(n.Alerts[0].Annotations, "runbook")
 	steady := e.store.Steady()
 	m := &Message{Target: q.Target, Received: steady, Since: steady, Wall: now, Detail: &n}

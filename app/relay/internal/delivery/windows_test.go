@@ -3,11 +3,68 @@ package delivery
 import (
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"lookout/app/relay/internal/channel"
 	"lookout/app/relay/internal/config"
+	"lookout/app/relay/internal/pair"
 )
+
+// TestALimitIsShared: a relay with the lease and one that is cut off, both sending as much as they may, call no robot more often
+// than its limit allows, also right after the lease has changed hands.
+func TestALimitIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, limit := range []channel.Limit{{Calls: pair.LeastLimit, Length: time.Minute}, {Calls: 20, Length: time.Minute}, {Calls: 100, Length: time.Minute}} {
+			w := newTwins(t, pairConf, false)
+			var calls []time.Time
+			members := [2]*member{}
+			for i := range members {
+				members[i] = &member{pair: w.rigs[i].engine.Pair(), limiter: &limiter{
+					backoff: newBackoff(config.Retry{}), windows: []*channel.Window{{Limit: limit.Calls, Length: limit.Length}},
+					apart: []*channel.Window{{Limit: pair.Apart(limit.Calls), Length: limit.Length}},
+				}}
+			}
+			began := time.Now()
+			var by [2]int
+			for step := range 3000 {
+				if step == 1000 {
+					w.links[0].Cut.Store(true)
+				}
+				for i, m := range members {
+					now := time.Since(began)
+					if p := m.pair; !p.Delivers() || !m.acquire(now, true) {
+						continue
+					}
+					id, ok := m.pair.Reserve(t.Context(), "robot", time.Second)
+					if !ok {
+						m.cancel()
+						continue
+					}
+					m.release(now, id != 0, channel.OK())
+					calls = append(calls, time.Now())
+					by[i]++
+					if i == 0 && id != 0 {
+						// The other counts it as soon as it takes over.
+						members[1].adopt(now)
+					}
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			for i := limit.Calls; i < len(calls); i++ {
+				if d := calls[i].Sub(calls[i-limit.Calls]); d < limit.Length {
+					t.Fatalf("limit %d: one more within %s", limit.Calls, d)
+				}
+			}
+			if by[0] < 2*limit.Calls || by[1] < limit.Calls {
+				t.Errorf("limit %d: they made %d calls", limit.Calls, by)
+			}
+			for i := range w.rigs {
+				w.rigs[i].end()
+			}
+		}
+	})
+}
 
 // TestTwoWindowsAtOnce: with random bursts, slow calls and restarts neither window is passed, however the calls arrive within the time
 // that they take: the first at its end, the last at its start.
@@ -44,7 +101,7 @@ func TestTwoWindowsAtOnce(t *testing.T) {
 			}
 			starts = append(starts, now)
 			now += time.Duration(random.IntN(400)) * time.Millisecond / time.Duration(1+random.IntN(400))
-			m.release(now, channel.OK())
+			m.release(now, true, channel.OK())
 			ends = append(ends, now)
 		}
 		for _, l := range limits {

@@ -139,13 +139,16 @@ func (t *Tx) Requeue(target string, seq uint64, received time.Duration, wall tim
 func (t *Tx) NextID() (uint64, error) { return t.tx.Bucket(bucketMeta).NextSequence() }
 
 // Queue calls fn with a target's queued notifications in order until fn returns false.
-func (t *Tx) Queue(target string, fn func(Record) bool) {
+func (t *Tx) Queue(target string, fn func(Record) bool) { t.QueueFrom(target, 0, fn) }
+
+// QueueFrom is Queue from a number on.
+func (t *Tx) QueueFrom(target string, from uint64, fn func(Record) bool) {
 	b := t.tx.Bucket(bucketQueue).Bucket([]byte(target))
 	if b == nil {
 		return
 	}
 	c := b.Cursor()
-	for k, v := c.First(); k != nil; k, v = c.Next() {
+	for k, v := c.Seek(key(from)); k != nil; k, v = c.Next() {
 		if len(v) < 16 {
 			continue
 		}
@@ -178,6 +181,19 @@ func (t *Tx) Dequeue(target string, seqs []uint64) error {
 		t.counts[target]--
 	}
 	return nil
+}
+
+// Rewrite replaces the body of a queued notification; one that is not there any more is passed over.
+func (t *Tx) Rewrite(target string, seq uint64, body []byte) error {
+	b := t.tx.Bucket(bucketQueue).Bucket([]byte(target))
+	if b == nil {
+		return nil
+	}
+	old := b.Get(key(seq))
+	if len(old) < 16 {
+		return nil
+	}
+	return b.Put(key(seq), append(bytes.Clone(old[:16]), body...))
 }
 
 // Depth is how many notifications wait in a target's queue.

@@ -71,7 +71,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{e: o.Engine, log: o.Log, maxBody: o.MaxBody, intake: newBudget(max(intakeBytes, 2*o.MaxBody)), parsing: newBudget(max(parsingBytes, o.MaxBody+1)), page: page}
 	open := http.NewServeMux()
 	health := s.healthMux(o.Metrics)
-	for _, path := range []string{"GET /-/healthy", "GET /-/ready", "GET /metrics"} {
+	for _, path := range []string{"GET /-/healthy", "GET /-/ready", "GET /-/pair", "GET /metrics"} {
 		open.Handle(path, health)
 	}
 	// What senders may do, and what only operators may.
@@ -117,12 +117,23 @@ func (s *Server) healthMux(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /-/ready", s.ready)
+	mux.HandleFunc("GET /-/pair", s.pair)
 	mux.Handle("GET /metrics", metrics)
 	return mux
 }
 
 // Health is the handler for a listener that health checks and Prometheus have for themselves.
 func (s *Server) Health(metrics http.Handler) http.Handler { return s.healthMux(metrics) }
+
+// pair is what the other relay of a pair asks while their PostgreSQL does not answer.
+func (s *Server) pair(w http.ResponseWriter, _ *http.Request) {
+	p := s.e.Pair()
+	if p == nil {
+		http.Error(w, "this relay is not one of a pair", http.StatusNotFound)
+		return
+	}
+	io.WriteString(w, p.Answer())
+}
 
 // nowhere answers addresses that don't exist and methods that are not for them. A sender that is pointed there loses
 // alerts, so it is logged and counted.
