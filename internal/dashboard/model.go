@@ -451,6 +451,14 @@ func (p *Panel) readUnit() {
 	}
 }
 
+// thresholdValue is a number, or a string that holds one: generators write such, and the browser compares it as a number.
+func thresholdValue(n *Node) (float64, bool) {
+	if n.Is(String) {
+		return (&Node{kind: Number, text: strings.TrimSpace(n.Text())}).Float()
+	}
+	return n.Float()
+}
+
 func (p *Panel) readThresholds() {
 	steps := func(t, override *Node) {
 		for _, s := range t.Get("steps").Items() {
@@ -458,7 +466,7 @@ func (p *Panel) readThresholds() {
 				continue
 			}
 			step := &Threshold{Node: s, Color: s.Get("color").Text(), Override: override, Percentage: t.Get("mode").Text() == "percentage"}
-			step.Value, step.HasValue = s.Get("value").Float()
+			step.Value, step.HasValue = thresholdValue(s.Get("value"))
 			p.Thresholds = append(p.Thresholds, step)
 		}
 	}

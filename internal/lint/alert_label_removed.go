@@ -15,10 +15,11 @@ var alertLabelRemoved = &Rule{
 	RuleFile: func(p *Pass) {
 		p.alerts(func(r *rules.Rule, q *queries.Query) {
 			set := labelsOf(q.Tree)
+			aboutAlerts := namesAlerts(q)
 			said := map[string]bool{}
 			for _, pair := range slices.Concat(r.Labels, r.Annotations) {
 				for _, used := range rules.TemplateLabels(pair.Value) {
-					if said[used.Name] || !set.exact && used.Name != "alertname" || slices.Contains(set.names, used.Name) {
+					if said[used.Name] || !set.exact && (used.Name != "alertname" || aboutAlerts) || slices.Contains(set.names, used.Name) {
 						continue
 					}
 					said[used.Name] = true
@@ -34,4 +35,19 @@ var alertLabelRemoved = &Rule{
 			}
 		})
 	},
+}
+
+// namesAlerts reports whether series may have a label alertname: those about alerts have, like ALERTS and what rule evaluators count of each rule.
+func namesAlerts(q *queries.Query) bool {
+	for _, s := range q.Selectors() {
+		if s.Metric == "" || strings.Contains(strings.ToLower(s.Metric), "alert") {
+			return true
+		}
+		for _, m := range s.LabelMatchers {
+			if m.Name == "alertname" {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -62,7 +62,7 @@ func readsAsSet(s queries.Selector) bool {
 	if strings.Contains(stem, "uptime") || strings.Contains(stem, "time_up") {
 		return true // how long something has been up is what is to be seen
 	}
-	if setNouns[stem[strings.LastIndexByte(stem, '_')+1:]] {
+	if noun := stem[strings.LastIndexByte(stem, '_')+1:]; setNouns[noun] || isAgents(noun) {
 		return true
 	}
 	for i, parent := range s.Parents {
@@ -89,6 +89,13 @@ func readsAsSet(s queries.Selector) bool {
 	}
 	return false
 }
+
+// isAgents reports whether a word names those who do something (managers, handlers, collectors): they are there. Words that only end like that happen.
+func isAgents(word string) bool {
+	return (strings.HasSuffix(word, "ers") || strings.HasSuffix(word, "ors")) && !notAgents[word] && len(word) > 5
+}
+
+var notAgents = words(`errors answers encounters failovers handovers offers orders registers renders rollovers takeovers transfers triggers turnovers delivers recovers`)
 
 // namesCounter reports whether an expression has a metric that is named like a counter.
 func namesCounter(n parser.Expr) bool {
@@ -119,13 +126,13 @@ func (p *Pass) ratedElsewhere(metric string) bool {
 	return false
 }
 
-// partsShown reports whether another query of the dashboard shows a part of what the metric would be the whole of, as it is: x_active and x_down beside x_total.
+// partsShown reports whether another query of the dashboard shows a part of what the metric would be the whole of, as it is: x_active and x_down next to x_total. One is enough if it is the name of a state.
 func (p *Pass) partsShown(metric string) bool {
 	stem, ok := strings.CutSuffix(metric, "total")
 	if !ok || p.ratedElsewhere(metric) {
 		return false
 	}
-	parts := map[string]bool{}
+	parts, state := map[string]bool{}, false
 	for _, q := range p.Queries {
 		if !strings.Contains(q.Text, stem) {
 			continue
@@ -134,10 +141,11 @@ func (p *Pass) partsShown(metric string) bool {
 			rest, ok := strings.CutPrefix(s.Metric, stem)
 			if ok && rest != "total" && !strings.Contains(rest, "_") && s.Range() == nil {
 				parts[rest] = true
+				state = state || setNouns[rest]
 			}
 		}
 	}
-	return len(parts) > 1
+	return len(parts) > 1 || state
 }
 
 // looksLikeCounter goes by the naming rules of Prometheus; recording rules (level:metric:operation) are left alone.

@@ -11,6 +11,8 @@ func TestCounterWithoutRate(t *testing.T) {
 		`x_total > 5`,
 
 		`delta(x_total[5m])`,
+		`sum(scrape_errors_total)`,
+		`sum(leader_transfers_total)`,
 	}, []string{
 		`rate(x_total[5m])`,
 		`sum(rate(x_total[5m]))`,
@@ -29,6 +31,7 @@ func TestCounterWithoutRate(t *testing.T) {
 		`x_totals`,
 		`max(x_total) by (job)`,
 		`ceph_osds_total`,
+		`sum(ruler_managers_total)`,
 		`node_memory_bytes_total`,
 		`used_bytes / disk_total`,
 	})

@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"fmt"
+
 	"lookout/internal/dashboard"
 	"lookout/internal/finding"
 )
@@ -9,13 +11,22 @@ var datasourceUndefined = &Rule{
 	ID: "datasource-undefined", Severity: finding.Error,
 	Summary: "A datasource is named by a variable that does not exist, or is none for datasources.",
 	Dashboard: func(p *Pass) {
+		gone := map[string]*undefinedUse{}
+		var order []string
 		p.datasources(func(r dashboard.Ref, panel *dashboard.Panel) {
 			switch {
 			case r.Kind == dashboard.RefInvalid:
 				p.at(panel, r.Node, "a datasource is %s; write {\"type\": …, \"uid\": …}", r.Node.Kind())
 			case r.Kind != dashboard.RefVariable:
 			case p.Dashboard.Variable(r.Variable) == nil:
-				p.at(panel, r.Node, "the datasource %q: there is no variable or input %q", r.Value, r.Variable)
+				// The remedy is the same wherever it stands: one finding for each variable.
+				u := gone[r.Variable]
+				if u == nil {
+					u = &undefinedUse{ref: r, panel: panel, panels: map[*dashboard.Panel]bool{}}
+					gone[r.Variable] = u
+					order = append(order, r.Variable)
+				}
+				u.panels[panel] = true
 			default:
 				switch v := p.Dashboard.Variable(r.Variable); v.Type {
 				case "datasource", "constant", "custom", "textbox", "query":
@@ -24,7 +35,21 @@ var datasourceUndefined = &Rule{
 				}
 			}
 		})
+		for _, name := range order {
+			u, more := gone[name], ""
+			if n := len(u.panels) - 1; n > 0 {
+				more = fmt.Sprintf(" (here and in %s)", finding.Count(n, "other place"))
+			}
+			p.at(u.panel, u.ref.Node, "the datasource %q: there is no variable or input %q%s", u.ref.Value, name, more)
+		}
 	},
+}
+
+// undefinedUse is the first place that names a datasource by a variable that is not there, and all panels that do.
+type undefinedUse struct {
+	ref    dashboard.Ref
+	panel  *dashboard.Panel
+	panels map[*dashboard.Panel]bool
 }
 
 // datasources visits every reference to a datasource, resolved.

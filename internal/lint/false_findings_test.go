@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lookout/internal/dashboard"
+	"lookout/internal/finding"
 	"lookout/internal/promql"
 	"lookout/internal/rules"
 )
@@ -67,6 +68,15 @@ func TestWhatIsRightIsNotReported(t *testing.T) {
 		{"a whole next to its parts", "counter-without-rate",
 			board("", `{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "sum(thing_total)"}, {"refId": "B", "expr": "sum(thing_active)"}, {"refId": "C", "expr": "sum(thing_down)"}]}`, ""),
 			board("", `{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "sum(thing_total)"}, {"refId": "B", "expr": "sum(rate(thing_active[5m]))"}, {"refId": "C", "expr": "sum(other)"}]}`, "")},
+		{"a whole next to the part in one state", "counter-without-rate",
+			board("", `{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "sum(cluster_membership_total)"}]}, {"type": "stat", "title": "B", "targets": [{"refId": "A", "expr": "sum(cluster_membership_healthy)"}]}`, ""),
+			board("", `{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "sum(cluster_calls_total)"}]}, {"type": "stat", "title": "B", "targets": [{"refId": "A", "expr": "sum(cluster_calls_seconds)"}]}`, "")},
+		{"thresholds that a new panel has, migrated", "thresholds",
+			board("", `{"type": "timeseries", "title": "A", "fieldConfig": {"defaults": {"max": 1, "thresholds": {"steps": [{"value": 0}, {"value": 80}]}}, "overrides": [{"properties": [{"id": "thresholds", "value": {"steps": [{"value": null}, {"value": 0.5}]}}]}]}}`, ""),
+			board("", `{"type": "timeseries", "title": "A", "fieldConfig": {"defaults": {"max": 1, "thresholds": {"steps": [{"value": 0}, {"value": 90}]}}}}`, "")},
+		{"a number in quotes", "thresholds",
+			board("", `{"type": "stat", "title": "A", "fieldConfig": {"defaults": {"thresholds": {"steps": [{"value": null}, {"value": "0.95"}]}}}}`, ""),
+			board("", `{"type": "stat", "title": "A", "fieldConfig": {"defaults": {"thresholds": {"steps": [{"value": null}, {"value": "high"}]}}}}`, "")},
 		{"how long something has been up", "counter-without-rate",
 			board("", stat("", `unbound_time_up_seconds_total`), ""), board("", stat("", `unbound_cpu_seconds_total`), "")},
 		{"a spread text is no reference to a datasource", "datasource-undefined",
@@ -84,6 +94,7 @@ func TestOneFindingForOneRemedy(t *testing.T) {
 	src := `{"title": "T", "panels": [` + graphs + `]}`
 	require.Len(t, said(t, "removed-panel-type", src), 1)
 	require.Len(t, said(t, "datasource-hardcoded", src), 1)
+	require.Len(t, said(t, "datasource-undefined", strings.ReplaceAll(src, `"uid": "p"`, `"uid": "${gone}"`)), 1)
 	require.Len(t, said(t, "counter-without-rate", src), 12, "one for each query, not for each metric in it")
 }
 
@@ -127,5 +138,22 @@ func TestLabelsOfSamplesAreNotTheAlerts(t *testing.T) {
 		`{{ if true }}{{ .Labels.job }}{{ end }}`:                                                       1,
 	} {
 		require.Equal(t, want, said(summary), summary)
+	}
+}
+
+// A warning says that something most likely misleads: a number whose query gives seconds and which says nothing of it does, a plain count does not.
+func TestWhatIsOnlyUnsaidIsInformation(t *testing.T) {
+	for _, c := range []struct {
+		rule, panel string
+		want        finding.Severity
+	}{
+		{"panel-unit", `{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "sum(queue_length)"}]}`, finding.Info},
+		{"panel-unit", `{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "sum(queue_length)"}, {"refId": "B", "expr": "sum(rate(sent_bytes_total[5m]))"}]}`, finding.Warning},
+		{"unit-unknown", `{"type": "stat", "title": "A", "fieldConfig": {"defaults": {"unit": "blocks/round"}}}`, finding.Info},
+		{"unit-unknown", `{"type": "stat", "title": "A", "fieldConfig": {"defaults": {"unit": "seconds"}}}`, finding.Warning},
+	} {
+		found := findings(t, c.rule, "json panel", c.panel)
+		require.Len(t, found, 1, c.panel)
+		require.Equal(t, c.want, found[0].Severity, c.panel)
 	}
 }

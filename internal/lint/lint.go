@@ -2,6 +2,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -47,6 +48,8 @@ type Pass struct {
 	shown map[string]any
 	// fix is what mends the next finding.
 	fix *finding.Edit
+	// severity is that of the next finding, where it is another than the rule's; "" is the rule's.
+	severity finding.Severity
 	// last is the query that the rule has said something about.
 	last *queries.Query
 }
@@ -85,9 +88,9 @@ func (p *Pass) report(at *dashboard.Node, pos dashboard.Position, panel, format 
 
 func (p *Pass) add(query string, at *dashboard.Node, pos dashboard.Position, panel, msg string) {
 	// Texts of a dashboard are parts of its source; a copy lets go of the rest.
-	fix := p.fix
-	p.fix = nil
-	f := finding.Finding{Fix: fix, Rule: p.rule.ID, Severity: p.rule.Severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: strings.Clone(panel), Message: msg}
+	fix, severity := p.fix, cmp.Or(p.severity, p.rule.Severity)
+	p.fix, p.severity = nil, ""
+	f := finding.Finding{Fix: fix, Rule: p.rule.ID, Severity: severity, File: pos.File, Line: pos.Line, Column: pos.Column, Panel: strings.Clone(panel), Message: msg}
 	uid := ""
 	if p.Dashboard != nil {
 		f.Dashboard, uid = strings.Clone(p.Dashboard.Name()), p.Dashboard.UID

@@ -20,6 +20,11 @@ var panelUnit = &Rule{
 			if panel.LibraryNode != nil || len(panel.Targets) == 0 || panel.Unit != "" || hasUnitElsewhere(panel) {
 				continue
 			}
+			if meant := p.dimensionIn(panel); meant != "" {
+				p.Panel(panel, nil, "no unit is set, and the query gives %s", meant)
+				continue
+			}
+			p.severity = finding.Info
 			p.Panel(panel, nil, "no unit is set; \"short\" says that it is a plain count")
 		}
 	},
@@ -40,4 +45,16 @@ func hasUnitElsewhere(panel *dashboard.Panel) bool {
 	// A stat that shows a label shows no number.
 	mode := panel.Node.Path("options", "textMode").Text()
 	return mode == "name" || strings.TrimSpace(panel.Node.Path("options", "reduceOptions", "fields").Text()) != ""
+}
+
+// dimensionIn is what a query of the panel surely gives; "" if none says.
+func (p *Pass) dimensionIn(panel *dashboard.Panel) string {
+	for _, q := range p.Queries {
+		if q.Source != nil && q.Source.Panel == panel && q.Tree != nil && q.Source.Target != nil && !q.Source.Target.Hide {
+			if meant := dimensionOf(q.Tree); meant != "" {
+				return meant
+			}
+		}
+	}
+	return ""
 }

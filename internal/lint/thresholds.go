@@ -35,7 +35,7 @@ var thresholds = &Rule{
 				if t.HasValue {
 					last = t
 				}
-				if t.Override != nil || first || !t.HasValue || isDefault(panel) {
+				if t.Override != nil || first || !t.HasValue || isDefault(panel, t) {
 					continue
 				}
 				lo, hasLo := panel.Node.Path("fieldConfig", "defaults", "min").Float()
@@ -60,7 +60,13 @@ func limit(f float64, known bool) string {
 	return number(f)
 }
 
-// isDefault tells the thresholds that Grafana gives to every new panel: nobody meant them.
-func isDefault(panel *dashboard.Panel) bool {
-	return len(panel.Thresholds) == 2 && !panel.Thresholds[0].HasValue && panel.Thresholds[1].Value == 80
+// isDefault tells the thresholds that Grafana gives to every new panel: nobody meant them. The first has no value, or 0 where a server has migrated the dashboard.
+func isDefault(panel *dashboard.Panel, of *dashboard.Threshold) bool {
+	var list []*dashboard.Threshold
+	for _, t := range panel.Thresholds {
+		if t.Node.Parent() == of.Node.Parent() {
+			list = append(list, t)
+		}
+	}
+	return len(list) == 2 && list[0].Value == 0 && list[1].Value == 80
 }

@@ -3,6 +3,7 @@ package lint
 import (
 	"strings"
 
+	"lookout/internal/dashboard"
 	"lookout/internal/finding"
 )
 
@@ -39,17 +40,26 @@ var unitUnknown = &Rule{
 	Dashboard: func(p *Pass) {
 		for _, panel := range p.Dashboard.Panels {
 			if u := panel.Unit; panel.UnitNode != nil && !knownUnit(u) {
-				p.Panel(panel, panel.UnitNode, "Grafana has no unit %q%s; for a suffix of your own write \"suffix: %s\"", u, nearUnit(u), u)
+				p.unknownUnit(panel, panel.UnitNode, u)
 			}
 			for _, o := range panel.Overrides {
 				for _, prop := range o.Get("properties").Items() {
 					if v := prop.Get("value"); prop.Get("id").Text() == "unit" && v.Text() != "" && !knownUnit(v.Text()) {
-						p.Panel(panel, v, "Grafana has no unit %q%s", v.Text(), nearUnit(v.Text()))
+						p.unknownUnit(panel, v, v.Text())
 					}
 				}
 			}
 		}
 	},
+}
+
+// unknownUnit warns where a unit of Grafana's is most likely meant; a text that is like none is shown as its author wants.
+func (p *Pass) unknownUnit(panel *dashboard.Panel, at *dashboard.Node, u string) {
+	near := nearUnit(u)
+	if near == "" {
+		p.severity = finding.Info
+	}
+	p.Panel(panel, at, "Grafana has no unit %q%s; for a suffix of your own write \"suffix: %s\"", u, near, u)
 }
 
 func knownUnit(u string) bool {

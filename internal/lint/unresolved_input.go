@@ -7,7 +7,11 @@ var unresolvedInput = &Rule{
 	Summary: "The dashboard is in the form for publishing: its __inputs are filled in only by Grafana's import dialogue.",
 	Dashboard: func(p *Pass) {
 		if len(p.Dashboard.Inputs) > 0 {
-			p.Node(p.Dashboard.Root.Get("__inputs"), "%d inputs are not filled in (%s, …); bring the file in with lookout import", len(p.Dashboard.Inputs), p.Dashboard.Inputs[0].Name)
+			names, verb := p.Dashboard.Inputs[0].Name, "is"
+			if n := len(p.Dashboard.Inputs); n > 1 {
+				names, verb = names+", …", "are"
+			}
+			p.Node(p.Dashboard.Root.Get("__inputs"), "%s %s not filled in (%s); bring the file in with lookout import", finding.Count(len(p.Dashboard.Inputs), "input"), verb, names)
 		}
 	},
 }

@@ -177,6 +177,9 @@ func Top(path string) string {
 	return wd
 }
 
+// Kept reports whether a file lies under dashboards/ or alerts/ of its repository, so that it is applied together with what else lies there.
+func Kept(path string) bool { return kept(Top(path), path) }
+
 // kept reports whether a path lies under dashboards/ or alerts/ of the repository.
 func kept(top, path string) bool {
 	abs, err := filepath.Abs(path)
