@@ -313,6 +313,16 @@ func (c *comparer) absorbRows(events []Event) []Event {
 		return events
 	}
 	held := map[int][]string{}
+	for _, at := range rows {
+		// Those of a collapsed row stand in it, so they came or went with it.
+		for _, ch := range events[at].Changes {
+			for _, row := range []*dashboard.Node{ch.Before, ch.After} {
+				for _, p := range row.Get("panels").Items() {
+					held[at] = append(held[at], cmp.Or(p.Get("title").Text(), p.Get("type").Text()))
+				}
+			}
+		}
+	}
 	gone := make([]bool, len(events))
 	for i := range events {
 		e := &events[i]

@@ -71,6 +71,8 @@ func TestMovesAreToldByTheirCause(t *testing.T) {
 		"a gap":                     {board(a, b, c, d), board(a, b, at(c, 0, 10), at(d, 12, 10)), []string{`2 panels moved down by 2: "c", "d"`}},
 		"two swapped":               {board(a, b), board(at(a, 12, 0), at(b, 0, 0)), []string{`panel "b": moved 12,0 → 0,0`, `panel "a": moved 0,0 → 12,0`}},
 		"a row with two panels":     {board(a, b), board(a, b, row, at(c, 0, 9), at(d, 12, 9)), []string{`row "row R": added with 2 panels: "c", "d"`}},
+		"a collapsed row":           {board(a, b), board(a, b, with(row, "collapsed", true, "panels", []any{at(c, 0, 9), at(d, 12, 9)})), []string{`row "row R": added with 2 panels: "c", "d"`}},
+		"a collapsed row that went": {board(a, b, with(row, "collapsed", true, "panels", []any{at(c, 0, 9), at(d, 12, 9)})), board(a, b), []string{`row "row R": removed with 2 panels: "c", "d"`}},
 		"a row above what is there": {board(a, b, c, d), board(a, b, row, at(c, 0, 9), at(d, 12, 9)), []string{`row "row R": added; 2 panels below moved down by 1`}},
 		"a row without its panels": {board(row, at(c, 0, 9), at(d, 12, 9)), board(at(c, 0, 8), at(d, 12, 8)),
 			[]string{`row "row R": removed; 2 panels below moved up by 1`}},
