@@ -168,6 +168,11 @@ bench-console: ## Memory of the console after ten readers used it for SOAK (1h),
 	go test -run='^TestMemoryOfAnHour$$' -timeout=3h -v -soak=$(or $(SOAK),1h) ./internal/console
 	go test -run='^$$' -bench=. ./internal/console
 
+.PHONY: bench-public
+bench-public: ## What lint, diff and render do with public dashboards and rule files, fetched as Go modules (PUBLIC=.cache/public)
+	go run ./test/bench/public --dir $(or $(PUBLIC),.cache/public)
+	LOOKOUT_PUBLIC=$(abspath $(or $(PUBLIC),.cache/public)) go test -count=1 -timeout=1h -v -run='^TestPublic|^TestEveryChangedPanelIsNamedOrCounted$$' ./cmd/lookout ./internal/diff
+
 .PHONY: fuzz
 fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)
 	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | sed 's/:func / /' | \

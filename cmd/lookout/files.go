@@ -14,9 +14,9 @@ import (
 	"lookout/internal/source"
 )
 
-// sources lists the JSON and YAML files under the paths.
+// sources lists the files under the paths that may be dashboards or hold rules.
 func (a *app) sources(paths []string) ([]source.File, error) {
-	return a.list(paths, ".json", ".yaml", ".yml")
+	return a.list(paths, source.Endings...)
 }
 
 // list gives the files with these endings under the paths; - is standard input.

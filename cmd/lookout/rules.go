@@ -118,7 +118,7 @@ func (a *app) ruleSources(paths []string) (sources []source.File, files []*rules
 			return nil, nil, errNoAlerts
 		}
 	}
-	listed, err := a.list(paths, ".yaml", ".yml")
+	listed, err := a.list(paths, source.RuleEndings...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -389,9 +389,7 @@ func isNamed(name string, paths []string) bool {
 
 // reviewed tells the files that may be dashboards or alert rules. Hidden folders and those of tests count if a path names them.
 func reviewed(name string, paths []string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".json", ".yaml", ".yml":
-	default:
+	if !slices.Contains(source.Endings, strings.ToLower(path.Ext(name))) {
 		return false
 	}
 	for _, p := range paths {

@@ -94,7 +94,7 @@ func Make(ctx context.Context, o Options) (*Review, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := source.Lister{Stdin: o.Stdin, Ext: []string{".json", ".yaml", ".yml"}}.List(here)
+	files, err := source.Lister{Stdin: o.Stdin, Ext: source.Endings}.List(here)
 	if err != nil {
 		return nil, err
 	}

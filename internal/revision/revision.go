@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"lookout/internal/source"
@@ -62,8 +63,7 @@ func At(ctx context.Context, rev string, files []source.File) (base []source.Fil
 	}
 	// What was deleted may have been moved and changed so much that git sees no rename.
 	for _, name := range gone {
-		switch strings.ToLower(filepath.Ext(name)) {
-		case ".json", ".yaml", ".yml":
+		if slices.Contains(source.Endings, strings.ToLower(filepath.Ext(name))) {
 			base = append(base, source.File{Name: name, Read: show(name)})
 		}
 	}

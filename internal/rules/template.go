@@ -40,7 +40,27 @@ func TemplateLabels(text string) []UsedLabel {
 	return out
 }
 
-var control = regexp.MustCompile(`\{\{-?\s*(range|with|if|block|define|else|end)\b[^}]*\}\}`)
+var control = regexp.MustCompile(`\{\{-?\s*(range|with|if|block|define|else|end)\b`)
+
+// actionEnd is where an action that begins before a byte of a template ends: at the next }} that is in no string.
+func actionEnd(text string, at int) int {
+	var quote byte
+	for i := at; i < len(text); i++ {
+		switch c := text[i]; {
+		case quote == '"' && c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '`':
+			quote = c
+		case strings.HasPrefix(text[i:], "}}"):
+			return i + 2
+		}
+	}
+	return len(text)
+}
 
 // dotMoved tells for a byte of a template whether the dot is something else there than at the beginning.
 func dotMoved(text string) func(offset int) bool {
@@ -63,7 +83,7 @@ func dotMoved(text string) func(offset int) bool {
 		case "end":
 			open = open[:max(len(open)-1, 0)]
 		}
-		changes = append(changes, change{m[1], slices.Contains(open, true)})
+		changes = append(changes, change{actionEnd(text, m[3]), slices.Contains(open, true)})
 	}
 	return func(offset int) bool {
 		moved := false

@@ -23,6 +23,12 @@ const (
 // MaxSize is the most bytes of one file. The largest dashboard seen in public is 4 MB, and Grafana's API takes no more than 10 MB.
 const MaxSize = 32 << 20
 
+// Endings are those of the files that are looked for in directories, in lower case: dashboards, and rule files, which some call .rules.
+var Endings = []string{".json", ".yaml", ".yml", ".rules"}
+
+// RuleEndings are those of files that may hold rules.
+var RuleEndings = Endings[1:]
+
 // File is one file to look at.
 type File struct {
 	// Name is the path with slashes, or [StdinName].
