@@ -113,6 +113,18 @@ lock: ## Record the checksums of published providers in tools/locks (needs the T
 	  $(TERRAFORM) -chdir=envs/$(ENV)/$$root providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_arm64; \
 	  mkdir -p tools/locks; cp envs/$(ENV)/$$root/.terraform.lock.hcl tools/locks/$$root.lock.hcl; done
 
+##@ The command line
+
+.PHONY: install
+install: ## Install the command lookout where Go installs programs (go env GOBIN, else GOPATH/bin)
+	@go install ./cmd/lookout
+	@at=$$(go env GOBIN); at=$${at:-$$(go env GOPATH)/bin}; echo "installed $$at/lookout; \`lookout completion\` says how the shell completes it"; \
+	  [ "$$(command -v lookout)" = "$$at/lookout" ] || echo "to call it by its name: export PATH=\"$$at:\$$PATH\""
+
+.PHONY: pull
+pull: ## Bring edits made in Grafana back into dashboards/, with the address and login of ENV
+	@go run ./cmd/lookout pull --all --env=$(ENV)
+
 ##@ Development
 
 .PHONY: fmt

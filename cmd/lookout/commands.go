@@ -4,6 +4,7 @@ import (
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 )
 
 // commands is the command line: one line here and one file for each command, whose type has a
@@ -24,6 +25,9 @@ type commands struct {
 	Review  reviewCmd  `cmd:"" help:"Review a change: format, lint, check, diff and backtest in one comment, for GitHub, GitLab, Gitea, Gitee or a file."`
 	Drill   drillCmd   `cmd:"" help:"Make alerts happen and follow each to the chat and back, or name the part that is broken."`
 	Rules   rulesCmd   `cmd:"" help:"Check alert rules, or write them as a standard Prometheus rule file."`
+	New     newCmd     `cmd:"" help:"Write a dashboard, an alert or a runbook that passes lint, check and its unit tests as written."`
+
+	Completion kongcompletion.Completion `cmd:"" help:"Show how the shell (bash, zsh, fish) can complete commands and flags."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"lookout/internal/program"
 )
@@ -116,6 +117,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	)
 	if err != nil {
 		panic(err) // a mistake in the commands' tags; every test hits it
+	}
+	if getenv("COMP_LINE") != "" {
+		// The shell asks what may come next.
+		kongcompletion.Register(parser)
 	}
 	k, err := parser.Parse(flagsFirst(parser.Model, args))
 	if err != nil {
