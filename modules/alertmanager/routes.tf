@@ -8,6 +8,9 @@ locals {
   # What the relay's bearer_token_file wants to see.
   relay_login = { for file in var.relay_token_file[*] : "http_config" => { authorization = { credentials_file = "${local.secrets_path}/${file}" } } }
 
+  # Both relays of a pair get everything.
+  relay_urls = [for url in compact([var.relay_url, var.second_relay_url]) : trimsuffix(url, "/")]
+
   targets = toset(concat(tolist(var.targets), [var.default_target]))
 
   # The text of a robot that is reached without the relay: what is wrong, where, and since when.
@@ -30,12 +33,12 @@ locals {
   receivers = concat(
     [for target in sort(tolist(local.targets)) : {
       name            = "target-${target}"
-      webhook_configs = [merge(local.relay_login, { send_resolved = true, timeout = "30s", url = "${trimsuffix(var.relay_url, "/")}/v1/robots/${target}" })]
+      webhook_configs = [for relay in local.relay_urls : merge(local.relay_login, { send_resolved = true, timeout = "30s", url = "${relay}/v1/robots/${target}" })]
     }],
     [{ for key, value in {
       name = "heartbeat"
       # The end of an alert that always fires is the relay's to notice, and not a sign of life.
-      webhook_configs = var.heartbeat == null ? null : [merge(local.relay_login, { send_resolved = false, url = "${trimsuffix(var.relay_url, "/")}/v1/heartbeats/${var.heartbeat.name}" })]
+      webhook_configs = var.heartbeat == null ? null : [for relay in local.relay_urls : merge(local.relay_login, { send_resolved = false, url = "${relay}/v1/heartbeats/${var.heartbeat.name}" })]
     } : key => value if value != null }],
     [for receiver in [local.about_delivery_receiver] : receiver if local.has_about_delivery],
   )

@@ -293,6 +293,22 @@ variable "routes" {
   }
 }
 
+variable "second_relay_url" {
+  description = "Address of the second relay of a pair inside the network; null (the default): there is one relay. Everything is posted to both, and one of them delivers it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.second_relay_url == null ? true : can(regex("^https?://[^/[:space:]@]+$", trimsuffix(var.second_relay_url, "/")))
+    error_message = "second_relay_url is \"${replace(coalesce(var.second_relay_url, "null"), "/.*@/", "…@")}\"; give http:// or https:// and a host, nothing else."
+  }
+
+  validation {
+    condition     = var.second_relay_url == null ? true : trimsuffix(var.second_relay_url, "/") != trimsuffix(var.relay_url, "/")
+    error_message = "second_relay_url is relay_url, ${coalesce(var.second_relay_url, "null")}; give the other relay's, or null."
+  }
+}
+
 variable "secrets_directory" {
   description = "Directory on the Docker host with the files that email and about_delivery name, mounted read-only; uid 65534 must be able to read them. None of them passes through Terraform."
   type        = string

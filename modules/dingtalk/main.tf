@@ -2,6 +2,8 @@
 
 locals {
   contact_point = { for robot in var.robots : robot => "lookout-${var.environment}-${robot}" }
+  # Both relays of a pair get everything, by one contact point: what Grafana sends to the two is the same.
+  relay_urls    = [for url in compact([var.relay_url, var.second_relay_url]) : trimsuffix(url, "/")]
   default_robot = coalesce(var.default_robot, sort(tolist(var.robots))[0])
 }
 
@@ -59,11 +61,15 @@ resource "grafana_contact_point" "heartbeat" {
 
   name = "lookout-${var.environment}-heartbeat-${each.key}"
 
-  webhook {
-    url         = "${trimsuffix(var.relay_url, "/")}/v1/heartbeats/${each.key}"
-    http_method = "POST"
-    # The end of an alert that always fires is the relay's to notice, and not a sign of life.
-    disable_resolve_message = true
+  dynamic "webhook" {
+    for_each = local.relay_urls
+
+    content {
+      url         = "${webhook.value}/v1/heartbeats/${each.key}"
+      http_method = "POST"
+      # The end of an alert that always fires is the relay's to notice, and not a sign of life.
+      disable_resolve_message = true
+    }
   }
 
   lifecycle {
@@ -90,10 +96,10 @@ resource "grafana_contact_point" "robot" {
   }
 
   dynamic "webhook" {
-    for_each = var.delivery == "relay" ? [each.key] : []
+    for_each = var.delivery == "relay" ? local.relay_urls : []
 
     content {
-      url         = "${trimsuffix(var.relay_url, "/")}/v1/robots/${webhook.value}"
+      url         = "${webhook.value}/v1/robots/${each.key}"
       http_method = "POST"
     }
   }

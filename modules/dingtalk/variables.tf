@@ -184,6 +184,22 @@ variable "rules" {
   }
 }
 
+variable "second_relay_url" {
+  description = "Address of the second relay of a pair as Grafana sees it (delivery = \"relay\"); null (the default): there is one relay. Everything is posted to both, and one of them delivers it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.second_relay_url == null ? true : can(regex("^https?://[^/[:space:]@]+$", trimsuffix(var.second_relay_url, "/")))
+    error_message = "second_relay_url is \"${replace(coalesce(var.second_relay_url, "null"), "/.*@/", "…@")}\"; give http:// or https:// and a host, nothing else."
+  }
+
+  validation {
+    condition     = var.second_relay_url == null ? true : trimsuffix(var.second_relay_url, "/") != trimsuffix(var.relay_url, "/")
+    error_message = "second_relay_url is relay_url, ${coalesce(var.second_relay_url, "null")}; give the other relay's, or null."
+  }
+}
+
 variable "templates" {
   description = "Files with Go templates of Grafana's notifications, for title and body of a message; $${keyword} in them is replaced. null (the default): those that come with this module."
   type = object({

@@ -22,7 +22,7 @@ module "config" {
   image_volumes    = ["/var/lib/relay"]
   memory_mebibytes = var.memory_mebibytes
   path             = local.config_path
-  service          = "relay"
+  service          = local.service
 }
 
 moved {

@@ -2,6 +2,8 @@ locals {
   # Health checks and Prometheus have a listener of their own: whatever a crowd of senders does to the other, this one answers.
   health_port = 8071
   port        = 8070
+  # The first keeps the name that it has alone, so that a second one replaces nothing.
+  service = var.replica == 1 ? "relay" : "relay-${var.replica}"
 }
 
 resource "docker_image" "relay" {
@@ -11,7 +13,7 @@ resource "docker_image" "relay" {
 
 # What is accepted and not delivered yet. The container can be replaced at any moment, this can't.
 resource "docker_volume" "spool" {
-  name = "${var.environment.name}-relay-spool"
+  name = "${var.environment.name}-${local.service}-spool"
 
   labels {
     label = "lookout.environment"
@@ -54,7 +56,7 @@ module "container" {
   memory_mebibytes = var.memory_mebibytes
   port             = local.port
   publish          = var.publish
-  service          = "relay"
+  service          = local.service
 
   volumes = {
     (local.config_path) = { read_only = true, volume_name = module.config.volume }

@@ -3,7 +3,7 @@ output "relay" {
   value = {
     container_id   = module.container.container.id
     container_name = module.container.container.name
-    network_url    = "http://relay:${local.port}"
+    network_url    = "http://${local.service}:${local.port}"
     url            = module.container.url
   }
 }
@@ -11,7 +11,7 @@ output "relay" {
 output "target" {
   description = "The relay as a scrape target, on the listener that senders do not share, for scrape_jobs of modules/prometheus; the job is called \"relay\" by the dashboard and the rules about it."
   value = {
-    address = "relay:${local.health_port}"
-    labels  = { instance = "relay1" }
+    address = "${local.service}:${local.health_port}"
+    labels  = { instance = "relay${var.replica}" }
   }
 }

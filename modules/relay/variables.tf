@@ -71,6 +71,23 @@ variable "publish" {
   }
 }
 
+variable "replica" {
+  description = "Which relay of a pair this is: 1 (the default, also for a relay alone) or 2, which is known as \"relay-2\" in the network and has a spool of its own. Both get the same config, with pair: in it, but for its peer; senders post to both (second_relay_url of modules/dingtalk and modules/alertmanager)."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 2], var.replica)
+    error_message = "replica is ${var.replica}; give 1 or 2: a pair is two relays."
+  }
+
+  validation {
+    condition     = var.replica == 1 || can(keys(yamldecode(var.config).pair))
+    error_message = "replica is ${var.replica}, and config has no pair; without one both relays deliver everything. See app/relay/docs/configuration.md, Two relays."
+  }
+}
+
 variable "reserve_mebibytes" {
   description = "MiB of the spool's disk that are left free for the relay's own bookkeeping; with less, notifications are answered 507 and the sender keeps them."
   type        = number

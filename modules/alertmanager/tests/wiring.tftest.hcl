@@ -162,3 +162,20 @@ run "a_relay_that_wants_a_token_gets_it_from_a_file" {
     error_message = "the relay would answer 401: ${jsonencode(yamldecode(output.configuration["/lookout/config/alertmanager.yml"]).receivers)}"
   }
 }
+
+run "both_relays_of_a_pair_get_everything" {
+  command = plan
+
+  variables {
+    heartbeat        = { interval = "1m" }
+    second_relay_url = "http://relay-2:8070/"
+    targets          = ["ops", "oncall"]
+  }
+
+  assert {
+    condition = toset(flatten([for receiver in yamldecode(output.configuration["/lookout/config/alertmanager.yml"]).receivers : receiver.webhook_configs[*].url])) == toset(flatten([
+      for host in ["relay", "relay-2"] : [for path in ["heartbeats/chain", "robots/oncall", "robots/ops"] : "http://${host}:8070/v1/${path}"]
+    ]))
+    error_message = "the receivers are ${jsonencode(yamldecode(output.configuration["/lookout/config/alertmanager.yml"]).receivers)}"
+  }
+}

@@ -431,3 +431,14 @@ run "a_robots_token_in_an_address_that_everybody_sees_is_refused" {
 
   expect_failures = [var.about_delivery]
 }
+
+run "one_relay_given_twice_is_refused" {
+  command = plan
+
+  variables {
+    delivery         = "relay"
+    second_relay_url = "http://relay:8070/"
+  }
+
+  expect_failures = [var.second_relay_url]
+}

@@ -170,3 +170,24 @@ run "without_a_way_beside_the_relay_there_is_no_route_to_it" {
     error_message = "the policies are ${jsonencode(grafana_notification_policy.tree[0].policy[0].policy)}"
   }
 }
+
+run "both_relays_of_a_pair_get_everything" {
+  command = plan
+
+  variables {
+    delivery         = "relay"
+    heartbeat        = { name = "chain" }
+    second_relay_url = "http://relay-2:8070/"
+    webhooks         = {}
+  }
+
+  assert {
+    condition     = grafana_contact_point.robot["oncall"].webhook[*].url == tolist(["http://relay:8070/v1/robots/oncall", "http://relay-2:8070/v1/robots/oncall"])
+    error_message = "alerts do not go to both relays"
+  }
+
+  assert {
+    condition     = grafana_contact_point.heartbeat["chain"].webhook[*].url == tolist(["http://relay:8070/v1/heartbeats/chain", "http://relay-2:8070/v1/heartbeats/chain"])
+    error_message = "heartbeats do not go to both relays"
+  }
+}

@@ -181,3 +181,52 @@ run "a_template_with_a_path_is_refused" {
 
   expect_failures = [var.templates]
 }
+
+run "the_second_of_a_pair_has_a_name_and_a_spool_of_its_own" {
+  command = plan
+
+  variables {
+    config  = "{pair: {dsn_file: /secrets/pair.dsn}, robots: {ops: {token_file: /secrets/ops}}}"
+    replica = 2
+  }
+
+  assert {
+    condition     = module.container.container.name == "lookout-test-relay-2" && docker_volume.spool.name == "lookout-test-relay-2-spool" && module.config.writer.name != "lookout-test-relay-config-writer"
+    error_message = "it is ${module.container.container.name} with ${docker_volume.spool.name}"
+  }
+
+  assert {
+    condition     = output.target == { address = "relay-2:8071", labels = { instance = "relay2" } }
+    error_message = "it is scraped as ${jsonencode(output.target)}"
+  }
+}
+
+run "the_first_of_a_pair_is_called_as_it_is_alone" {
+  command = plan
+
+  assert {
+    condition     = module.container.container.name == "lookout-test-relay" && docker_volume.spool.name == "lookout-test-relay-spool" && output.target == { address = "relay:8071", labels = { instance = "relay1" } }
+    error_message = "it is ${module.container.container.name} with ${docker_volume.spool.name}, scraped as ${jsonencode(output.target)}"
+  }
+}
+
+run "a_second_relay_without_a_pair_is_refused" {
+  command = plan
+
+  variables {
+    replica = 2
+  }
+
+  expect_failures = [var.replica]
+}
+
+run "a_third_relay_is_refused" {
+  command = plan
+
+  variables {
+    config  = "{pair: {dsn_file: /secrets/pair.dsn}, robots: {ops: {token_file: /secrets/ops}}}"
+    replica = 3
+  }
+
+  expect_failures = [var.replica]
+}
