@@ -182,12 +182,12 @@ run "both_relays_of_a_pair_get_everything" {
   }
 
   assert {
-    condition     = grafana_contact_point.robot["oncall"].webhook[*].url == tolist(["http://relay:8070/v1/robots/oncall", "http://relay-2:8070/v1/robots/oncall"])
+    condition     = toset(grafana_contact_point.robot["oncall"].webhook[*].url) == toset(["http://relay:8070/v1/robots/oncall", "http://relay-2:8070/v1/robots/oncall"])
     error_message = "alerts do not go to both relays"
   }
 
   assert {
-    condition     = grafana_contact_point.heartbeat["chain"].webhook[*].url == tolist(["http://relay:8070/v1/heartbeats/chain", "http://relay-2:8070/v1/heartbeats/chain"])
+    condition     = toset(grafana_contact_point.heartbeat["chain"].webhook[*].url) == toset(["http://relay:8070/v1/heartbeats/chain", "http://relay-2:8070/v1/heartbeats/chain"])
     error_message = "heartbeats do not go to both relays"
   }
 }
