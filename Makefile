@@ -148,6 +148,7 @@ lint: ## Formatting, static checks of Go, Terraform and shell (tools/lint), unit
 	go run ./cmd/lookout lint dashboards alerts
 	go run ./cmd/lookout rules check --tests
 	go run ./cmd/lookout rules mutate alerts modules/prometheus/rules
+	go run ./cmd/lookout rules test slos/rules
 
 .PHONY: vulnerabilities
 vulnerabilities: ## Known vulnerabilities in code that is called, by govulncheck; needs https://vuln.go.dev, and fails without it
@@ -170,6 +171,10 @@ review: ## What a change means for dashboards and alerts, in words and pictures 
 bench-dashboards: ## First apply and no-op plan of 1,000 dashboards in 40 folders, by API and by files (GRAFANA_IMAGE=…)
 	@[ -n "$(GRAFANA_IMAGE)" ] || { echo "needs a Grafana: make bench-dashboards GRAFANA_IMAGE=grafana/grafana:13.2.3"; exit 1; }
 	@for way in api files; do go run ./test/bench/dashboards --way "$$way" --image "$(GRAFANA_IMAGE)"; done
+
+.PHONY: slo-histories
+slo-histories: ## Compare our verdicts about error budgets with those of sloth's rules on HISTORIES random histories (1000)
+	go test -count=1 -timeout=2h -run='^TestVerdictsAreThoseOfSloth$$' -v ./internal/slo -histories=$(or $(HISTORIES),1000)
 
 .PHONY: bench-alerts
 bench-alerts: ## Breach → message, RUNS times on a stack of its own, with the stages of each and the verdict (RUNS=50)

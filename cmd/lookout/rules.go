@@ -27,6 +27,8 @@ type rulesCmd struct {
 	Mutate rulesMutateCmd `cmd:"" help:"Change each alert rule a little and say which changes none of its unit tests notices."`
 	Export rulesExportCmd `cmd:"" help:"Write the alert rules as a standard Prometheus rule file."`
 
+	SLO rulesSLOCmd `cmd:"" name:"slo" help:"Write the recording rules and alerts of the service level objectives in slos/."`
+
 	Backtest rulesBacktestCmd `cmd:"" help:"Say how often and when each changed alert would have fired, before and after the change."`
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"lookout/internal/dashboard"
 	"lookout/internal/promql"
+	"lookout/internal/slo"
 )
 
 // ReadDir reads every rule file of a directory (*.yaml, but for unit tests).
@@ -222,6 +223,7 @@ func CheckRepository(fsys fs.FS, parser *promql.Parser, keyword string) ([]*File
 		return nil, nil, err
 	}
 	problems = append(problems, unread...)
+	problems = append(problems, objectives(fsys)...)
 	panels, err := ReadPanels(fsys, "dashboards")
 	if err != nil {
 		return nil, nil, err
@@ -245,6 +247,21 @@ func CheckRepository(fsys fs.FS, parser *promql.Parser, keyword string) ([]*File
 	}
 	problems.sort()
 	return files, problems, nil
+}
+
+// objectives says what is wrong with slos/*.yaml, and which files are not what is made of them.
+func objectives(fsys fs.FS) (problems Problems) {
+	say := func(name, format string, args ...any) {
+		problems.add(Problem{Position: dashboard.Position{File: name, Line: 1, Column: 1}, Kind: KindFile, Message: fmt.Sprintf(format, args...)})
+	}
+	stale, err := slo.Stale(fsys, "slos", "alerts")
+	if err != nil {
+		say("slos", "the objectives cannot be read: %v", err)
+	}
+	for _, name := range stale {
+		say(name, "it is not what slos/ says; run `lookout rules slo`")
+	}
+	return problems
 }
 
 // notApplied names the rule files below a directory that nothing applies: Terraform reads *.yaml in it, but not in folders.

@@ -88,6 +88,13 @@ locals {
       source_matchers = ["severity=\"critical\""]
       target_matchers = ["severity=\"warning\"", "lookout_about!=\"delivery\""]
     },
+    ], [
+    # An error budget that burns over a short window also burns over the longer ones.
+    for windows in [["1h", "6h|1d|3d"], ["6h", "1d|3d"], ["1d", "3d"]] : {
+      equal           = ["slo", "job"]
+      source_matchers = ["slo!=\"\"", "slo_window=\"${windows[0]}\""]
+      target_matchers = ["slo!=\"\"", "slo_window=~\"${windows[1]}\""]
+    }
     ], [for rule in var.inhibitions : {
       equal           = rule.equal
       source_matchers = rule.source

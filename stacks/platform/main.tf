@@ -86,10 +86,14 @@ module "prometheus" {
   publish             = local.publish.prometheus
   reload              = local.remote ? "watch" : "http"
   retention           = var.retention
-  rule_files          = local.prometheus ? module.alerts.alerts.rule_files : {}
-  scrape_interval     = var.scrape_interval
-  secrets_directory   = var.secrets_directory
-  targets_directory   = var.targets_directory
+  # What records how fast error budgets burn is asked by alerts of either engine.
+  rule_files = merge(
+    local.prometheus ? module.alerts.alerts.rule_files : {},
+    { for file in var.paths.slos == null ? [] : fileset(var.paths.slos, "*.yaml") : "recorded-slo-${file}" => file("${var.paths.slos}/${file}") if !endswith(file, ".test.yaml") },
+  )
+  scrape_interval   = var.scrape_interval
+  secrets_directory = var.secrets_directory
+  targets_directory = var.targets_directory
 
   # A job of the same name among the further ones takes the place of one of these. Each output is named by itself: a splat
   # stands for the whole module, and Prometheus would be started once all of that is healthy.

@@ -153,12 +153,13 @@ variable "notification" {
 }
 
 variable "paths" {
-  description = "Directories of the rule files, the dashboards and the runbooks; and the environment's alerts.yaml, which says what differs from the rule files and which the content root reads too."
+  description = "Directories of the rule files, the dashboards, the runbooks, and the recording rules of service level objectives (slos); and the environment's alerts.yaml, which says what differs from the rule files and which the content root reads too."
   type = object({
     alert_settings = optional(string)
     alerts         = string
     dashboards     = string
     runbooks       = optional(string)
+    slos           = optional(string)
   })
   nullable = false
 }

@@ -47,6 +47,7 @@ module "platform" {
     alerts         = "${local.repository}/alerts"
     dashboards     = "${local.repository}/dashboards"
     runbooks       = "${local.repository}/docs/runbooks"
+    slos           = "${local.repository}/slos/rules"
   }
 
   relay = {

@@ -46,6 +46,7 @@ module "platform" {
     alerts         = "${local.repository}/alerts"
     dashboards     = "${local.repository}/dashboards"
     runbooks       = "${local.repository}/docs/runbooks"
+    slos           = "${local.repository}/slos/rules"
   }
 
   relay = {
