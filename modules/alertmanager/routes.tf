@@ -93,7 +93,7 @@ locals {
     for windows in [["1h", "6h|1d|3d"], ["6h", "1d|3d"], ["1d", "3d"]] : {
       equal           = ["slo", "job"]
       source_matchers = ["slo!=\"\"", "slo_window=\"${windows[0]}\""]
-      target_matchers = ["slo!=\"\"", "slo_window=~\"${windows[1]}\""]
+      target_matchers = ["slo!=\"\"", "slo_window=~\"${windows[1]}\"", "lookout_about!=\"delivery\""]
     }
     ], [for rule in var.inhibitions : {
       equal           = rule.equal
