@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"lookout/internal/browsertest"
+	"lookout/test/internal/teststack"
 )
 
 // fromTheChatOnAPhone does what somebody does whom the message reaches on the way: one tap in the chat opens the panel at the time of the alert, with its threshold and the
@@ -79,7 +82,42 @@ func (s *story) fromTheChatOnAPhone(t *testing.T) {
 	b.Tap("#end-it")
 	b.Until(`location.search.includes("expired") && document.querySelector(".silence.active") === null`)
 	suppressed(false)
+	s.answerFromTheMessage(t, b, message, suppressed)
 	if said := b.Complaints(); len(said) > 0 {
 		t.Errorf("the browser complains: %q", said)
 	}
+}
+
+// answerFromTheMessage follows the link by which people answer: the page that it opens is the relay's, at the console's address. An hour's silence is
+// made, the chat is told, and the silence is ended again.
+func (s *story) answerFromTheMessage(t *testing.T, b *browsertest.Tab, message string, suppressed func(bool)) {
+	t.Helper()
+	b.Open(s.URL("robot") + "/?lang=zh")
+	b.Until(fmt.Sprintf(`document.querySelector("%s .markdown") !== null`, message))
+	b.Eval(fmt.Sprintf(`(a => { a.removeAttribute("target"); a.id = "answer"; return "" })([...document.querySelectorAll("%s .markdown a")].find(a => a.innerText.includes("认领")))`, message))
+	b.Tap("#answer")
+	b.Until(`location.pathname.startsWith("/answer/") && document.readyState === "complete" && document.querySelector("form input[name=who]") !== null`)
+	if at := b.Eval("location.origin"); at != s.URL("console") {
+		t.Errorf("the link leads to %s, and the console is %s", at, s.URL("console"))
+	}
+	b.Eval(`(document.querySelector("input[name=who]").value = "张三", "")`)
+	b.Tap(`button[value="1"]`)
+	b.Until(`document.querySelector("#done") !== null || document.querySelector("#error") !== null`)
+	if said := b.Eval(`document.querySelector("#done, #error").innerText`); !strings.Contains(said, "张三 已静默") {
+		t.Fatalf("the tap says %q", said)
+	}
+	suppressed(true)
+	eventually(t, 30*time.Second, "the chat is told who took it", func(ctx context.Context) error {
+		messages, err := s.Messages(ctx, s.firing.ID)
+		if err == nil && !slices.ContainsFunc(messages, func(m teststack.Message) bool { return strings.Contains(m.Text, "张三 已静默") }) {
+			err = fmt.Errorf("%d messages after the alert's do not say so", len(messages))
+		}
+		return err
+	})
+	b.Open(s.URL("console") + "/silences")
+	b.Until(`document.readyState === "complete" && document.querySelector(".silence.active button") !== null`)
+	b.Eval(`([...document.querySelectorAll(".silence.active button")].find(a => a.innerText === "立即结束").id = "end-it")`)
+	b.Tap("#end-it")
+	b.Until(`location.search.includes("expired") && document.querySelector(".silence.active") === null`)
+	suppressed(false)
 }

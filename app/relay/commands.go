@@ -24,7 +24,18 @@ import (
 	"lookout/app/relay/internal/spool"
 )
 
+// answersFlags are for whoever knows where the relay's surroundings are, such as a stack.
+type answersFlags struct {
+	AnswersURL      string `name:"answers-url" help:"answers.url of a configuration that has answers without it: how phones reach the console or the relay."`
+	AnswersSilences string `name:"answers-silences" help:"answers.silences of a configuration that has answers without it."`
+}
+
+func (f answersFlags) load(path string) (*config.Config, error) {
+	return config.LoadWith(path, config.Defaults{AnswersURL: f.AnswersURL, AnswersSilences: f.AnswersSilences})
+}
+
 type checkCmd struct {
+	answersFlags
 	Config string `arg:"" help:"Configuration file." default:"/etc/relay/relay.yaml"`
 	Spool  string `help:"Spool of a relay that is not running: warn of what waits there for targets that the configuration lacks."`
 	URL    string `name:"url" help:"Address of a running relay, to warn of the same."`
@@ -65,7 +76,7 @@ func (cmd *checkCmd) without(ctx context.Context, s *streams, c *config.Config) 
 }
 
 func (cmd *checkCmd) Run(ctx context.Context, s *streams) error {
-	c, err := config.Load(cmd.Config)
+	c, err := cmd.load(cmd.Config)
 	if err != nil {
 		return err
 	}
@@ -84,6 +95,7 @@ func (cmd *checkCmd) Run(ctx context.Context, s *streams) error {
 }
 
 type renderCmd struct {
+	answersFlags
 	Config       string `help:"Configuration whose target and templates to use; the built-in templates without one."`
 	Target       string `help:"Target of the configuration; its first by default."`
 	Templates    string `help:"Folder of templates to try, in place of the configuration's."`
@@ -104,7 +116,7 @@ func (cmd *renderCmd) Run(s *streams) error {
 	}
 	var err error
 	if cmd.Config != "" {
-		if c, err = config.Load(cmd.Config); err != nil {
+		if c, err = cmd.load(cmd.Config); err != nil {
 			return err
 		}
 	} else {

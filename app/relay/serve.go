@@ -33,6 +33,7 @@ import (
 )
 
 type serveCmd struct {
+	answersFlags
 	Config     string `help:"Configuration file." default:"/etc/relay/relay.yaml"`
 	Spool      string `help:"File that holds what is not delivered yet. Keep it on a disk that survives the process." default:"/var/lib/relay/spool.db"`
 	Listen     string `help:"Address to take notifications on." default:":8070"`
@@ -58,7 +59,7 @@ func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 		debug.SetMemoryLimit(44 << 20)
 		debug.SetGCPercent(400)
 	}
-	cfg, err := config.Load(cmd.Config)
+	cfg, err := cmd.load(cmd.Config)
 	if err != nil {
 		return err
 	}
@@ -246,7 +247,7 @@ func (cmd *serveCmd) reload(ctx context.Context, log *slog.Logger, engine *deliv
 		case <-settle.C:
 		case <-poll.C:
 		}
-		next, err := config.Load(cmd.Config)
+		next, err := cmd.load(cmd.Config)
 		if err != nil {
 			if forced || err.Error() != lastError {
 				engine.Metrics.ReloadOK.Set(0)

@@ -154,7 +154,8 @@ func TestTheRelaysSecretsAreGeneratedOnceAndFitTheRobot(t *testing.T) {
 		return files
 	}
 	files := content()
-	require.Len(t, files, 4)
+	require.Len(t, files, 5)
+	require.GreaterOrEqual(t, len(files["answers.key"]), 64)
 	for _, name := range []string{"ops.token", "ops.sign", "backup.token"} {
 		require.GreaterOrEqual(t, len(files[name]), 64)
 		require.Contains(t, files["robots.yaml"], files[name], "the robot does not know %s", name)
@@ -163,6 +164,12 @@ func TestTheRelaysSecretsAreGeneratedOnceAndFitTheRobot(t *testing.T) {
 
 	require.NoError(t, e.secrets())
 	require.Equal(t, files, content())
+
+	// A folder from before links for answers gets their key, and keeps what it has.
+	require.NoError(t, os.Remove(filepath.Join(dir, "answers.key")))
+	require.NoError(t, e.secrets())
+	require.Equal(t, files["ops.token"], content()["ops.token"])
+	require.GreaterOrEqual(t, len(content()["answers.key"]), 64)
 
 	// Interrupted before its end, it starts over rather than leaving files that don't fit.
 	require.NoError(t, os.Remove(filepath.Join(dir, "robots.yaml")))

@@ -16,11 +16,20 @@ import (
 // robotsFile gives the mock robot the relay's secrets.
 const robotsFile = "robots.yaml"
 
+// answersKey is what links are signed with by which people answer messages.
+const answersKey = "answers.key"
+
 // RelaySecrets fills a local environment's folder of secrets, once: the token and signing secret of
-// each robot that envs/local/platform/relay.yaml names, and robots.yaml, by which the mock of
+// each robot that envs/local/platform/relay.yaml names, the key that links for answers are signed with, and robots.yaml, by which the mock of
 // DingTalk expects the same ones. They give access to nothing but that mock. The programs run as nobody and
 // may not be given files by whoever runs `make init`, so everybody on this machine can read them.
 func RelaySecrets(dir string) error {
+	// It came later than the others, so it may be missing where those are there.
+	if _, err := os.Stat(filepath.Join(dir, answersKey)); errors.Is(err, fs.ErrNotExist) {
+		if err := toolchain.WriteFile(filepath.Join(dir, answersKey), []byte(hexSecret()+"\n"), 0o644); err != nil {
+			return err
+		}
+	}
 	if _, err := os.Stat(filepath.Join(dir, robotsFile)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -4,7 +4,11 @@
 locals {
   config_path  = "/etc/relay"
   secrets_path = "/secrets"
-  groups       = [for group in var.secrets_group_id[*] : tostring(group)]
+  answers = concat(
+    [for silences in var.answers.silences[*] : "--answers-silences=${silences}"],
+    [for url in var.answers.url[*] : "--answers-url=${url}"],
+  )
+  groups = [for group in var.secrets_group_id[*] : tostring(group)]
 }
 
 module "config" {
@@ -12,7 +16,7 @@ module "config" {
 
   binds = { (local.secrets_path) = var.secrets_directory }
   check = {
-    command = ["/bin/relay", "check", "${local.config_path}/relay.yaml"]
+    command = concat(["/bin/relay", "check"], local.answers, ["${local.config_path}/relay.yaml"])
     refusal = "The relay refuses the configuration of"
   }
   environment      = var.environment

@@ -39,13 +39,13 @@ module "container" {
   source = "../_container"
 
   binds = { (local.secrets_path) = var.secrets_directory }
-  command = [
+  command = concat(local.answers, [
     "--config=${local.config_path}/relay.yaml",
     "--health-listen=:${local.health_port}",
     "--listen=:${local.port}",
     "--reserve-mib=${var.reserve_mebibytes}",
     "--spool=/var/lib/relay/spool.db",
-  ]
+  ])
   entrypoint  = ["/bin/relay"]
   environment = var.environment
   # A message on its way has this long to be answered, and the answer to be written down.

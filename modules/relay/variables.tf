@@ -1,3 +1,18 @@
+variable "answers" {
+  description = "What a config that has answers need not say, because whoever calls this module knows it: url, how phones reach the console or the relay, and silences, the Alertmanager that silences are made in as the relay reaches it (null: none). What config says itself goes first; without answers in it nothing of this is used."
+  type = object({
+    silences = optional(string)
+    url      = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for address in compact([var.answers.silences, var.answers.url]) : can(regex("^https?://[^/\\s?#@]+(/[^\\s?#]*)?$", address))])
+    error_message = "answers has ${join(", ", [for address in compact([var.answers.silences, var.answers.url]) : "\"${address}\""])}; write addresses like \"https://monitoring.example.com\", without user, query or fragment."
+  }
+}
+
 variable "config" {
   description = "The relay's configuration as YAML, normally file(\"relay.yaml\"); app/relay/docs/configuration.md describes it. Secrets stand in it as names of files below /secrets only, since this text is in Terraform's state. The relay itself checks it before the running one is touched."
   type        = string

@@ -174,6 +174,11 @@ module "grafana" {
 module "relay" {
   source = "../../modules/relay"
 
+  # Grafana's Alertmanager wants a token, whose file only the configuration can name.
+  answers = {
+    silences = local.prometheus ? "http://alertmanager:9093" : null
+    url      = module.console.external_url
+  }
   config            = var.relay.config
   environment       = local.environment
   image             = var.images.relay

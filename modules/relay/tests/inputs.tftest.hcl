@@ -26,6 +26,34 @@ run "the_command_says_where_everything_is" {
   }
 }
 
+run "answers_are_told_to_the_relay_and_to_its_check" {
+  command = plan
+
+  variables {
+    answers = { silences = "http://alertmanager:9093", url = "http://127.0.0.1:8090" }
+  }
+
+  assert {
+    condition     = slice(module.container.container.command, 0, 2) == tolist(["--answers-silences=http://alertmanager:9093", "--answers-url=http://127.0.0.1:8090"])
+    error_message = "the command is ${jsonencode(module.container.container.command)}"
+  }
+
+  assert {
+    condition     = module.config.check.command == tolist(["check", "--answers-silences=http://alertmanager:9093", "--answers-url=http://127.0.0.1:8090", "/etc/relay/relay.yaml"])
+    error_message = "the check is ${jsonencode(module.config.check.command)}"
+  }
+}
+
+run "an_address_for_answers_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    answers = { url = "monitoring.example.com" }
+  }
+
+  expect_failures = [var.answers]
+}
+
 run "templates_are_carried_beside_the_configuration" {
   command = plan
 

@@ -289,9 +289,18 @@ type loader struct {
 	errs  []error
 }
 
+// Defaults are what whoever starts the relay knows and the file need not say.
+type Defaults struct {
+	// AnswersURL and AnswersSilences stand in for url and silences of a file that has answers without them.
+	AnswersURL, AnswersSilences string
+}
+
 // Load reads and checks the configuration at path. The error lists everything that is wrong, with
 // names and remedies and without any secret's value.
-func Load(path string) (*Config, error) {
+func Load(path string) (*Config, error) { return LoadWith(path, Defaults{}) }
+
+// LoadWith is Load with defaults for what the file does not say.
+func LoadWith(path string, d Defaults) (*Config, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
@@ -306,6 +315,12 @@ func Load(path string) (*Config, error) {
 	c := file.Elem().Field(0).Interface().(Config)
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("configuration %s: it holds a second YAML document (after ---), which would not be read: join them", path)
+	}
+	if a := c.Answers; a != nil {
+		if a.KeyFile != "" {
+			a.URL = cmp.Or(a.URL, d.AnswersURL)
+		}
+		a.Silences = cmp.Or(a.Silences, d.AnswersSilences)
 	}
 	l := &loader{dir: filepath.Dir(path), files: map[string][]byte{path: raw}, c: &c}
 	c.Peers = map[string]channel.Peer{}

@@ -212,6 +212,33 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 }
 
 // TestAByteOrderMarkIsNotPartOfASecret: editors of Windows write one, and nothing says so afterwards.
+// TestWhatTheStackKnows: the file's own addresses go first, and without answers in it nothing is made up.
+func TestWhatTheStackKnows(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"token": "abc", "key": "0123456789abcdef",
+		"bare.yaml": "robots: {ops: {token_file: token}}", "key.yaml": "answers: {key_file: key}\nrobots: {ops: {token_file: token}}",
+		"own.yaml": "answers: {key_file: key, url: 'https://own.test', silences: 'http://own.test'}\nrobots: {ops: {token_file: token}}",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := Defaults{AnswersURL: "http://127.0.0.1:8090", AnswersSilences: "http://alertmanager:9093"}
+	if c, err := LoadWith(filepath.Join(dir, "bare.yaml"), d); err != nil || c.Answers != nil {
+		t.Errorf("%+v %v", c, err)
+	}
+	if c, err := LoadWith(filepath.Join(dir, "key.yaml"), d); err != nil || c.Answers.URL != d.AnswersURL || c.Answers.Silences != d.AnswersSilences {
+		t.Errorf("%v", err)
+	}
+	if c, err := LoadWith(filepath.Join(dir, "own.yaml"), d); err != nil || c.Answers.URL != "https://own.test" || c.Answers.Silences != "http://own.test" {
+		t.Errorf("%v", err)
+	}
+	if _, err := LoadWith(filepath.Join(dir, "key.yaml"), Defaults{AnswersURL: "console:8090"}); err == nil || !strings.Contains(err.Error(), "answers.url is not an http(s) address") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAByteOrderMarkIsNotPartOfASecret(t *testing.T) {
 	c, err := load(t, "robots: {ops: {token_file: token}}\n", map[string]string{"token": "\ufeffabc-secret\r\n"})
 	if err != nil || c.Peers["robot:ops"].Traits().Token != "abc-secret" {

@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
+	"lookout/app/relay/internal/config"
 	"lookout/app/relay/internal/delivery"
 	"lookout/app/relay/internal/message"
 )
@@ -77,7 +79,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		}
 		v.Who = message.Clip(60, message.Safe(reply.Who))
 		//lint:ignore G124 a name that prefills a form, also where the relay is reached by plain HTTP
-		http.SetCookie(w, &http.Cookie{Name: "who", Value: url.QueryEscape(v.Who), Path: "/answer/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		http.SetCookie(w, &http.Cookie{Name: "who", Value: url.QueryEscape(v.Who), Path: answerPath(c), MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 		v.Question, _ = s.e.Ask(r.PathValue("ref"), q.Get("e"), q.Get("s"))
 	}
 	for _, a := range v.Alerts {
@@ -93,4 +95,15 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	if err := s.page.ExecuteTemplate(w, "answer.html", v); err != nil {
 		s.log.Warn("page", "error", err)
 	}
+}
+
+// answerPath is where browsers find the page: below the console's own path, where it has one.
+func answerPath(c *config.Config) string {
+	prefix := ""
+	if c.Answers != nil {
+		if u, err := url.Parse(c.Answers.URL); err == nil {
+			prefix = strings.TrimSuffix(u.EscapedPath(), "/")
+		}
+	}
+	return prefix + "/answer/"
 }

@@ -228,3 +228,13 @@ func TestLinksThatAreNotOurs(t *testing.T) {
 		t.Errorf("%v", c)
 	}
 }
+
+// TestTheNameIsRememberedBelowAPrefix: browsers send the cookie with the name back to where the page is, also where the console
+// that passes it on lives below a path of its own.
+func TestTheNameIsRememberedBelowAPrefix(t *testing.T) {
+	for address, want := range map[string]string{"https://x.test": "/answer/", "https://x.test/": "/answer/", "https://x.test/monitor/": "/monitor/answer/"} {
+		if got := answerPath(&config.Config{Answers: &config.Answers{URL: address}}); got != want {
+			t.Errorf("%s: %s, want %s", address, got, want)
+		}
+	}
+}
