@@ -113,11 +113,19 @@ func (s *story) requireLinks(t *testing.T) {
 		if _, err := s.Page(t.Context(), u.String()); err != nil {
 			t.Errorf("the link %q: %v", found[1], err)
 		}
+		if teststack.Holds(found[1], "Take") {
+			// By it people take and silence it in one; it leads to the console whatever the engine.
+			links["Take"] = u
+			continue
+		}
 		for _, kind := range kinds {
 			if teststack.Holds(found[1], kind) {
 				links[kind] = u
 			}
 		}
+	}
+	if u := links["Take"]; u == nil || !strings.HasPrefix(u.String(), s.URL("console")+"/answer/") {
+		t.Errorf("the link to take it leads to %v, not to the console", u)
 	}
 	for _, kind := range kinds {
 		switch u := links[kind]; {

@@ -68,7 +68,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{e: o.Engine, log: o.Log, maxBody: o.MaxBody, intake: newBudget(max(intakeBytes, 2*o.MaxBody)), parsing: newBudget(max(parsingBytes, o.MaxBody+1)), page: page}
+	s := &Server{e: o.Engine, log: o.Log, maxBody: o.MaxBody, intake: newBudget(max(intakeBytes, 2*o.MaxBody+keptForSmall), keptForSmall), parsing: newBudget(max(parsingBytes, o.MaxBody+1), 0), page: page}
 	open := http.NewServeMux()
 	health := s.healthMux(o.Metrics)
 	for _, path := range []string{"GET /-/healthy", "GET /-/ready", "GET /-/pair", "GET /metrics"} {
@@ -288,8 +288,8 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, target string) {
 		}
 		return
 	}
-	// A large body is read alone, small ones beside each other.
-	if !s.parsing.take(int64(len(body)), 10*time.Second) {
+	// A large body is read alone, small ones beside each other, all in the order they came.
+	if !s.parsing.take(int64(len(body)), true, largeWait) {
 		w.Header().Set("Retry-After", "1")
 		s.reject(w, r, http.StatusServiceUnavailable, "busy", errBusy)
 		return
