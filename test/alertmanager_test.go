@@ -167,8 +167,15 @@ func (s *story) silencesSurvive(t *testing.T) {
 		}
 		return err
 	})
-	if m, err := s.Arrived(t.Context(), s.last, alert, "Firing"); err == nil {
-		t.Errorf("what is silenced was notified: %s", m)
+	messages, err := s.Messages(t.Context(), s.last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range messages {
+		// The second job scrapes the same service under another instance, which nobody silenced.
+		if m.Has(alert) && teststack.Holds(m.Title, instance) && teststack.Holds(m.Text, "Firing") {
+			t.Errorf("what is silenced was notified: %s", m)
+		}
 	}
 	s.turn(t, 0)
 
