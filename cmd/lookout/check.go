@@ -65,6 +65,9 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := errUnread(checked.Findings); err != nil {
+		return err
+	}
 	if checked.Has(finding.Severity(c.FailOn)) {
 		return errFindings
 	}

@@ -34,6 +34,7 @@ func TestTheFilesForCICallWhatExists(t *testing.T) {
 		// A path that is not there stops the command after its flags were parsed, before it does anything.
 		var stdout, stderr bytes.Buffer
 		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "review.md"), []byte("### Review\n"), 0o644))
 		for i, a := range args {
 			if strings.HasPrefix(a, "--out=") || strings.HasPrefix(a, "--from=") {
 				name, _, _ := strings.Cut(a, "=")

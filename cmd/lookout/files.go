@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"lookout/internal/dashboard"
 	"lookout/internal/finding"
 	"lookout/internal/inputs"
+	"lookout/internal/lint"
 	"lookout/internal/source"
 )
 
@@ -51,6 +53,14 @@ func (a *app) noteNothing(paths []string, dashboards, skipped, files int) {
 	if dashboards == 0 && skipped == files {
 		a.note("there is no dashboard and no rule file in %s", strings.Join(paths, ", "))
 	}
+}
+
+// errUnread is what keeps a command from having run where files could not be read; nil if all could. What it says of the others has been written by then.
+func errUnread(findings []finding.Finding) error {
+	if n := lint.Unread(findings); n > 0 {
+		return fmt.Errorf("%s could not be read, so nothing is known of what is in there", finding.Count(n, "file"))
+	}
+	return nil
 }
 
 // colored tells whether w is a terminal that wants colour. NO_COLOR is a convention: https://no-color.org

@@ -72,6 +72,9 @@ func (c *lintCmd) Run(ctx context.Context, a *app) error {
 	} else {
 		a.note("%s", result.Line())
 	}
+	if err := errUnread(result.Findings); err != nil {
+		return err
+	}
 	if result.Has(finding.Severity(c.FailOn)) {
 		return errFindings
 	}

@@ -40,6 +40,9 @@ type reviewCmd struct {
 	Paths []string `arg:"" optional:"" name:"path" help:"Dashboards and rule files, or directories. Default: dashboards and alerts."`
 }
 
+// defaultOut is where a review is written if nothing else is said.
+const defaultOut = ".cache/review"
+
 func (c *reviewCmd) Help() string {
 	return `Exit code 1 means that there are findings, or dashboards to format; that something changed is not a finding.`
 }
@@ -83,10 +86,16 @@ func (c *reviewCmd) Run(ctx context.Context, a *app) error {
 		Prometheus: c.Prometheus, Since: time.Duration(since), Env: c.Env, PNG: form.PNG, Now: began, Stdin: a.stdin, HTTP: a.client,
 	})
 	if err != nil {
-		if c.Publish && ctx.Err() == nil {
-			// Else the comment would go on saying what an earlier push was like.
-			body := "The review could not run:\n\n```\n" + strings.ReplaceAll(err.Error(), "```", `"""`) + "\n```\n"
-			err = errors.Join(err, forge.Publish(ctx, target, forge.Comment{Body: body}))
+		if ctx.Err() != nil {
+			return err
+		}
+		// Else the comment would go on saying what an earlier push was like, and --from would publish an earlier review.
+		body := "The review could not run:\n\n```\n" + strings.ReplaceAll(err.Error(), "```", `"""`) + "\n```\n"
+		if c.Publish {
+			return errors.Join(err, forge.Publish(ctx, target, forge.Comment{Body: body}))
+		}
+		if _, there := os.Stat(filepath.Join(c.Out, "review.md")); c.Out != defaultOut || there == nil {
+			return errors.Join(err, source.Write(filepath.Join(c.Out, "review.md"), []byte(body)))
 		}
 		return err
 	}
@@ -103,9 +112,11 @@ func (c *reviewCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 	}
-	switch {
+	switch unread := errors.Join(append(made.Changes.Broken, errUnread(made.Lint.Findings))...); {
 	case len(made.Problems) > 0:
 		return errors.New(strings.Join(made.Problems, "; "))
+	case unread != nil:
+		return unread
 	case made.Findings():
 		return errFindings
 	}
@@ -116,10 +127,13 @@ func (c *reviewCmd) Run(ctx context.Context, a *app) error {
 func (c *reviewCmd) publish(ctx context.Context, a *app, target forge.Target) error {
 	body, err := source.ReadFile(filepath.Join(c.From, "review.md"), nil)
 	if errors.Is(err, os.ErrNotExist) {
-		body, err = []byte("The review could not run.\n"), nil
+		return fmt.Errorf("--from %s: there is no review.md; name the directory that lookout review --out wrote", c.From)
 	}
 	if err != nil {
 		return err
+	}
+	if strings.TrimSpace(string(body)) == "" {
+		return fmt.Errorf("--from %s: review.md is empty; make the review again", c.From)
 	}
 	comment := forge.Comment{Body: string(body)}
 	entries, err := os.ReadDir(filepath.Join(c.From, review.PictureDirectory))

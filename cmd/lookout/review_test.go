@@ -47,8 +47,15 @@ func TestAReviewIsPublishedFromItsFiles(t *testing.T) {
 	// A review that can't be made replaces what the comment said of an earlier push.
 	lookout(t, env, exitFailed, "review", "--forge=gitlab", "--publish", "--base=nowhere", "--out="+t.TempDir())
 	require.Contains(t, note, `The review could not run:\n\n`+"```"+`\n--base \"nowhere\": git merge-base:`)
-	// A run that ended early wrote nothing; that is said.
-	require.NoError(t, os.Remove(filepath.Join(dir, "review.md")))
+	// So does one that is published by another job.
+	_, _ = lookout(t, env, exitFailed, "review", "--base=nowhere", "--out="+dir)
 	publish(exitClean)
-	require.Contains(t, note, "The review could not run.")
+	require.Contains(t, note, `The review could not run:\n\n`+"```"+`\n--base \"nowhere\"`)
+	// Where there is no review, nothing is published.
+	note = ""
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "review.md"), []byte("\n"), 0o644))
+	require.Contains(t, publish(exitFailed), "review.md is empty")
+	require.NoError(t, os.Remove(filepath.Join(dir, "review.md")))
+	require.Contains(t, publish(exitFailed), "there is no review.md; name the directory that lookout review --out wrote")
+	require.Empty(t, note)
 }

@@ -82,6 +82,15 @@ func (c *rulesCheckCmd) Run(a *app) error {
 		alerts += len(f.Rules())
 	}
 	fmt.Fprintf(a.stdout, "%s in %s, %s\n", finding.Count(len(problems), "problem"), finding.Count(len(files), "file"), finding.Count(alerts, "rule"))
+	unread := 0
+	for _, f := range files {
+		if !f.Holds() && f.Form != rules.Tests {
+			unread++
+		}
+	}
+	if unread > 0 {
+		return fmt.Errorf("%s could not be read as rules", finding.Count(unread, "file"))
+	}
 	if serious > 0 {
 		return errFindings
 	}

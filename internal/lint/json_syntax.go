@@ -15,3 +15,15 @@ const (
 	YAMLSyntaxID = "yaml-syntax"
 	UnreadableID = "unreadable"
 )
+
+// Unread is how many files had to be read and could not be, by the findings that say so: they were not looked at.
+func Unread(findings []finding.Finding) int {
+	files := map[string]bool{}
+	for _, f := range findings {
+		switch f.Rule {
+		case UnreadableID, JSONSyntaxID, YAMLSyntaxID:
+			files[f.File] = true
+		}
+	}
+	return len(files)
+}

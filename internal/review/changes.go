@@ -310,7 +310,29 @@ func gitPairs(ctx context.Context, base, head string, paths []string) ([]version
 			return nil, fmt.Errorf("%s is ignored by git, which has no other version of it; compare two files: lookout diff OLD %s", p, p)
 		}
 	}
+	for _, p := range paths {
+		name := filepath.ToSlash(filepath.Clean(p))
+		rev := head
+		switch {
+		case seen[name]:
+			continue
+		case head == "" && isFile(filepath.Join(root, p)):
+		case head == "" || !isBlob(ctx, git, head, dir+name):
+			continue // a directory, a pattern, or a file that went
+		}
+		if !slices.Contains(source.Endings, strings.ToLower(path.Ext(name))) {
+			return nil, fmt.Errorf("%s is neither a dashboard nor a rule file: their names end in %s", p, strings.Join(source.Endings, ", "))
+		}
+		// What did not change is compared with itself, so that it has to be what it was named for.
+		list = append(list, versions{oldName: name, newName: name, before: blob(rev, name), after: blob(rev, name), must: true})
+	}
 	return sameUID(list), nil
+}
+
+// isBlob tells whether a path, from the top of the repository, is a file in a commit.
+func isBlob(ctx context.Context, git func(context.Context, ...string) ([]byte, error), rev, name string) bool {
+	kind, err := git(ctx, "cat-file", "-t", rev+":"+name)
+	return err == nil && strings.TrimSpace(string(kind)) == "blob"
 }
 
 // fromTop gives the root of the repository, and the paths as seen from there.

@@ -96,7 +96,7 @@ func (l *Linting) fix(ctx context.Context, parser *promql.Parser, result finding
 }
 
 // dropOld leaves only the findings that the revision did not have. A finding is the same if rule, file, dashboard, panel and message are; lines move with every
-// edit. Of equal findings as many are old as there were before.
+// edit. Of equal findings as many are old as there were before. A file that can't be read is not compared, so that is never old.
 func (l *Linting) dropOld(ctx context.Context, parser *promql.Parser, result *finding.Result) error {
 	base, err := revision.At(ctx, l.NewSince, l.Files)
 	if err != nil {
@@ -132,7 +132,7 @@ func (l *Linting) dropOld(ctx context.Context, parser *promql.Parser, result *fi
 	}
 	fresh := []finding.Finding{}
 	for _, f := range result.Findings {
-		if k := key(f, f.File); had[k] > 0 {
+		if k := key(f, f.File); had[k] > 0 && lint.Unread([]finding.Finding{f}) == 0 {
 			had[k]--
 			continue
 		}
