@@ -33,6 +33,23 @@ type commands struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
+// Help is shown by lookout --help, below what it is.
+func (commands) Help() string {
+	return `Where to start:
+
+    lookout lint dashboards alerts                   what is wrong with dashboards and alert rules
+    lookout lint --explain panel-unit                why a rule exists, what fails and what passes
+    lookout check --prometheus http://HOST:9090 dashboards
+                                                     whether all that they ask for is there
+    lookout diff main dashboards alerts              what changed since a branch, in words
+    lookout render -o pictures/ dashboards           what a dashboard looks like, as SVG
+    lookout review --base main                       all of it as one comment on a change
+
+Paths are files, or directories that are walked; - is standard input. Results go to stdout, everything else to stderr.
+
+Exit code: 0 clean; 1 findings or changes; 2 could not run, or a file could not be read; 130 interrupted.`
+}
+
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return "lookout " + info.Main.Version

@@ -22,7 +22,7 @@ import (
 )
 
 type drillCmd struct {
-	Env    string `default:"local" placeholder:"NAME" help:"Environment whose alerts are drilled. Where its messages reach people, it has to be named."`
+	Env    string `default:"local" placeholder:"NAME" help:"Environment whose alerts are drilled (default local). Where its messages reach people, it has to be named."`
 	All    bool   `help:"Every alert."`
 	DryRun bool   `help:"Stop before people: a silence of the drilled alert, with an end, holds it back in Alertmanager."`
 	Wake   bool   `help:"Drill during quiet hours too, where messages reach people."`

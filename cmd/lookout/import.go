@@ -8,7 +8,7 @@ import (
 
 type importCmd struct {
 	Revision   int               `placeholder:"N" help:"The catalogue's revision; the newest by default."`
-	Catalogue  string            `default:"https://grafana.com/api" env:"LOOKOUT_CATALOGUE" placeholder:"URL" help:"Address of the catalogue: below it are dashboards/ID and dashboards/ID/revisions/N/download."`
+	Catalogue  string            `default:"https://grafana.com/api" env:"LOOKOUT_CATALOGUE" placeholder:"URL" help:"Where a numeric ID is looked up (default https://grafana.com/api): an address below which dashboards/ID and dashboards/ID/revisions/N/download are, such as a mirror."`
 	Dir        string            `default:"dashboards" help:"Where the dashboards are; lock.json lies there."`
 	Folder     string            `default:"imported" help:"The folder that a new dashboard comes into."`
 	UID        string            `name:"uid" placeholder:"UID" help:"The uid, which is the file's name, too; made from the title by default."`

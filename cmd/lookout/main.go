@@ -107,7 +107,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var commands commands
 	parser, err := kong.New(&commands,
 		kong.Name("lookout"),
-		kong.Description("Reviews Grafana dashboards and alert rules. Exit code: 0 clean, 1 findings or changes, 2 could not run, 130 interrupted."),
+		kong.Description("Reviews Grafana dashboards and Prometheus alert rules: on files, without a Grafana. With a Prometheus or a Grafana it does more."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(c int) { panic(exitCode(c)) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),

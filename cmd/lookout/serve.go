@@ -24,7 +24,7 @@ type serveCmd struct {
 	GrafanaTokenFile     string `type:"existingfile" placeholder:"FILE" help:"Token of a Grafana service account that may read rules and make silences."`
 	GrafanaBasicAuthFile string `type:"existingfile" placeholder:"FILE" help:"user:password for Grafana."`
 
-	Listen              string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address to serve on. Loopback needs no login; others need --web.config.file."`
+	Listen              string `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Address to serve on (default 127.0.0.1:8090; port 0 takes a free one, which the log names). Loopback needs no login; others need --web.config.file."`
 	WebConfigFile       string `name:"web.config.file" placeholder:"FILE" help:"TLS and users, as in Prometheus' web configuration file."`
 	PublishedOnLoopback bool   `help:"--listen is inside a container whose port is published on loopback only, so that no login is needed."`
 	ExternalURL         string `placeholder:"URL" help:"Address that readers use, if it differs from --listen. Its path comes before all pages."`

@@ -524,9 +524,11 @@ func (c *comparer) what(g *group, e *Event) string {
 	case Legend:
 		return leaves("legend", g.changes, true)
 	case DashboardRetitled:
-		return "dashboard retitled " + valueText(first.Before) + " → " + valueText(first.After)
+		a, b := twoValues(first.Before, first.After)
+		return "dashboard retitled " + a + " → " + b
 	case PanelRetitled:
-		return "retitled " + valueText(first.Before) + " → " + valueText(first.After)
+		a, b := twoValues(first.Before, first.After)
+		return "retitled " + a + " → " + b
 	case Description, DashboardDescription:
 		return textChange("description", first)
 	case DashboardUID:
@@ -573,10 +575,12 @@ func (c *comparer) queryText(ch *change) string {
 
 // twoTexts shortens two versions of a text to a window around what differs. If only white space differs, it is made visible.
 func twoTexts(o, n string, most int) (string, string) {
+	if alike(o, n) {
+		o, n = apart(o, n)
+	}
 	a, b := oneLine(o), oneLine(n)
 	if a == b {
-		show := strings.NewReplacer("\r", "␍", "\n", "⏎", "\t", "⇥", "  ", "␣␣")
-		a, b = show.Replace(o), show.Replace(n)
+		a, b = visible(o), visible(n)
 	}
 	ra, rb := []rune(a), []rune(b)
 	if len(ra) <= most && len(rb) <= most {
@@ -701,7 +705,7 @@ func leafText(name string, ch *change) string {
 	before, after := valueText(ch.Before), valueText(ch.After)
 	switch o, n := ch.Before, ch.After; {
 	case o.Is(dashboard.String) && n.Is(dashboard.String):
-		if len(o.Text()) > 80 || len(n.Text()) > 80 || before == after {
+		if len(o.Text()) > 80 || len(n.Text()) > 80 || before == after || alike(o.Text(), n.Text()) {
 			a, b := twoTexts(o.Text(), n.Text(), 80)
 			before, after = `"`+a+`"`, `"`+b+`"`
 		}

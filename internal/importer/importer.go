@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/github/go-spdx/v2/spdxexp"
+
 	"lookout/internal/catalog"
 	"lookout/internal/dashboard"
 	"lookout/internal/diff"
@@ -94,9 +96,19 @@ func Run(ctx context.Context, o Options) (found bool, err error) {
 
 var (
 	goodUID = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
-	// spdx is the form of an SPDX licence expression: https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/
-	spdx = regexp.MustCompile(`^[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*$`)
 )
+
+// nearLicence suggests the identifier that is meant by what people write.
+func nearLicence(s string) string {
+	if id, ok := map[string]string{
+		"apache": "Apache-2.0", "apache2": "Apache-2.0", "apache20": "Apache-2.0", "mit": "MIT", "bsd": "BSD-3-Clause", "bsd3": "BSD-3-Clause",
+		"bsd2": "BSD-2-Clause", "agpl": "AGPL-3.0-only", "agpl3": "AGPL-3.0-only", "gpl": "GPL-3.0-only", "gpl3": "GPL-3.0-only", "gpl2": "GPL-2.0-only", "mpl": "MPL-2.0", "mpl2": "MPL-2.0",
+		"cc0": "CC0-1.0", "ccby": "CC-BY-4.0", "ccbysa": "CC-BY-SA-4.0",
+	}[strings.NewReplacer("license", "", "licence", "", "the ", "", " ", "", "-", "", ".", "", "v", "").Replace(strings.ToLower(s))]; ok {
+		return fmt.Sprintf(" (%s?)", id)
+	}
+	return ""
+}
 
 type importer struct {
 	Options
@@ -134,8 +146,10 @@ func (im *importer) fresh(ctx context.Context) (found bool, err error) {
 	if len(im.UID) > 40 || !goodUID.MatchString(im.UID) {
 		return false, fmt.Errorf("--uid %q: Grafana takes up to 40 letters, digits, - and _", im.UID)
 	}
-	if im.Licence != "" && !spdx.MatchString(im.Licence) {
-		return false, fmt.Errorf("--licence %q is not an SPDX expression; write Apache-2.0 or \"MIT OR BSD-3-Clause\"", im.Licence)
+	if im.Licence != "" {
+		if ok, _ := spdxexp.ValidateLicenses([]string{im.Licence}); !ok {
+			return false, fmt.Errorf("--licence %q is not an SPDX expression%s; write Apache-2.0 or \"MIT OR BSD-3-Clause\"", im.Licence, nearLicence(im.Licence))
+		}
 	}
 	entry, again := im.lock.Dashboards[im.UID]
 	if !again && !im.Force {
