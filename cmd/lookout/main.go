@@ -122,6 +122,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		// The shell asks what may come next.
 		kongcompletion.Register(parser)
 	}
+	if len(args) == 1 && args[0] == program.DescribeFlags {
+		fmt.Fprintln(stdout, program.FlagTables(parser))
+		return 0
+	}
 	k, err := parser.Parse(flagsFirst(parser.Model, args))
 	if err != nil {
 		fmt.Fprintf(stderr, "lookout: %v; see lookout --help\n", err)

@@ -64,6 +64,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&o, kong.Name("probe"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { done = code }),
 		kong.Description("Asks a service for its health; exits 0 if it answers 200, else 1."),
 		kong.Vars{"marker": filepath.Join(os.TempDir(), ".probe-answered")})
+	if err == nil && len(args) == 1 && args[0] == program.DescribeFlags {
+		fmt.Fprintln(stdout, program.FlagTables(parser))
+		return 0
+	}
 	if err == nil {
 		_, err = parser.Parse(args)
 	}

@@ -66,6 +66,10 @@ func Parse(cli any, args []string, stdout io.Writer, options ...kong.Option) (pa
 	if err != nil {
 		return nil, fmt.Errorf("describe the flags: %w", err)
 	}
+	if len(args) == 1 && args[0] == DescribeFlags {
+		fmt.Fprintln(stdout, FlagTables(parser))
+		return nil, ErrDone
+	}
 	if parsed, err = parser.Parse(args); err != nil {
 		return nil, fmt.Errorf("%w (see --help)", err)
 	}
