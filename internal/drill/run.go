@@ -44,6 +44,7 @@ type Options struct {
 func Drill(ctx context.Context, plans []*Plan, o *Options) ([]Result, error) {
 	o.Slack, o.Patience = cmp.Or(o.Slack, time.Second), cmp.Or(o.Patience, 10*time.Second)
 	o.Within, o.Starts, o.Lease = cmp.Or(o.Within, 6*time.Minute), cmp.Or(o.Starts, 9), cmp.Or(o.Lease, 15*time.Second)
+	//lint:ignore G404 a name, not a secret
 	o.id = fmt.Sprintf("%08x", rand.Uint32())
 	if err := o.Chain.Open(); err != nil {
 		return nil, err
@@ -731,12 +732,10 @@ func (r *run) recovery(ctx context.Context) error {
 		return nil
 	}
 	r.also(ctx)
-	silence := r.restore
+	silence := r.restore[:0:0]
 	if r.o.DryRun {
 		// The silence stays until the alert is over.
 		silence, r.restore = r.restore[:1:1], r.restore[1:]
-	} else {
-		silence = nil
 	}
 	began := time.Now()
 	err := r.undo(ctx)

@@ -260,7 +260,7 @@ func (g *gateway) deliver(id string) {
 	}}
 	g.mu.Unlock()
 	if c.push(f) != nil {
-		c.conn.Close()
+		_ = c.conn.Close()
 	}
 }
 
@@ -289,7 +289,7 @@ func (s *Server) Ping() { s.system("ping", `{"opaque":"`+random()+`"}`) }
 // Disconnect tells all clients that their connections end, which are closed a while later.
 func (s *Server) Disconnect(after time.Duration) {
 	for _, c := range s.system("disconnect", `{"reason":"connection is expired"}`) {
-		time.AfterFunc(after, func() { c.conn.Close() })
+		time.AfterFunc(after, func() { _ = c.conn.Close() })
 	}
 }
 

@@ -72,7 +72,7 @@ func Postgres(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	s.port = l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	_ = l.Close()
 	s.Start()
 	t.Cleanup(s.Stop)
 	return s
@@ -119,7 +119,7 @@ func (s *Server) Start() {
 	for limit := time.Now().Add(60 * time.Second); ; <-tick.C {
 		conn, err := pgx.Connect(context.Background(), s.DSN())
 		if err == nil {
-			conn.Close(context.Background())
+			_ = conn.Close(context.Background())
 			return
 		}
 		if time.Now().After(limit) {

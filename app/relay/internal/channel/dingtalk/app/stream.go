@@ -124,7 +124,7 @@ func (s *sender) connect(ctx context.Context) (*websocket.Conn, error) {
 	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 10 * time.Second}
 	conn, resp, err := dialer.DialContext(ctx, u.String(), nil)
 	if resp != nil && resp.Body != nil {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the connection: %s", s.plain(err))
