@@ -54,6 +54,7 @@ var canaries = map[string]string{
 	"token": "canary-token-7f3a", "feishu": "canary-feishu+hook-4b1d", "feishusign": "canary+feishu&sign-77ac", "wecom": "canary-wecom-key-c0fe", "sign": "SECcanary-sign-91bc", "bearer": "canary-bearer-55d0", "smtp": "canary-smtp-e2e1",
 	"appid": "canary-app-id-6d2f", "appsecret": "canary-app+secret/9e4b==",
 	"sms": "canary-sms-header-08aa", "smsurl": "http://127.0.0.1:1/canary-sms-url-3c3c",
+	"pair": "postgres://relay:canary-pair%2Fpassword-5d1e@127.0.0.1:1/canary",
 }
 
 // accessToken is one that DingTalk gives an app, which no file holds.
@@ -62,11 +63,14 @@ const accessToken = "canary-access-token-41c7"
 // encodings are forms that a secret takes on its way through other programs.
 func encodings(secret string) []string {
 	quoted, _ := json.Marshal(secret)
-	escaped := ""
+	escaped, percent, entities := "", "", ""
 	for _, r := range secret {
 		escaped += fmt.Sprintf("\\u%04x", r)
+		percent += fmt.Sprintf("%%%02X", r)
+		entities += fmt.Sprintf("&#%d;", r)
 	}
 	return []string{
+		percent, strings.ToLower(percent), entities,
 		secret, url.QueryEscape(secret), url.QueryEscape(url.QueryEscape(secret)), url.PathEscape(secret), string(quoted[1 : len(quoted)-1]),
 		escaped, hex.EncodeToString([]byte(secret)), fmt.Sprintf("%X", secret), html.EscapeString(secret),
 	}
@@ -127,6 +131,7 @@ func TestSecretsStayInTheirFiles(t *testing.T) {
 	p := newProcess(t, fmt.Sprintf(`
 bearer_token_file: secrets/bearer
 retry: {initial: 10ms, max: 50ms}
+pair: {dsn_file: secrets/pair, takeover: 2s}
 robots:
   ops: {url: %[1]q, token_file: secrets/token, secret_file: secrets/sign}
   down: {url: "http://127.0.0.1:1/robot/send", token_file: secrets/token, secret_file: secrets/sign}
@@ -223,6 +228,7 @@ targets:
 	}
 	secrets := maps.Clone(canaries)
 	secrets["access token"] = accessToken
+	secrets["pair's password"] = "canary-pair/password-5d1e"
 	for name, secret := range secrets {
 		forms := append(encodings(secret), insideBase64(secret)...)
 		for _, form := range forms {
@@ -238,6 +244,9 @@ targets:
 		if !strings.Contains(p.log.String(), "member="+member) {
 			t.Errorf("%s was never tried: the test tests too little", member)
 		}
+	}
+	if !strings.Contains(p.log.String(), "the pair's PostgreSQL does not answer") {
+		t.Error("the pair's PostgreSQL was never asked: the test tests too little")
 	}
 	if !strings.Contains(p.log.String(), "[secret]") {
 		t.Error("the echo was never heard: the test tests nothing")

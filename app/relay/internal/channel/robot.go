@@ -125,4 +125,9 @@ func CheckKeywords(c Checker, keywords []Word) {
 	if len(keywords) > 10 {
 		c.Fail("", "%d keywords, a robot can have 10", len(keywords))
 	}
+	for i, k := range keywords {
+		if slices.Contains(keywords[:i], k) {
+			c.Fail("", "the keyword %q stands there twice", k)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
@@ -49,6 +50,12 @@ type Word string
 func (w *Word) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode || strings.TrimSpace(n.Value) == "" {
 		return fmt.Errorf("line %d: a keyword must not be empty", n.Line)
+	}
+	if strings.TrimSpace(n.Value) != n.Value || strings.ContainsFunc(n.Value, unicode.IsControl) {
+		return fmt.Errorf("line %d: the keyword %q has spaces at an end, or a line break: write the word as the chat has it", n.Line, n.Value)
+	}
+	if len(n.Value) > 100 {
+		return fmt.Errorf("line %d: a keyword of %d bytes would fill every message: write one word", n.Line, len(n.Value))
 	}
 	*w = Word(n.Value)
 	return nil

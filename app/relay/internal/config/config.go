@@ -322,6 +322,12 @@ func LoadWith(path string, d Defaults) (*Config, error) {
 		}
 		a.Silences = cmp.Or(a.Silences, d.AnswersSilences)
 	}
+	var root yaml.Node
+	if yaml.Unmarshal(raw, &root) == nil {
+		if err := zeros(&root); err != nil {
+			return nil, fmt.Errorf("configuration %s: %w", path, err)
+		}
+	}
 	l := &loader{dir: filepath.Dir(path), files: map[string][]byte{path: raw}, c: &c}
 	c.Peers = map[string]channel.Peer{}
 	for i, kind := range kinds.All {
@@ -349,6 +355,24 @@ func LoadWith(path string, d Defaults) (*Config, error) {
 	c.Digest = fmt.Sprintf("%x", h.Sum(nil)[:8])
 	c.redactor = redactor(c.Secrets)
 	return &c, nil
+}
+
+// counts are numbers that mean the default where they are left out; as 0 they would mean it as well, which no one who writes 0 does.
+var counts = []string{"limit", "above", "max_messages", "max_bytes"}
+
+// zeros refuses counts that are written as 0.
+func zeros(n *yaml.Node) error {
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && slices.Contains(counts, child.Value) && n.Content[i+1].Kind == yaml.ScalarNode {
+			if v, err := strconv.ParseFloat(n.Content[i+1].Value, 64); err == nil && v == 0 {
+				return fmt.Errorf("line %d: %s 0 lets nothing through: leave it out for the default", n.Content[i+1].Line, child.Value)
+			}
+		}
+		if err := zeros(child); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *loader) fail(format string, a ...any) { l.errs = append(l.errs, fmt.Errorf(format, a...)) }
@@ -431,6 +455,11 @@ func (l *loader) check() {
 		l.fail("time_zone %q is not known: use a name like Asia/Shanghai", c.TimeZone)
 		c.Zone = time.UTC
 	}
+	if c.TimeZone == "Local" {
+		l.fail("time_zone Local is another one on every machine: use a name like Asia/Shanghai")
+	}
+	l.most("duplicate_window", c.DuplicateWindow, time.Hour, "an alert that its sender repeats on purpose would not be shown")
+	l.most("retry.max", c.Retry.Max, time.Hour, "a channel that works again would not be used for as long")
 	if c.Retry.Max < c.Retry.Initial {
 		l.fail("retry: max %s is shorter than initial %s", c.Retry.Max.Std(), c.Retry.Initial.Std())
 	}
@@ -440,11 +469,14 @@ func (l *loader) check() {
 		l.fail("admin_token_file: it holds the senders' token: an operator's is another one")
 	}
 	for i, h := range c.Hosts {
+		if u, err := url.Parse("http://" + h); err != nil || h == "" || u.Host != h || u.Port() != "" || strings.ContainsAny(h, "*@ ") {
+			l.fail("hosts[%d]: %q is not a host name: write it like relay.example.com, without scheme, port or *", i, h)
+		}
 		c.Hosts[i] = strings.ToLower(h)
 	}
 	c.Texts = l.templates("templates", c.Templates)
 	l.answers()
-	used := map[string]bool{}
+	used, member := map[string]bool{}, map[string]bool{}
 	for _, kind := range kinds.All {
 		names := c.Names(kind)
 		l.names(kind.Section, names)
@@ -454,7 +486,30 @@ func (l *loader) check() {
 				continue
 			}
 			peer.Check(&checker{l, kind, name})
-			used[peer.Traits().Template] = true
+			t := peer.Traits()
+			used[t.Template] = true
+			member[t.Organisation] = true
+			who := kind.Section + "." + name
+			l.least(who+".timeout", channel.Duration(t.Timeout), 10*time.Millisecond, "nothing is answered that quickly")
+			l.least(who+".block", channel.Duration(t.Rest), 10*time.Millisecond, "the next call would be one too many again")
+			l.most(who+".timeout", channel.Duration(t.Timeout), time.Minute, "what waits behind it would wait for as long")
+			l.most(who+".block", channel.Duration(t.Rest), 24*time.Hour, "it would hardly ever be used")
+			for _, limit := range t.Limits {
+				l.most(who+".window", channel.Duration(limit.Length), time.Hour, "its messages would wait for as long")
+			}
+			for field, token := range map[string]string{"bearer_token_file": c.BearerToken, "admin_token_file": c.AdminToken} {
+				if token != "" && token == t.Token {
+					l.fail("%s: it holds the token of %s, which senders or operators need not know", field, who)
+				}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Organisations)) {
+		if o := c.Organisations[name]; o != nil && o.MonthlyQuota < 0 {
+			l.fail("organisations.%s: monthly_quota %d is not a number of messages", name, o.MonthlyQuota)
+		}
+		if !member[name] {
+			l.fail("organisations.%s: no robot says organisation: %s, so its quota counts nothing", name, name)
 		}
 	}
 	if c.Texts != nil {
@@ -488,21 +543,36 @@ func (l *loader) check() {
 	for _, name := range slices.Sorted(maps.Keys(c.Targets)) {
 		l.target(name)
 	}
-	catchAll := -1
+	var earlier []map[string]bool
 	for i, r := range c.Routes {
 		who := fmt.Sprintf("routes[%d]", i)
 		if c.Targets[r.Target] == nil {
 			l.fail("%s: target %q is not defined", who, r.Target)
 		}
-		if catchAll >= 0 {
-			l.fail("%s: no alert gets here, routes[%d] takes all: move it up, or give that one continue: true", who, catchAll)
+		l.labels(who+".match", r.Match)
+		conditions, never := r.conditions()
+		if never != "" {
+			l.fail("%s: no alert fits it: %s", who, never)
 		}
-		for _, name := range slices.Sorted(maps.Keys(r.Match)) {
-			l.equality(who+".match."+name, name, r.Match[name])
+		for j, before := range earlier {
+			if before == nil || !within(before, conditions) {
+				continue
+			}
+			takes := "takes all that fits"
+			if len(before) == 0 {
+				takes = "takes all"
+			}
+			l.fail("%s: no alert gets here, routes[%d] %s: move it up, or give that one continue: true", who, j, takes)
+			break
 		}
-		all := len(r.Match)+len(r.Matchers) == 0
-		if all && !r.Continue {
-			catchAll = i
+		all := len(conditions) == 0
+		if r.Continue {
+			earlier = append(earlier, nil)
+		} else {
+			earlier = append(earlier, conditions)
+		}
+		if r.Continue && i == len(c.Routes)-1 {
+			l.fail("%s: continue: true has nothing to go on to, it is the last one", who)
 		}
 		if i == len(c.Routes)-1 && !all {
 			l.fail("routes: the last one must have no match, so that no alert is without a target")
@@ -510,8 +580,15 @@ func (l *loader) check() {
 	}
 	l.twins()
 	l.pair()
+	same := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Heartbeats)) {
 		l.heartbeat(name)
+		h := c.Heartbeats[name]
+		key := fmt.Sprintf("%q %q", h.Target, h.Match)
+		if other, twice := same[key]; twice {
+			l.fail("heartbeats.%s is heartbeats.%s: both wait for the same alert and tell the same target", name, other)
+		}
+		same[key] = name
 	}
 	l.names("heartbeat", slices.Sorted(maps.Keys(c.Heartbeats)))
 }
@@ -612,6 +689,64 @@ func (l *loader) buttons() bool {
 	return false
 }
 
+// conditions are what an alert has to fulfil, each in one form; never says why none can.
+func (r Route) conditions() (out map[string]bool, never string) {
+	out = map[string]bool{}
+	for name, value := range r.Match {
+		out[(&labels.Matcher{Type: labels.MatchEqual, Name: name, Value: value}).String()] = true
+	}
+	for _, m := range r.Matchers {
+		if value, ok := r.Match[m.Name]; ok && !m.Matches(value) {
+			never = fmt.Sprintf("%s=%q does not fulfil %s", m.Name, value, m)
+		}
+		if m.Type == labels.MatchRegexp && (m.Value == ".*" || m.Value == "^.*$") {
+			// Everything does, also a label that is not there.
+			continue
+		}
+		for _, other := range r.Matchers {
+			if m.Type == labels.MatchEqual && other.Name == m.Name && !other.Matches(m.Value) {
+				never = fmt.Sprintf("%s and %s exclude each other", m, other)
+			}
+		}
+		out[m.String()] = true
+	}
+	return out, never
+}
+
+// within tells whether whatever fulfils more fulfils few.
+func within(few, more map[string]bool) bool {
+	for c := range few {
+		if !more[c] {
+			return false
+		}
+	}
+	return true
+}
+
+// most bounds a duration.
+func (l *loader) most(who string, d channel.Duration, most time.Duration, why string) {
+	if d.Std() > most {
+		l.fail("%s: %s is longer than %s: %s", who, d.Std(), most, why)
+	}
+}
+
+// least is the other bound; what is not given has its default later.
+func (l *loader) least(who string, d channel.Duration, least time.Duration, why string) {
+	if d != 0 && d.Std() < least {
+		l.fail("%s: %s is shorter than %s: %s", who, d.Std(), least, why)
+	}
+}
+
+// labels checks labels that are compared for equality.
+func (l *loader) labels(who string, match map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(match)) {
+		if name == "" {
+			l.fail("%s: a label has no name", who)
+		}
+		l.equality(who+"."+name, name, match[name])
+	}
+}
+
 // equality refuses what is meant as a regular expression: compared for equality it never fits.
 func (l *loader) equality(who, name, v string) {
 	if strings.Contains(v, ".*") || strings.Contains(v, ".+") || strings.Contains(v, "|") || strings.HasPrefix(v, "^") || strings.HasSuffix(v, "$") && len(v) > 1 {
@@ -699,9 +834,13 @@ func (l *loader) address(who, raw string) {
 	if err != nil {
 		return
 	}
-	if p, ok := u.User.Password(); ok {
-		l.c.Secrets = append(l.c.Secrets, p)
-		l.fail("%s holds a password: put it into header_files (Authorization)", who)
+	if u.User != nil {
+		// Some gateways take their key for a user's name.
+		l.c.Secrets = append(l.c.Secrets, u.User.Username())
+		if p, ok := u.User.Password(); ok {
+			l.c.Secrets = append(l.c.Secrets, p)
+		}
+		l.fail("%s holds a user or a password: put it into header_files (Authorization)", who)
 	}
 	for part := range strings.SplitSeq(u.Path, "/") {
 		if len(part) >= 16 && strings.ContainsAny(part, "0123456789") {
@@ -749,6 +888,12 @@ func (l *loader) httpURL(who, raw string) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		// Not quoted: an address may carry a secret.
 		l.fail("%s is not an http(s) address", who)
+		return
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
+			l.fail("%s has the port %s, and ports end at 65535", who, p)
+		}
 	}
 }
 
@@ -790,6 +935,14 @@ func (l *loader) target(name string) {
 		}
 	}
 	for i, m := range t.Mentions {
+		l.labels(fmt.Sprintf("%s.mentions[%d].match", who, i), m.Match)
+		everyone := slices.Clone(m.UserIDs)
+		for _, ids := range m.IDs {
+			everyone = append(everyone, ids...)
+		}
+		if slices.ContainsFunc(everyone, func(id string) bool { return strings.TrimSpace(id) == "" }) {
+			l.fail("%s.mentions[%d]: an id is empty", who, i)
+		}
 		if len(m.Mobiles)+len(m.UserIDs)+len(m.IDs) == 0 && !m.All {
 			l.fail("%s.mentions[%d] names nobody: mobiles, user_ids, ids or all", who, i)
 		}
@@ -802,18 +955,28 @@ func (l *loader) target(name string) {
 			l.fail("%s.mentions[%d]: no channel of the target can call them: Feishu and WeCom know people by ids, like ids: {feishu: [ou_…], wecom: [zhangsan]}; by mobiles WeCom does in messages of type text alone; e-mail and webhooks call no one", who, i)
 		}
 		for _, mobile := range m.Mobiles {
-			if strings.Trim(mobile, "+-0123456789") != "" || mobile == "" {
+			if digits := strings.Map(func(r rune) rune {
+				if r < '0' || r > '9' {
+					return -1
+				}
+				return r
+			}, mobile); strings.Trim(mobile, "+-0123456789") != "" || len(digits) < 5 {
 				l.fail("%s.mentions[%d]: %q is no mobile number (quote it in YAML)", who, i, mobile)
 			}
 		}
 	}
 	t.Digest.Above = cmp.Or(t.Digest.Above, 3)
 	t.Digest.Pause.Or(time.Second)
-	t.Digest.Settle.Or(1500 * time.Millisecond)
 	t.Digest.MaxWait.Or(15 * time.Second)
+	if t.Digest.Settle > t.Digest.MaxWait {
+		l.fail("%s.digest: settle %s is longer than max_wait %s", who, t.Digest.Settle.Std(), t.Digest.MaxWait.Std())
+	}
+	t.Digest.Settle.Or(min(1500*time.Millisecond, t.Digest.MaxWait.Std()))
+	l.most(who+".digest.max_wait", t.Digest.MaxWait, 10*time.Minute, "a storm would be told that late")
+	l.most(who+".digest.pause", t.Digest.Pause, 10*time.Minute, "the second of two alerts would be told that late")
 	t.Digest.MaxMessages = cmp.Or(t.Digest.MaxMessages, 10)
-	if t.Digest.MaxMessages < 1 || t.Digest.Above < 1 {
-		l.fail("%s.digest: above and max_messages are at least 1", who)
+	if t.Digest.MaxMessages < 1 || t.Digest.MaxMessages > 100 || t.Digest.Above < 1 || t.Digest.Above > 1000 {
+		l.fail("%s.digest: above is 1 to 1000, max_messages 1 to 100", who)
 	}
 }
 
@@ -850,6 +1013,13 @@ func (l *loader) heartbeat(name string) {
 	if len(h.Match) == 0 {
 		h.Match = map[string]string{"alertname": "Watchdog"}
 	}
+	l.labels(who+".match", h.Match)
+	if h.Severity != "" && notification.Rank(strings.ToLower(h.Severity)) > 3 {
+		l.fail("%s: severity %q is not known: write critical, error, warning or info", who, h.Severity)
+	}
+	l.most(who+".timeout", h.Timeout, 7*24*time.Hour, "a chain that broke would be reported that late")
+	l.least(who+".timeout", h.Timeout, 100*time.Millisecond, "no sender is that punctual")
+	l.least(who+".repeat", h.Repeat, 10*time.Second, "the alarm would fill the chat")
 	h.Timeout.Or(5 * time.Minute)
 	h.Repeat.Or(4 * time.Hour)
 	h.Severity = cmp.Or(h.Severity, "critical")
@@ -902,13 +1072,19 @@ func redactor(secrets []string) *strings.Replacer {
 	forms := map[string]bool{}
 	for _, secret := range secrets {
 		quotedJSON, _ := json.Marshal(secret)
-		escaped := &strings.Builder{}
+		escaped, percent, entities, numbers := &strings.Builder{}, &strings.Builder{}, &strings.Builder{}, &strings.Builder{}
 		for _, r := range secret {
 			fmt.Fprintf(escaped, "\\u%04x", r)
+			fmt.Fprintf(entities, "&#%d;", r)
+			fmt.Fprintf(numbers, "&#x%X;", r)
+		}
+		for _, b := range []byte(secret) {
+			fmt.Fprintf(percent, "%%%02X", b)
 		}
 		all := []string{
 			secret, url.QueryEscape(secret), url.PathEscape(secret), url.QueryEscape(url.QueryEscape(secret)), url.QueryEscape(url.PathEscape(secret)),
 			string(quotedJSON[1 : len(quotedJSON)-1]), strings.ReplaceAll(secret, "/", `\/`), html.EscapeString(secret), escaped.String(),
+			percent.String(), entities.String(), numbers.String(), strings.ToLower(numbers.String()),
 			hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))), strconv.Quote(secret),
 		}
 		all = append(all, insideBase64(secret)...)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -294,6 +295,48 @@ targets: {ops: {channels: [{robots: [a, b], escalate_after: 1h}]}}
 			}
 		}
 	})
+}
+
+// TestWhatIsUncertainStaysUncertain: once an answer left open whether a message was shown, no later answer that only says "not this time"
+// lets another robot have it.
+func TestWhatIsUncertainStaysUncertain(t *testing.T) {
+	for name, second := range map[string]string{
+		"busy": `{"errcode":-1,"errmsg":"系统繁忙"}`, "too many": `{"errcode":130101,"errmsg":"send too fast"}`, "quota": `{"errcode":90018,"errmsg":"quota"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rec := &recorder{t: t}
+				rec.answer = func(p posted, n int) (*http.Response, error) {
+					switch n {
+					case 1:
+						return answer(504, "late"), nil
+					case 2:
+						return answer(200, second), nil
+					}
+					return answer(200, `{"errcode":0}`), nil
+				}
+				g := newRig(t, `
+robots:
+  a: {url: "http://robot.test/robot/send", token_file: a}
+  b: {url: "http://robot.test/robot/send", token_file: b}
+targets: {ops: {channels: [{robots: [a, b], escalate_after: 3h}]}}
+`, rec)
+				g.accept("ops", alert("firing", "Disk", "instance", "db1"))
+				time.Sleep(2 * time.Hour)
+				synctest.Wait()
+				// What the relay says of its quota is another message.
+				calls := slices.DeleteFunc(rec.got(), func(p posted) bool { return strings.Contains(p.text, "RelayQuota") })
+				if len(calls) != 3 {
+					t.Fatalf("%d calls, want 3\n%s", len(calls), g.log)
+				}
+				for _, c := range calls {
+					if c.token != calls[0].token || c.uuid != calls[0].uuid {
+						t.Errorf("it went to %s as %s, first to %s as %s", c.token, c.uuid, calls[0].token, calls[0].uuid)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestRobotsTakeTurnsAndStepInForEachOther(t *testing.T) {

@@ -66,6 +66,36 @@ func TestALimitIsShared(t *testing.T) {
 	})
 }
 
+// TestCallsUnderWayOutliveTheProcess: what was under way when the process died may have arrived as late as now, so it counts from now.
+func TestCallsUnderWayOutliveTheProcess(t *testing.T) {
+	fresh := func() *member {
+		return &member{rest: time.Minute, limiter: &limiter{backoff: newBackoff(config.Retry{}), windows: []*channel.Window{{Limit: 20, Length: time.Minute}}}}
+	}
+	before := fresh()
+	for i := range 20 {
+		if !before.acquire(time.Duration(i)*time.Second, true) {
+			t.Fatalf("call %d finds no place", i)
+		}
+		if i < 12 {
+			before.release(time.Duration(i)*time.Second, true, channel.OK())
+		}
+	}
+	var s memberState
+	s.Ends, s.Busy = before.windows[0].State()
+	died := 50 * time.Second
+	after := fresh()
+	after.restore(s, died)
+	if after.acquire(died, true) {
+		t.Error("a 21st call within a minute")
+	}
+	// Twelve are over by then, eight count until a minute after the start.
+	for i := range 13 {
+		if got := after.acquire(died+30*time.Second, true); got != (i < 12) {
+			t.Errorf("call %d after the restart: %t", i+1, got)
+		}
+	}
+}
+
 // TestTwoWindowsAtOnce: with random bursts, slow calls and restarts neither window is passed, however the calls arrive within the time
 // that they take: the first at its end, the last at its start.
 func TestTwoWindowsAtOnce(t *testing.T) {

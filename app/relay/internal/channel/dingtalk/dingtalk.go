@@ -49,7 +49,9 @@ type Robot struct {
 // Check implements [channel.Peer].
 func (r *Robot) Check(c channel.Checker) {
 	r.Robot.Check(c, chat)
-	r.Secret = c.Secret("secret_file", r.SecretFile)
+	if r.Secret = c.Secret("secret_file", r.SecretFile); r.Secret != "" && r.Secret == r.Token {
+		c.Fail("secret_file", "holds the token: it should hold what the robot's settings show below signature (SEC…)")
+	}
 	channel.CheckKeywords(c, r.Keywords)
 	r.Organisation = cmp.Or(r.Organisation, "default")
 	if r.Organisation != "default" && !c.HasOrganisation(r.Organisation) {

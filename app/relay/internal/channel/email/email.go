@@ -11,6 +11,7 @@ import (
 	"fmt"
 	netmail "net/mail"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,7 +74,13 @@ func (e *Email) Check(c channel.Checker) {
 	if len(e.To) == 0 {
 		c.Fail("", "to is empty")
 	}
-	for _, to := range e.To {
+	if n == 465 && e.TLS == "starttls" {
+		c.Fail("", "port 465 speaks TLS from the start: write tls: implicit, or port 587")
+	}
+	for i, to := range e.To {
+		if slices.Contains(e.To[:i], to) {
+			c.Fail("", "to %q stands there twice", to)
+		}
 		if _, err := netmail.ParseAddress(to); err != nil {
 			c.Fail("", "to %q is not a valid mail address", to)
 		}

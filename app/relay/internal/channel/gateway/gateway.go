@@ -6,10 +6,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"lookout/app/relay/internal/channel"
 )
@@ -42,7 +45,7 @@ type Webhook struct {
 }
 
 // Success is how a gateway's answer is read. Without a path an answer is refused whose errcode, code, Code or
-// status is other than 0, 200, OK or success.
+// status is other than 0, 200, OK or success, or that says false for one of them, for success or for ok.
 type Success struct {
 	// Path to a value in the answer's JSON, such as Response.SendStatusSet.*.Code.
 	Path string `yaml:"path"`
@@ -50,6 +53,9 @@ type Success struct {
 	Values []string `yaml:"values"`
 	// Throttled are beginnings of values that mean: too many, try again later.
 	Throttled []string `yaml:"throttled"`
+
+	// errorPath is where the gateway says why, in answers that have nothing at Path.
+	errorPath string
 }
 
 // presets are the answers of gateways: Aliyun's SendSms
@@ -59,7 +65,7 @@ type Success struct {
 var presets = map[string]Success{
 	"aliyun-sms":   {Path: "Code", Values: []string{"OK"}, Throttled: []string{"isv.BUSINESS_LIMIT_CONTROL", "Throttling"}},
 	"aliyun-voice": {Path: "Code", Values: []string{"OK"}, Throttled: []string{"isv.BUSINESS_LIMIT_CONTROL", "Throttling"}},
-	"tencent-sms":  {Path: "Response.SendStatusSet.*.Code", Values: []string{"Ok"}, Throttled: []string{"LimitExceeded", "RequestLimitExceeded"}},
+	"tencent-sms":  {Path: "Response.SendStatusSet.*.Code", Values: []string{"Ok"}, Throttled: []string{"LimitExceeded", "RequestLimitExceeded"}, errorPath: "Response.Error.Code"},
 }
 
 // Check implements [channel.Peer].
@@ -74,11 +80,27 @@ func (w *Webhook) Check(c channel.Checker) {
 	if w.Address != "" {
 		c.Address("url", w.Address)
 	}
+	for _, h := range slices.Sorted(maps.Keys(w.Headers)) {
+		switch lower := strings.ToLower(h); {
+		case !httpguts.ValidHeaderFieldName(h) || !httpguts.ValidHeaderFieldValue(w.Headers[h]):
+			c.Fail("headers", "%q is not a header that can be sent", h)
+		case lower == "content-type":
+			c.Fail("headers", "write content_type for Content-Type")
+		case lower == "authorization" || lower == "cookie" || strings.Contains(lower, "api-key") || strings.Contains(lower, "token") || strings.Contains(lower, "secret"):
+			c.Fail("headers", "the value of %s is a secret: put it into a file, named in header_files", h)
+		}
+	}
 	w.Header = maps.Clone(w.Headers)
 	if w.Header == nil {
 		w.Header = map[string]string{}
 	}
 	for _, h := range slices.Sorted(maps.Keys(w.HeaderFiles)) {
+		if !httpguts.ValidHeaderFieldName(h) {
+			c.Fail("header_files", "%q is not the name of a header", h)
+		}
+		if _, twice := w.Headers[h]; twice {
+			c.Fail("header_files", "%s stands in headers as well", h)
+		}
 		w.Header[h] = c.Secret("header_files."+h, w.HeaderFiles[h])
 	}
 	if w.Preset != "" {
@@ -86,13 +108,21 @@ func (w *Webhook) Check(c channel.Checker) {
 		if !ok {
 			c.Fail("", "preset %q is not known: use one of %s", w.Preset, strings.Join(slices.Sorted(maps.Keys(presets)), ", "))
 		}
-		if w.Success.Path != "" {
+		if w.Success.Path != "" || len(w.Success.Values)+len(w.Success.Throttled) > 0 {
 			c.Fail("", "success and preset exclude each other")
 		}
 		w.Success = preset
 	}
 	if (w.Success.Path == "") != (len(w.Success.Values) == 0) {
 		c.Fail("", "success needs both path and values")
+	}
+	if w.Success.Path != "" && slices.Contains(strings.Split(w.Success.Path, "."), "") {
+		c.Fail("success.path", "%q has an empty part: write it like data.*.code", w.Success.Path)
+	}
+	if w.ContentType != "" {
+		if _, _, err := mime.ParseMediaType(w.ContentType); err != nil {
+			c.Fail("", "content_type %q is not one", w.ContentType)
+		}
 	}
 	w.Template = cmp.Or(w.Template, "webhook")
 	if !c.HasTemplate(w.Template) {

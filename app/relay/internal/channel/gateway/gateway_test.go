@@ -9,8 +9,7 @@ import (
 
 // TestAGatewaysRefusalIsNotADelivery: many answer 200 to what they refuse.
 func TestAGatewaysRefusalIsNotADelivery(t *testing.T) {
-	tencent := Success{Path: "Response.SendStatusSet.*.Code", Values: []string{"Ok"}, Throttled: []string{"LimitExceeded"}}
-	aliyun := Success{Path: "Code", Values: []string{"OK"}, Throttled: []string{"isv.BUSINESS_LIMIT_CONTROL"}}
+	tencent, aliyun := presets["tencent-sms"], presets["aliyun-sms"]
 	for _, c := range []struct {
 		success Success
 		status  int
@@ -41,6 +40,19 @@ func TestAGatewaysRefusalIsNotADelivery(t *testing.T) {
 		{tencent, 200, `{"Response":{"SendStatusSet":[{"Code":"LimitExceeded.PhoneNumberDailyLimit"}]}}`, channel.Throttled},
 		{tencent, 200, `{"Response":{"Error":{"Code":"AuthFailure"}}}`, channel.Refused},
 		{tencent, 200, `<html>`, channel.Retry},
+		{tencent, 200, `{"Response":{"Error":{"Code":"RequestLimitExceeded","Message":"slow down"},"RequestId":"x"}}`, channel.Throttled},
+		{tencent, 200, `{"Response":{"RequestId":"x"}}`, channel.Refused},
+		{aliyun, 400, `{"Code":"Throttling.User","Message":"Request was denied due to user flow control."}`, channel.Throttled},
+		{aliyun, 400, `{"Code":"InvalidAccessKeyId.NotFound"}`, channel.Refused},
+		{aliyun, 400, `<html>`, channel.Refused},
+		{Success{}, 200, `{"success":false,"msg":"no such template"}`, channel.Refused},
+		{Success{}, 200, `{"success":"FALSE"}`, channel.Refused},
+		{Success{}, 200, `{"ok":false}`, channel.Refused},
+		{Success{}, 200, `{"status":false}`, channel.Refused},
+		{Success{}, 200, `{"success":true,"code":0}`, channel.Delivered},
+		{Success{}, 200, `{"ok":1,"success":"yes"}`, channel.Delivered},
+		{Success{}, 200, `[{"code":0},{"code":7}]`, channel.Refused},
+		{Success{}, 200, `[{"code":0},"x",null]`, channel.Delivered},
 		{aliyun, 200, `{"Message":"OK","Code":"OK"}`, channel.Delivered},
 		{aliyun, 200, `{"Code":"isv.BUSINESS_LIMIT_CONTROL"}`, channel.Throttled},
 		{Success{Path: "data.0.state", Values: []string{"7", "true"}}, 200, `{"data":[{"state":7}]}`, channel.Delivered},
