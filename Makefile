@@ -170,6 +170,14 @@ vulnerabilities: ## Known vulnerabilities in code that is called, by govulncheck
 race: ## Tests under the race detector, all that start no containers (needs gcc; RACEPATHS=./app/relay/... for some)
 	CGO_ENABLED=1 go test -race -timeout=60m $(or $(RACEPATHS),./app/... ./cmd/... ./internal/...)
 
+.PHONY: drill
+drill: ## Make alerts happen and follow them to the chat and back (ALERTS="…", default all; ENV=prod; DRILL=--dry-run)
+	@go run ./cmd/lookout drill --env=$(ENV) $(DRILL) $(or $(ALERTS),--all)
+
+.PHONY: test-drill
+test-drill: ## Break every part of the chain by itself and ask a drill which one it was: some minutes
+	go test -count=1 -timeout=20m ./test/drill -all
+
 .PHONY: licences
 licences: ## Check the licence of every module that is built, against a list of what is allowed
 	@$(TOOLCHAIN) licences

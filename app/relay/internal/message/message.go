@@ -314,11 +314,19 @@ func Own(a notification.Alert) bool {
 	return a.Labels["lookout_about"] == "delivery" && a.Fingerprint == "" && a.GeneratorURL == ""
 }
 
+// Drill tells an alert that only a drill sets off (alerts/drill.yaml): it is marked, and calls no one.
+func Drill(a notification.Alert) bool { return a.Labels["lookout_drill"] != "" }
+
 // complete makes sure of the title, the keywords and the mentions.
 func (t *Templates) complete(m *channel.Content, c Context, alerts []notification.Alert) {
 	m.Title = Clip(300, Safe(m.Title))
 	m.Title = cmp.Or(m.Title, cmp.Or(c.Keyword, "alert"))
 	m.Text = cmp.Or(m.Text, m.Title)
+	if len(alerts) > 0 && !slices.ContainsFunc(alerts, func(a notification.Alert) bool { return !Drill(a) }) {
+		// Whatever templates say: no one may take it for real.
+		m.Title = "【演练 Drill】" + m.Title
+		m.Text = "【演练 Drill】这是演练，无需处理 This is a drill: nothing has to be done\n\n" + m.Text
+	}
 	for _, k := range c.Keywords {
 		if !strings.Contains(m.Title, k) {
 			m.Title = k + " " + m.Title
@@ -334,7 +342,7 @@ func (t *Templates) complete(m *channel.Content, c Context, alerts []notificatio
 		}
 		// People are called when something breaks, not when it is over.
 		if !slices.ContainsFunc(alerts, func(a notification.Alert) bool {
-			return a.Status == notification.Firing && notification.Matches(a.Labels, who.Match) && c.takenBy(a) == ""
+			return a.Status == notification.Firing && !Drill(a) && notification.Matches(a.Labels, who.Match) && c.takenBy(a) == ""
 		}) {
 			continue
 		}
@@ -644,7 +652,7 @@ func panelAt(a notification.Alert, now time.Time) string {
 // plumbing lists labels that say nothing to a person.
 var plumbing = map[string]bool{
 	"alertname": true, "rulename": true, "severity": true, "grafana_folder": true, "datasource_uid": true,
-	"ref_id": true, "lookout_about": true, "lookout_env": true, "threshold": true,
+	"ref_id": true, "lookout_about": true, "lookout_drill": true, "lookout_env": true, "threshold": true,
 	"prometheus": true, "prometheus_replica": true, "replica": true,
 }
 
