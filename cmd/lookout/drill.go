@@ -33,7 +33,7 @@ type drillCmd struct {
 	Within     time.Duration `default:"6m" help:"Skip alerts that take longer by design, and say why."`
 	Slack      time.Duration `default:"1s" help:"How much later than the schedule a message may come."`
 	Patience   time.Duration `default:"10s" help:"How long beyond the schedule a stage is waited for."`
-	Starts     int           `default:"9" help:"Alerts that may be set off within a minute for one robot: it takes 20 messages, and each alert makes two."`
+	Starts     int           `default:"7" help:"Alerts that are set off within a minute for one robot: it takes 20 messages, four of them are kept for critical alerts, and each alert makes two."`
 	QuietHours string        `default:"22:00-08:00" help:"When people sleep, in the environment's time zone."`
 	Zone       string        `placeholder:"ZONE" help:"Time zone of the people, such as Asia/Shanghai; default: the environment's."`
 
@@ -81,6 +81,9 @@ func (c *drillCmd) Run(ctx context.Context, a *app) error {
 	plans, err := c.plans(ctx, chain, real)
 	if err != nil {
 		return err
+	}
+	if c.Starts < 1 {
+		return fmt.Errorf("--starts is %d; write how many alerts are set off within a minute, 1 or more", c.Starts)
 	}
 	began := a.now()
 	options := &drill.Options{Chain: chain, Environment: c.Env, DryRun: c.DryRun, Slack: c.Slack, Patience: c.Patience, Within: c.Within, Starts: c.Starts}

@@ -352,10 +352,28 @@ func (c *Chain) notSent(ctx context.Context, r *run, last error) error {
 		return broken(PartRelay, "look at its log and at the space on its disk", "the relay cannot accept notifications: %s", strings.Join(sortedKeys(rejected), ", "))
 	case len(rejected) > 0:
 		return broken(PartReceiver, "look at the log of the relay", "the relay rejects the notification of %s: %s", to, strings.Join(sortedKeys(rejected), ", "))
+	case c.waiting(ctx) > 0:
+		return broken(PartRelay, "drill fewer alerts a minute (--starts), or wait until the robot's limit is no longer used up",
+			"the relay has accepted the notification and holds it back: %d wait for a robot that is rate limited or does not answer", c.waiting(ctx))
 	case failed:
 		return broken(PartReceiver, "compare the receiver's address with that of the relay, and look at the log of Alertmanager", "the receiver %s sends to an address that does not accept the notification, and that is not the relay at %s", to, c.Relay.URL)
 	}
 	return broken(PartReceiver, "compare the receiver's address with that of the relay", "Alertmanager has notified %s, and the relay at %s has not sent anything about the alert", cmp.Or(to, "no one"), c.Relay.URL)
+}
+
+// waiting is how many messages the relay has not sent yet.
+func (c *Chain) waiting(ctx context.Context) int64 {
+	var status struct {
+		Targets []struct{ Queue, Outbox int64 }
+	}
+	if c.do(ctx, c.Relay, http.MethodGet, "/api/status", nil, &status) != nil {
+		return 0
+	}
+	n := int64(0)
+	for _, t := range status.Targets {
+		n += t.Queue + t.Outbox
+	}
+	return n
 }
 
 func sortedKeys(m map[string]bool) []string {

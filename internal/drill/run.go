@@ -27,7 +27,8 @@ type Options struct {
 	Patience time.Duration
 	// Within is the longest that the drill of one alert may take; what takes longer by design is skipped, with the reason. Six minutes by default.
 	Within time.Duration
-	// Starts is how many alerts may be set off within a minute for one robot: DingTalk's robots take 20 messages a minute, and each alert makes two.
+	// Starts is how many alerts are set off within a minute for one robot; seven by default. DingTalk's robots take 20 messages a minute, of which the
+	// relay keeps four for critical alerts, and each alert makes two.
 	Starts int
 	// Lease is how long what was set off outlives a drill that was killed; 15 s by default.
 	Lease time.Duration
@@ -45,6 +46,7 @@ func Drill(ctx context.Context, plans []*Plan, o *Options) ([]Result, error) {
 	o.Slack, o.Patience = cmp.Or(o.Slack, time.Second), cmp.Or(o.Patience, 10*time.Second)
 	o.Within, o.Starts, o.Lease = cmp.Or(o.Within, 6*time.Minute), cmp.Or(o.Starts, 9), cmp.Or(o.Lease, 15*time.Second)
 	//lint:ignore G404 a name, not a secret
+	o.Within, o.Starts, o.Lease = cmp.Or(o.Within, 6*time.Minute), cmp.Or(o.Starts, 7), cmp.Or(o.Lease, 15*time.Second)
 	o.id = fmt.Sprintf("%08x", rand.Uint32())
 	if err := o.Chain.Open(); err != nil {
 		return nil, err
@@ -77,7 +79,12 @@ func Drill(ctx context.Context, plans []*Plan, o *Options) ([]Result, error) {
 // schedule runs all plans: at the same time where they do not disturb each other, and as slowly as the robots' limits ask for.
 func (o *Options) schedule(ctx context.Context, plans []*Plan, results []Result, found *conditions) {
 	running := map[int]bool{}
-	started := map[string][]time.Time{}
+	// When an alert was last set off for a robot, and in a group of rules: those of a group fire at the same moment, and the relay leaves a second
+	// between two messages.
+	robots, groups := map[string]time.Time{}, map[string]time.Time{}
+	paced := func(p *Plan) bool {
+		return o.DryRun || p.Heartbeat || time.Since(robots[p.robot()]) >= time.Minute/time.Duration(o.Starts) && (p.Fires != p.Alert || time.Since(groups[p.Group]) >= p.Interval)
+	}
 	done := make(chan int)
 	var left []int
 	for i := range plans {
@@ -92,12 +99,14 @@ func (o *Options) schedule(ctx context.Context, plans []*Plan, results []Result,
 	for len(left) > 0 || len(running) > 0 {
 		for n := 0; n < len(left) && ctx.Err() == nil; n++ {
 			i := left[n]
-			if !o.DryRun && !o.paced(plans[i], started) || slices.ContainsFunc(slices.Collect(maps.Keys(running)), func(other int) bool {
+			if !paced(plans[i]) || slices.ContainsFunc(slices.Collect(maps.Keys(running)), func(other int) bool {
 				return plans[i].Disturbs(plans[other]) || plans[other].Disturbs(plans[i]) || plans[i].Knob != "" && plans[i].Knob == plans[other].Knob
 			}) {
 				continue
 			}
-			started[plans[i].robot()] = append(started[plans[i].robot()], time.Now())
+			if !plans[i].Heartbeat {
+				robots[plans[i].robot()], groups[plans[i].Group] = time.Now(), time.Now()
+			}
 			left = slices.Delete(left, n, n+1)
 			n--
 			running[i] = true
@@ -120,19 +129,6 @@ func (o *Options) schedule(ctx context.Context, plans []*Plan, results []Result,
 
 // robot tells apart which alerts share a robot: those about delivery go by another.
 func (p *Plan) robot() string { return p.Rule.Label("lookout_about") }
-
-func (o *Options) paced(p *Plan, started map[string][]time.Time) bool {
-	if p.Heartbeat {
-		return true
-	}
-	n := 0
-	for _, at := range started[p.robot()] {
-		if time.Since(at) < time.Minute {
-			n++
-		}
-	}
-	return n < o.Starts
-}
 
 // Broken is a part of the chain that does not work.
 type Broken struct {
