@@ -44,9 +44,8 @@ type Options struct {
 // the results. However it ends, all that was set off is taken back.
 func Drill(ctx context.Context, plans []*Plan, o *Options) ([]Result, error) {
 	o.Slack, o.Patience = cmp.Or(o.Slack, time.Second), cmp.Or(o.Patience, 10*time.Second)
-	o.Within, o.Starts, o.Lease = cmp.Or(o.Within, 6*time.Minute), cmp.Or(o.Starts, 9), cmp.Or(o.Lease, 15*time.Second)
-	//lint:ignore G404 a name, not a secret
 	o.Within, o.Starts, o.Lease = cmp.Or(o.Within, 6*time.Minute), cmp.Or(o.Starts, 7), cmp.Or(o.Lease, 15*time.Second)
+	//lint:ignore G404 a name, not a secret
 	o.id = fmt.Sprintf("%08x", rand.Uint32())
 	if err := o.Chain.Open(); err != nil {
 		return nil, err
