@@ -209,6 +209,10 @@ bench-public: ## What lint, diff and render do with public dashboards and rule f
 	go run ./test/bench/public --dir $(or $(PUBLIC),.cache/public)
 	LOOKOUT_PUBLIC=$(abspath $(or $(PUBLIC),.cache/public)) go test -count=1 -timeout=1h -v -run='^TestPublic|^TestEveryChangedPanelIsNamedOrCounted$$' ./cmd/lookout ./internal/diff
 
+.PHONY: prove-your-service
+prove-your-service: ## Follow docs/your-service.md on a stack of its own, from the first command to the message, with the times
+	go test -count=1 -timeout=30m -v -run='^TestFollowed' ./test/service -long
+
 .PHONY: fuzz
 fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)
 	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | sed 's/:func / /' | \
