@@ -159,3 +159,41 @@ func TestDownAsksTheEngineThatTheEnvironmentNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, t.Context(), ctx, "without docker_host it is DOCKER_HOST's")
 }
+
+func TestNativeDeliveryLeavesNoRelayBehind(t *testing.T) {
+	c := newCareless(t)
+	c.edit("envs/staging/platform/terraform.tfvars", "prometheus", "grafana")
+	c.set("platform", way)
+	c.e.local = true
+	c.withGrafana()
+	c.set("content", `delivery = "native"`)
+	c.remove(filepath.Join(c.secrets, "relay/team.token"))
+	require.NoError(t, c.e.handOnDelivery())
+	var handed struct {
+		Delivery string `json:"delivery"`
+	}
+	require.NoError(t, c.e.readVars("platform", "delivery", &handed))
+	require.Equal(t, native, handed.Delivery)
+	require.NoFileExists(t, c.e.varsPath("content", "delivery"))
+	require.NoError(t, c.e.preflight(c.ctx), "a relay that is not there needs no secrets")
+	c.set("platform", `delivery = "relay"`)
+	require.ErrorContains(t, c.e.handOnDelivery(), `delivery is "relay" in envs/staging/platform but "native" in envs/staging/content`)
+	require.NoError(t, os.Remove(filepath.Join(c.e.root("platform"), "terraform.tfvars")))
+	require.NoError(t, os.Remove(filepath.Join(c.e.root("content"), "terraform.tfvars")))
+	require.NoError(t, c.e.handOnDelivery())
+	require.NoFileExists(t, c.e.varsPath("platform", "delivery"), "what nobody says any more does not stay")
+}
+
+func TestASpoolThatHoldsSomethingIsNotRemoved(t *testing.T) {
+	var plan Plan
+	require.NoError(t, json.Unmarshal([]byte(`{"resource_changes":[{"address":"v","type":"docker_volume","change":{"actions":["delete"],"before":{"name":"lookout-fake-relay-spool"},"after":null}}]}`), &plan))
+	e, _ := fakeStack(t, pages(t, wellTargets, strings.Replace(wellMetrics, `queue_notifications{target="ops"} 0`, `queue_notifications{target="ops"} 2`, 1)))
+	problems, err := e.platformProblems((&fakeEngine{}).use(t), plan)
+	require.NoError(t, err)
+	require.Len(t, problems, 1)
+	require.Contains(t, problems[0], "2 deliveries and 0 dead letters wait in the volume lookout-fake-relay-spool")
+	e, _ = fakeStack(t, pages(t, wellTargets, wellMetrics))
+	problems, err = e.platformProblems((&fakeEngine{}).use(t), plan)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+}

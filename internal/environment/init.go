@@ -25,6 +25,9 @@ func (e *Environment) Init(ctx context.Context) error {
 	if err := e.secrets(); err != nil {
 		return err
 	}
+	if err := e.handOnDelivery(); err != nil {
+		return err
+	}
 	if err := e.preflight(ctx); err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (e *Environment) platformProblems(ctx context.Context, plan Plan) (problems
 	if len(foreign) > 0 {
 		return []string{e.taken(foreign)}, nil
 	}
-	return problems, nil
+	return append(problems, e.waiting(ctx, plan)...), nil
 }
 
 // taken says in one sentence that names which a plan wants belong to something else.

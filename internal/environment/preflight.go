@@ -289,6 +289,9 @@ func wantedSecrets(root string, f rootFiles) (secrets []secret) {
 		}
 	}
 	relay, _ := f.eval.Argument(call, "relay")
+	if f.text("delivery") == native {
+		relay = cty.NilVal
+	}
 	dir := rootconfig.Text(rootconfig.Get(relay, "secrets_directory"))
 	var config any
 	if yaml.Unmarshal([]byte(rootconfig.Text(rootconfig.Get(relay, "config"))), &config) == nil {
@@ -394,6 +397,61 @@ func unreadable(path string) string {
 		}
 	}
 	return ""
+}
+
+// native is the delivery without a relay.
+const native = "native"
+
+// handOnDelivery tells each root what a person has said of the delivery in the other: a relay that nothing reaches would raise the
+// alarm that its heartbeat is missing, and without one nothing would be delivered.
+func (e *Environment) handOnDelivery() error {
+	said := map[string]string{}
+	for _, root := range []string{"platform", "content"} {
+		f, err := e.files(root)
+		if err != nil {
+			return err
+		}
+		if f.module.Variables["delivery"] == nil {
+			return nil
+		}
+		said[root] = rootconfig.Text(f.own["delivery"].Value)
+	}
+	if said["platform"] != "" && said["content"] != "" && said["platform"] != said["content"] {
+		return fmt.Errorf("delivery is %q in %s but %q in %s: set it to the same in both, or in one of them only",
+			said["platform"], e.rootName("platform"), said["content"], e.rootName("content"))
+	}
+	for root, other := range map[string]string{"platform": "content", "content": "platform"} {
+		file := e.varsPath(root, "delivery")
+		if said[root] != "" || said[other] == "" {
+			if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			continue
+		}
+		if err := e.writeVars(root, "delivery", 0o644, map[string]string{"delivery": said[other]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waiting is the reason why a plan that removes the relay's spool has to wait: what has not been delivered yet would be lost.
+func (e *Environment) waiting(ctx context.Context, plan Plan) (problems []string) {
+	for _, c := range plan.ResourceChanges {
+		name, _ := c.Change.Before["name"].(string)
+		if c.Type != "docker_volume" || !c.deletes() || c.creates() || !strings.HasSuffix(name, "-relay-spool") {
+			continue
+		}
+		urls, err := e.endpoints(ctx)
+		if err != nil || urls["relay"] == "" {
+			continue
+		}
+		if d, err := e.delivery(ctx, urls["relay"]); err == nil && d.Waiting+d.DeadLetters > 0 {
+			problems = append(problems, fmt.Sprintf("%d deliveries and %d dead letters wait in the volume %s, which goes with the relay: "+
+				"apply again when `make status ENV=%s` says 0 (the relay's page re-sends or drops dead letters)", d.Waiting, d.DeadLetters, name, e.Name))
+		}
+	}
+	return problems
 }
 
 // ownImages are the images that a person has set for the platform, by role: they win over what is found or built.

@@ -9,6 +9,7 @@ locals {
   has_grafana = var.images.grafana != null
   alerting    = coalesce(var.alerting, local.has_grafana ? "grafana" : "prometheus")
   prometheus  = local.alerting == "prometheus"
+  relayed     = var.delivery == "relay"
   # Another host's ports are not Terraform's to reach.
   remote = var.environment.docker_host != null
 
@@ -102,7 +103,7 @@ module "prometheus" {
       alertmanager = local.prometheus ? [module.alertmanager[0].target] : []
       console      = [module.console.target]
       grafana      = local.has_grafana ? [module.grafana[0].target] : []
-      relay        = [module.relay.target]
+      relay        = local.relayed ? [module.relay[0].target] : []
     } : job => { targets = targets } if length(targets) > 0 },
     # What a drill writes says by itself what it is about. Empty while there is none.
     var.console.drill_series == "off" ? {} : { drill = { honor_labels = true, path = "/drill/metrics", sample_limit = 5000, targets = [module.console.target] } },
@@ -148,7 +149,7 @@ module "console" {
   image             = var.images.console
   memory_mebibytes  = var.memory_mebibytes.console
   publish           = local.publish.console
-  relay_url         = "http://relay:8070"
+  relay_url         = local.relayed ? "http://relay:8070" : null
   runbooks          = var.paths.runbooks
   scrape_interval   = var.scrape_interval
   secrets_directory = var.console.secrets_directory
@@ -170,9 +171,11 @@ module "grafana" {
   time_zone        = var.environment.time_zone
 }
 
-# The delivery: keeps what arrives until the robot, or the next channel, has taken it.
+# The delivery: keeps what arrives until the robot, or the next channel, has taken it. Where Grafana sends by itself there is none,
+# which would miss its heartbeat.
 module "relay" {
   source = "../../modules/relay"
+  count  = local.relayed ? 1 : 0
 
   # Grafana's Alertmanager wants a token, whose file only the configuration can name.
   answers = {
@@ -185,6 +188,11 @@ module "relay" {
   memory_mebibytes  = var.memory_mebibytes.relay
   publish           = local.publish.relay
   secrets_directory = var.relay.secrets_directory
+}
+
+moved {
+  from = module.relay
+  to   = module.relay[0]
 }
 
 # Where the messages end up in local: a mock of DingTalk's robot, with a page that shows them as a chat.

@@ -5,7 +5,8 @@ output "services" {
     { console = module.console.console },
     { for service in module.exporter : "exporter" => service.service },
     { for server in module.grafana : "grafana" => server.server },
-    { prometheus = module.prometheus.server, relay = module.relay.relay },
+    { prometheus = module.prometheus.server },
+    { for relay in module.relay : "relay" => relay.relay },
     { for robot in module.robot : "robot" => robot.robot },
   )
 }

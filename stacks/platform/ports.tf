@@ -3,7 +3,8 @@
 # holds it, and it is not tried again until it changes. Another host's ports can't be tried from here.
 locals {
   running = concat(
-    ["console", "prometheus", "relay"],
+    ["console", "prometheus"],
+    local.relayed ? ["relay"] : [],
     local.prometheus ? ["alertmanager"] : [],
     local.has_grafana ? ["grafana"] : [],
     var.exporter == null ? [] : ["exporter"],

@@ -28,6 +28,23 @@ variable "console" {
   nullable = false
 }
 
+variable "delivery" {
+  description = "\"relay\": by way of Lookout's relay; \"native\": Grafana's own DingDing contact point, without a relay. `make` hands on what the content root says."
+  type        = string
+  default     = "relay"
+  nullable    = false
+
+  validation {
+    condition     = contains(["native", "relay"], var.delivery)
+    error_message = "delivery is \"${var.delivery}\"; use \"relay\" or \"native\"."
+  }
+
+  validation {
+    condition     = var.delivery != "native" || coalesce(var.alerting, var.images.grafana != null ? "grafana" : "prometheus") == "grafana"
+    error_message = "delivery is \"native\", but Prometheus evaluates the alerts here: Alertmanager sends by way of the relay. Use \"relay\", or alerting = \"grafana\"."
+  }
+}
+
 variable "environment" {
   description = "What all of the environment shares: name, the prefix of everything that is created; label, carried by every alert as lookout_env and by every series that leaves as env; the address on which ports are published; the Docker host (null: this machine, or DOCKER_HOST); and the zone in which people read times."
   type = object({

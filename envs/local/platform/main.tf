@@ -13,6 +13,7 @@ module "platform" {
   alerting               = var.alerting
   alert_overrides        = var.alert_overrides
   console                = { drill_series = "any", external_url = var.console_url }
+  delivery               = var.delivery
   exporter               = { enable_faults = true, self_traffic = var.self_traffic }
   grafana_admin_password = var.grafana_admin_password
   images                 = var.images

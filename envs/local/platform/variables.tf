@@ -24,6 +24,13 @@ variable "console_url" {
   default     = null
 }
 
+variable "delivery" {
+  description = "\"relay\", or \"native\" where Grafana sends by itself and there is no relay. `make` hands on what the content root says, or the other way round."
+  type        = string
+  default     = "relay"
+  nullable    = false
+}
+
 variable "docker_host" {
   description = "The engine to use, for example \"ssh://ops@monitoring.example.com\". Null takes DOCKER_HOST, or the engine of this machine."
   type        = string

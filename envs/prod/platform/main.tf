@@ -16,6 +16,7 @@ module "platform" {
   alerting               = var.alerting
   alert_overrides        = var.alert_overrides
   console                = { external_url = var.console_url }
+  delivery               = var.delivery
   grafana_admin_password = var.grafana_admin_password
   images                 = var.images
   memory_mebibytes       = merge({ grafana = 1024, prometheus = 4096 }, var.memory_mebibytes)

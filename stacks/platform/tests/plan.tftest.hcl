@@ -206,3 +206,29 @@ run "a_zone_that_is_an_offset_is_refused_once" {
 
   expect_failures = [var.environment]
 }
+
+run "where_grafana_sends_by_itself_there_is_no_relay" {
+  command = plan
+
+  variables {
+    delivery               = "native"
+    grafana_admin_password = "correct horse battery"
+    images                 = { console = "lookout/console:test", exporter = "lookout/exporter:test", grafana = "grafana/grafana:13.2.3", relay = "lookout/relay:test", robot = "lookout/robot:test" }
+  }
+
+  assert {
+    condition     = !contains(keys(output.services), "relay") && contains(keys(output.services), "grafana")
+    error_message = "with native delivery these run: ${jsonencode(keys(output.services))}"
+  }
+}
+
+run "alertmanager_needs_the_relay" {
+  command = plan
+
+  variables {
+    alerting = "prometheus"
+    delivery = "native"
+  }
+
+  expect_failures = [var.delivery]
+}

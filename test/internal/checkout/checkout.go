@@ -12,6 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"lookout/internal/rules"
+	"lookout/internal/shipped"
 )
 
 // A Checkout is an initialised working tree.
@@ -111,6 +114,55 @@ func (c Checkout) Copy(to string, folders ...string) error {
 		}
 	}
 	return nil
+}
+
+// CopyOwn is Copy of what Lookout comes with: without alerts and dashboards that a person has added, what they say of those in
+// envs/, and the values of their own variables. What proves Lookout stands on this.
+func (c Checkout) CopyOwn(to string, folders ...string) error {
+	if err := c.Copy(to, folders...); err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for _, file := range shipped.Files() {
+		data, err := os.ReadFile(filepath.Join(to, file))
+		if err != nil || !strings.HasPrefix(file, "alerts/") {
+			continue
+		}
+		for _, r := range rules.Read(file, data).Groups {
+			names[r.Name] = true
+			for _, one := range r.Rules {
+				names[one.Alert] = true
+			}
+		}
+	}
+	return filepath.WalkDir(to, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(to, path)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		top, _, _ := strings.Cut(rel, "/")
+		switch name := entry.Name(); {
+		case (top == "alerts" || top == "dashboards" || top == "slos") && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".json")) && rel != "dashboards/lock.json" && !shipped.Has(rel):
+			return os.Remove(path)
+		case top == "envs" && strings.Contains(name, ".tfvars"):
+			return os.Remove(path)
+		case top == "envs" && name == "alerts.yaml":
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			own, err := shipped.Settings(data, names)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(path, own, 0o644)
+		}
+		return nil
+	})
 }
 
 // CopyTracked copies what is or would be committed, so neither state nor caches.

@@ -26,8 +26,8 @@ run "the_relay_knows_the_robots_and_its_secrets_are_files_of_the_host" {
   command = plan
 
   assert {
-    condition     = keys(yamldecode(file("${path.root}/relay.yaml")).robots) == ["team"]
-    error_message = "the robots are ${jsonencode(keys(yamldecode(file("${path.root}/relay.yaml")).robots))}"
+    condition     = length(keys(yamldecode(file("${path.root}/relay.yaml")).robots)) > 0
+    error_message = "there is no robot to send to"
   }
 
   assert {
