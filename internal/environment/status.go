@@ -202,7 +202,8 @@ func (s *Status) judge(name string) {
 		for _, down := range s.Targets.Down {
 			s.problem("a target does not answer: %s", down)
 		}
-		if s.Targets.Total == 0 {
+		// Prometheus looks for targets every five seconds.
+		if s.Targets.Total == 0 && (s.LastApply == nil || time.Since(*s.LastApply) > 30*time.Second) {
 			s.problem("Prometheus scrapes nothing: `make apply ENV=%s`", name)
 		}
 	}
@@ -544,15 +545,15 @@ func streamLog(ctx context.Context, id string, lines int, follow bool, out io.Wr
 // summaryAttempts is how often a summary asks whether what is starting has started.
 const summaryAttempts = 20
 
-// settled is the status once every target answers and no container waits for its first health check, or the last one that
-// was asked for.
+// settled is the status once no target is down and no container waits for its first health check, or the last one that was
+// asked for.
 func (e *Environment) settled(ctx context.Context) (status Status, err error) {
 	for range summaryAttempts {
 		if status, err = e.Status(ctx, false); err != nil {
 			return status, err
 		}
 		// What was scraped before it had started is down until the next scrape.
-		starting := status.Targets != nil && status.Targets.Unknown+len(status.Targets.Down) > 0 ||
+		starting := status.Targets != nil && len(status.Targets.Down) > 0 ||
 			slices.ContainsFunc(status.Services, func(s ServiceStatus) bool { return s.Health == "starting" })
 		if !starting {
 			return status, nil
