@@ -178,6 +178,10 @@ drill: ## Make alerts happen and follow them to the chat and back (ALERTS="…",
 test-drill: ## Break every part of the chain by itself and ask a drill which one it was: some minutes
 	go test -count=1 -timeout=20m ./test/drill -all
 
+.PHONY: release-check
+release-check: ## Build what a release publishes, twice, and verify signature, checksums, SBOMs and images; nothing is published
+	go run ./cmd/release check
+
 .PHONY: licences
 licences: ## Check the licence of every module that is built, against a list of what is allowed
 	@$(TOOLCHAIN) licences

@@ -1,5 +1,5 @@
 // Command docgen writes the tables of the documentation that repeat what stands elsewhere: inputs and outputs of Terraform modules, flags of
-// programs, lint rules, and alerts with their runbooks. A table stands between the lines
+// programs, lint rules, alerts with their runbooks, and what Terraform has moved. A table stands between the lines
 //
 //	<!-- generated: inputs -->
 //	<!-- /generated -->
@@ -115,12 +115,14 @@ func generate(ctx context.Context, repo, name string, text []byte) (out []byte, 
 			table, one = outputs(filepath.Dir(name))
 		case "flags":
 			table, one = flags(ctx, repo, argument)
+		case "moved":
+			table, one = moved(repo)
 		case "rules":
 			table = lintRules()
 		case "alerts":
 			table, one = alerts(filepath.Join(repo, "alerts"), filepath.Dir(name), string(m[3]), strings.HasSuffix(name, ".zh-CN.md"))
 		default:
-			one = fmt.Errorf("nothing generates %q; there are inputs, outputs, flags PACKAGE, rules and alerts", kind)
+			one = fmt.Errorf("nothing generates %q; there are inputs, outputs, flags PACKAGE, moved, rules and alerts", kind)
 		}
 		if one != nil {
 			err = errors.Join(err, one)

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/terraform-config-inspect/tfconfig"
 
 	"lookout/internal/lint"
@@ -185,4 +187,41 @@ func value(pairs []rules.Pair, name string) string {
 		}
 	}
 	return ""
+}
+
+// moved lists the moved blocks of all Terraform configurations: what an upgrade renames in a state.
+func moved(repo string) (string, error) {
+	var b strings.Builder
+	b.WriteString("| in | was | is |\n|---|---|---|\n")
+	n := 0
+	for _, pattern := range []string{"modules/*/*.tf", "modules/*/*/*.tf", "stacks/*/*.tf", "envs/*/*/*.tf"} {
+		files, err := filepath.Glob(filepath.Join(repo, filepath.FromSlash(pattern)))
+		if err != nil {
+			return "", err
+		}
+		for _, name := range files {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return "", err
+			}
+			file, problems := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
+			if problems.HasErrors() {
+				return "", problems
+			}
+			rel, err := filepath.Rel(repo, filepath.Dir(name))
+			if err != nil {
+				return "", err
+			}
+			for _, block := range file.Body.(*hclsyntax.Body).Blocks {
+				from, to := block.Body.Attributes["from"], block.Body.Attributes["to"]
+				if block.Type != "moved" || from == nil || to == nil {
+					continue
+				}
+				n++
+				text := func(a *hclsyntax.Attribute) string { return string(a.Expr.Range().SliceBytes(data)) }
+				fmt.Fprintf(&b, "| `%s` | `%s` | `%s` |\n", filepath.ToSlash(rel), text(from), text(to))
+			}
+		}
+	}
+	return fmt.Sprintf("%d `moved` blocks.\n\n", n) + b.String(), nil
 }

@@ -121,18 +121,52 @@ func (b *ImageBuilder) FromPart(ctx context.Context, p Part, dir string) (string
 
 // FromProgram compiles one of our own programs and builds its image.
 func (b *ImageBuilder) FromProgram(ctx context.Context, p Program, version string) (string, error) {
-	stamp := fmt.Sprintf(" -X main.version=%s -X main.revision=%s", version, b.revision(ctx, p.Package))
-	program, err := b.compile(ctx, p.Package, stamp)
+	program, err := b.Program(ctx, p.Package, version, "")
 	if err != nil {
 		return "", err
 	}
-	files := buildContext{filepath.Base(p.Package): {from: program, mode: 0o755}, "data": {mode: fs.ModeDir | 0o755}}
+	files, err := b.own(ctx, p, program)
+	if err != nil {
+		return "", err
+	}
+	return b.build(ctx, "lookout/"+p.Role, version, filepath.Join(b.Root, p.Package, "Dockerfile"), files)
+}
+
+// own is what the image of one of our own programs holds of its own.
+func (b *ImageBuilder) own(ctx context.Context, p Program, program string) (buildContext, error) {
 	notices, err := b.Cache.OwnNotices(ctx, b.Root, p.Role, false, "./"+p.Package)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	files["root/licenses/THIRD_PARTY_NOTICES"] = contextFile{from: notices, mode: 0o644}
-	return b.build(ctx, "lookout/"+p.Role, version, filepath.Join(b.Root, p.Package, "Dockerfile"), files)
+	return buildContext{filepath.Base(p.Package): {from: program, mode: 0o755}, "data": {mode: fs.ModeDir | 0o755},
+		"root/licenses/THIRD_PARTY_NOTICES": {from: notices, mode: 0o644}}, nil
+}
+
+// Program compiles one of our own programs (cmd/lookout), stamped with a version, for an architecture as Go names it ("" is that of this
+// machine), and returns the file.
+func (b *ImageBuilder) Program(ctx context.Context, pkg, version, arch string) (string, error) {
+	return b.compile(ctx, pkg, fmt.Sprintf(" -X main.version=%s -X main.revision=%s", version, b.revision(ctx, pkg)), arch)
+}
+
+// WriteContext writes the build context of a program's image for an architecture as a tar archive, with the Dockerfile, for docker buildx build -.
+// The same sources make the same bytes on machines with the same CA certificates.
+func (b *ImageBuilder) WriteContext(ctx context.Context, w io.Writer, p Program, version, arch string) error {
+	program, err := b.Program(ctx, p.Package, version, arch)
+	if err != nil {
+		return err
+	}
+	files, err := b.own(ctx, p, program)
+	if err != nil {
+		return err
+	}
+	probe, err := b.compile(ctx, "cmd/probe", "", arch)
+	if err != nil {
+		return err
+	}
+	if err := b.common(ctx, files, probe, filepath.Join(b.Root, p.Package, "Dockerfile")); err != nil {
+		return err
+	}
+	return files.tar(w)
 }
 
 // revision is the last commit that touched one of the packages that a program is made of; other commits must
@@ -152,14 +186,18 @@ func (b *ImageBuilder) revision(ctx context.Context, program string) string {
 }
 
 // compile makes a static program of this repository and returns the file, which stays: Go does not link
-// again what has not changed. Stamp is what the linker is given besides the flags that leave out symbols.
-func (b *ImageBuilder) compile(ctx context.Context, program, stamp string) (string, error) {
-	file := filepath.Join(b.Root, ".cache", "image", filepath.Base(program))
+// again what has not changed. Stamp is what the linker is given besides the flags that leave out symbols; arch is empty for this machine's.
+func (b *ImageBuilder) compile(ctx context.Context, program, stamp, arch string) (string, error) {
+	file := filepath.Join(b.Root, ".cache", "image", arch, filepath.Base(program))
+	env := buildEnv(pureGo)
+	if arch != "" {
+		env = append(env, "GOOS=linux", "GOARCH="+arch)
+	}
 	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, CompileFlags, []string{
 		"-ldflags", "-s -w" + stamp, "-o", file, "./" + program,
 	})...)
 	cmd.Dir = b.Root
-	cmd.Env = buildEnv(pureGo)
+	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("compiling %s: %w\n%s", program, err, strings.TrimSpace(string(out)))
 	}
@@ -168,32 +206,17 @@ func (b *ImageBuilder) compile(ctx context.Context, program, stamp string) (stri
 
 // build adds what every image gets and builds it, unless the engine holds it already.
 func (b *ImageBuilder) build(ctx context.Context, repository, version, dockerfile string, files buildContext) (string, error) {
-	bundle, err := caBundle()
-	if err != nil {
-		return "", err
-	}
 	// Its health check: there is no shell in it that could ask.
 	b.probeOnce.Do(func() {
-		b.probe = sync.OnceValues(func() (string, error) { return b.compile(ctx, "cmd/probe", "") })
+		b.probe = sync.OnceValues(func() (string, error) { return b.compile(ctx, "cmd/probe", "", "") })
 	})
 	probe, err := b.probe()
 	if err != nil {
 		return "", err
 	}
-	files["probe"] = contextFile{from: probe, mode: 0o755}
-	notices, err := b.Cache.OwnNotices(ctx, b.Root, "probe", false, "./cmd/probe")
-	if err != nil {
+	if err := b.common(ctx, files, probe, dockerfile); err != nil {
 		return "", err
 	}
-	files["root/licenses/THIRD_PARTY_NOTICES.probe"] = contextFile{from: notices, mode: 0o644}
-	files["root/licenses/LICENSE"] = contextFile{from: filepath.Join(b.Root, "LICENSE"), mode: 0o644}
-	// The engine mounts a tmpfs with the mode that the folder below it has. Where there is none it makes one for root
-	// alone, so that from the second start on no other user could write there.
-	files["root/tmp"] = contextFile{mode: fs.ModeDir | fs.ModeSticky | 0o777}
-	files["ca-certificates.crt"] = contextFile{from: bundle, mode: 0o644}
-	files["passwd"] = contextFile{mode: 0o644, data: []byte(
-		"root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")}
-	files["Dockerfile"] = contextFile{from: dockerfile, mode: 0o644}
 	key, err := files.hash()
 	if err != nil {
 		return "", err
@@ -210,6 +233,29 @@ func (b *ImageBuilder) build(ctx context.Context, repository, version, dockerfil
 		return "", fmt.Errorf("building the image %s: %w", image, err)
 	}
 	return image, nil
+}
+
+// common adds what every image gets.
+func (b *ImageBuilder) common(ctx context.Context, files buildContext, probe, dockerfile string) error {
+	bundle, err := caBundle()
+	if err != nil {
+		return err
+	}
+	files["probe"] = contextFile{from: probe, mode: 0o755}
+	notices, err := b.Cache.OwnNotices(ctx, b.Root, "probe", false, "./cmd/probe")
+	if err != nil {
+		return err
+	}
+	files["root/licenses/THIRD_PARTY_NOTICES.probe"] = contextFile{from: notices, mode: 0o644}
+	files["root/licenses/LICENSE"] = contextFile{from: filepath.Join(b.Root, "LICENSE"), mode: 0o644}
+	// The engine mounts a tmpfs with the mode that the folder below it has. Where there is none it makes one for root
+	// alone, so that from the second start on no other user could write there.
+	files["root/tmp"] = contextFile{mode: fs.ModeDir | fs.ModeSticky | 0o777}
+	files["ca-certificates.crt"] = contextFile{from: bundle, mode: 0o644}
+	files["passwd"] = contextFile{mode: 0o644, data: []byte(
+		"root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")}
+	files["Dockerfile"] = contextFile{from: dockerfile, mode: 0o644}
+	return nil
 }
 
 // Engine is the Docker Engine, which holds images and pulls them.

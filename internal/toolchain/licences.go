@@ -85,7 +85,7 @@ func (c *Cache) OwnNotices(ctx context.Context, repo, name string, tests bool, p
 	return c.notices(name, text, func() ([]licences.Module, error) { return linked(ctx, repo, "", tests, packages...) })
 }
 
-// Licences checks everything that is built from this repository: its own programs and tests, each part, and the linters. report hears
+// Licences checks everything that is built from this repository: its own programs and tests, each part, and what developers run. report hears
 // of each target that is in order.
 func (c *Cache) Licences(ctx context.Context, repo string, report func(target, notices string)) error {
 	var wrong []string
@@ -98,7 +98,7 @@ func (c *Cache) Licences(ctx context.Context, repo string, report func(target, n
 	}
 	file, err := c.OwnNotices(ctx, repo, "lookout", true, "./...")
 	add("lookout and its tests", file, err)
-	for _, p := range append(Parts(), partLint()) {
+	for _, p := range append(Parts(), partLint(), partSBOM()) {
 		file, err := c.Notices(ctx, p)
 		add(p.Name+" "+p.Version, file, err)
 	}
