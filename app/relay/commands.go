@@ -99,7 +99,7 @@ type renderCmd struct {
 	Config       string `help:"Configuration whose target and templates to use; the built-in templates without one."`
 	Target       string `help:"Target of the configuration; its first by default."`
 	Templates    string `help:"Folder of templates to try, in place of the configuration's."`
-	Sample       string `help:"Built-in sample: firing, resolved, nodata, group, storm." default:"firing"`
+	Sample       string `help:"Built-in sample: firing, resolved, nodata, error, errors, lost, group, disks, storm." default:"firing"`
 	Notification string `help:"File with a captured notification (webhook JSON), - for standard input."`
 	Channel      int    `help:"Channel of the target, from 0."`
 	Kind         string `help:"Kind of channel without a configuration: robot (DingTalk), app (DingTalk cards), feishu, wecom, email, webhook." default:"robot"`

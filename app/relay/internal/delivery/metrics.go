@@ -221,6 +221,8 @@ type PeerStatus struct {
 	Limit int `json:"limit"`
 	// Rest is how long it is left alone.
 	Rest time.Duration `json:"rest_ns"`
+	// Full is how long until its window has room again, 0 if it has.
+	Full time.Duration `json:"full_ns,omitempty"`
 	// Stream says whether taps on its cards arrive, "" where it has none.
 	Stream string `json:"stream,omitempty"`
 }
@@ -231,7 +233,11 @@ func (e *Engine) Peers() []PeerStatus {
 	var out []PeerStatus
 	for _, m := range e.memberList() {
 		rest, used, limit := m.state(now)
-		out = append(out, PeerStatus{m.id, used, limit, rest.Round(time.Second), m.stream()})
+		s := PeerStatus{ID: m.id, Used: used, Limit: limit, Rest: rest.Round(time.Second), Stream: m.stream()}
+		if used >= limit && limit > 0 {
+			s.Full = (m.available(now, true) + time.Second - 1).Truncate(time.Second)
+		}
+		out = append(out, s)
 	}
 	return out
 }

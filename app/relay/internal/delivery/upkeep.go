@@ -363,3 +363,55 @@ func (e *Engine) offerDead(ctx context.Context, target string) {
 
 // critical tells whether an alert has kept places and a message of its own.
 func critical(a notification.Alert) bool { return notification.Rank(a.Severity()) == 0 }
+
+// Outgoing is a message that waits to be delivered.
+type Outgoing struct {
+	Target string `json:"target"`
+	// Channel that it is on, by its label.
+	Channel  string    `json:"channel"`
+	Title    string    `json:"title"`
+	Alerts   int       `json:"alerts"`
+	Accepted time.Time `json:"accepted"`
+	Attempts int       `json:"attempts"`
+	// Reason why it was not delivered yet, "" if nothing was tried.
+	Reason string `json:"reason,omitempty"`
+}
+
+// maxOutgoingBytes bounds what is read for one list of messages that wait.
+const maxOutgoingBytes = 8 << 20
+
+// Outgoing lists messages that wait, target by target: at most limit.
+func (e *Engine) Outgoing(limit int) ([]Outgoing, error) {
+	c := e.Config()
+	var out []Outgoing
+	err := e.store.View(func(tx *spool.Tx) error {
+		size := 0
+		for _, name := range tx.Collections(collectionOutbox + "/") {
+			target, index, _ := laneOf(name)
+			t := c.Targets[target]
+			if t == nil || index < 0 || index >= len(t.Channels) {
+				continue
+			}
+			if err := tx.Each(name, func(_ uint64, raw []byte) error {
+				if len(out) >= limit || size > maxOutgoingBytes {
+					return spool.Stop
+				}
+				size += len(raw)
+				var m Message
+				if json.Unmarshal(raw, &m) != nil {
+					return nil
+				}
+				o := Outgoing{Target: target, Channel: t.Channels[index].Label(), Title: message.Clip(300, m.Title()), Alerts: m.alerts(), Accepted: m.Wall, Attempts: m.Attempts}
+				if len(m.Failures) > 0 {
+					o.Reason = m.lastFailure()
+				}
+				out = append(out, o)
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}

@@ -28,6 +28,8 @@ type Item struct {
 type Entry struct {
 	State string             `json:"state"`
 	Alert notification.Alert `json:"alert"`
+	// Worst is the severity of the worst rule whose query fails for the same cause, where it is about that.
+	Worst string `json:"worst,omitempty"`
 }
 
 // Group counts what a digest says of alerts of one name and severity.
@@ -174,12 +176,25 @@ func (m *merger) add(state string, a notification.Alert) {
 
 func (m *merger) done() Digest {
 	d := m.d
+	// Rules whose queries fail for one cause are one line, as bad as the worst of them.
+	worst := map[string]string{}
+	for _, e := range d.Entries {
+		if c := e.cause(); c != "" {
+			if s, ok := worst[c]; !ok || notification.Rank(e.Alert.Severity()) < notification.Rank(s) {
+				worst[c] = e.Alert.Severity()
+			}
+		}
+	}
+	for i := range d.Entries {
+		d.Entries[i].Worst = worst[d.Entries[i].cause()]
+	}
 	slices.SortStableFunc(d.Entries, func(a, b Entry) int {
 		return cmp.Or(
 			cmp.Compare(stateRank(a.State), stateRank(b.State)),
-			cmp.Compare(notification.Rank(a.Alert.Severity()), notification.Rank(b.Alert.Severity())),
+			cmp.Compare(notification.Rank(a.group().Severity), notification.Rank(b.group().Severity)),
 			cmp.Compare(a.group().Name, b.group().Name),
 			cmp.Compare(a.cause(), b.cause()),
+			cmp.Compare(notification.Rank(a.Alert.Severity()), notification.Rank(b.Alert.Severity())),
 			a.Alert.StartsAt.Compare(b.Alert.StartsAt),
 			cmp.Compare(where(a.Alert), where(b.Alert)),
 		)
@@ -354,7 +369,7 @@ func (e Entry) group() Group {
 	}
 	g := Group{Name: e.Alert.Name(), Severity: e.Alert.Severity(), Status: status}
 	if e.cause() != "" {
-		g.Name = "查询失败 Query failed"
+		g.Name, g.Severity = "查询失败 Query failed", cmp.Or(e.Worst, g.Severity)
 	}
 	return g
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -127,6 +128,55 @@ func TestOnlyAddressesThatOthersKnowAreLinks(t *testing.T) {
 	} {
 		if got := link("x", address) != ""; got != want {
 			t.Errorf("%s is a link: %v", address, got)
+		}
+	}
+}
+
+// TestOneCauseIsOneLine: rules of different severities whose queries fail for one cause share a line in a digest, which is as bad as
+// the worst of them.
+func TestOneCauseIsOneLine(t *testing.T) {
+	texts, err := Load("", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := func(rule, severity, cause string) notification.Alert {
+		return notification.Alert{Status: notification.Firing, StartsAt: noon, Labels: map[string]string{"alertname": "DatasourceError", "rulename": rule, "severity": severity}, Annotations: map[string]string{"Error": cause}}
+	}
+	n := notification.Notification{Status: notification.Firing, Alerts: []notification.Alert{
+		failed("MemoryHigh", "warning", "no such host"), failed("Latency", "info", "timed out"), failed("ThreadsHigh", "critical", "no such host"),
+	}}
+	d := Merge([]Item{{Notification: n, Received: noon}})
+	m, err := texts.Digest(d, Context{Keyword: "报警", Now: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(m.Text, "🟠 警告 查询失败") || strings.Count(m.Text, "no such host") != 1 || !strings.Contains(m.Text, "no such host — ThreadsHigh, MemoryHigh") || strings.Count(m.Text, "timed out") != 1 {
+		t.Errorf("%s", m.Text)
+	}
+}
+
+// TestDataThatIsBackIsNoRecovery: that a query works again, or has data again, says nothing of what its rule is about.
+func TestDataThatIsBackIsNoRecovery(t *testing.T) {
+	texts, err := Load("", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"DatasourceNoData": "数据恢复 data is back", "DatasourceError": "查询恢复 the query works again"} {
+		a := notification.Alert{Status: notification.Resolved, StartsAt: noon.Add(-time.Hour), EndsAt: noon, Labels: map[string]string{"alertname": name, "rulename": "ThreadsHigh", "severity": "critical"}}
+		n := notification.Notification{Status: notification.Resolved, Alerts: []notification.Alert{a}}
+		c := Context{Keyword: "报警", Now: noon}
+		one, _, err := texts.Detail(n, c)
+		many, err2 := texts.Digest(Merge([]Item{{Notification: n, Received: noon}}), c)
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		for _, text := range []string{one.Text, many.Text} {
+			if !strings.Contains(text, want) || strings.Contains(text, "ThreadsHigh 恢复 resolved") {
+				t.Errorf("%s is over:\n%s", name, text)
+			}
+		}
+		if zh, _, _ := strings.Cut(want, " "); !strings.Contains(one.Title, zh) {
+			t.Errorf("the title is %s", one.Title)
 		}
 	}
 }

@@ -379,7 +379,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 // sentPage is how many answers the page shows at once.
 const sentPage = 200
 
-// tapsShown are the taps on the page.
+// tapsShown are the taps on the page, and the messages that wait.
 const tapsShown = 50
 
 // deadPage is how many dead letters one answer lists at most.
@@ -448,10 +448,11 @@ type pageView struct {
 	// Peers are the robots, mailboxes and gateways; Dead the newest dead letters; Log what was sent, by a search.
 	Peers []delivery.PeerStatus
 	Dead  []delivery.DeadSummary
-	// Taps are the last ones on cards.
-	Taps   []delivery.KeptTap
-	Log    []delivery.Sent
-	Search string
+	// Outgoing are messages that wait. Taps are the last ones on cards.
+	Outgoing []delivery.Outgoing
+	Taps     []delivery.KeptTap
+	Log      []delivery.Sent
+	Search   string
 	// PerPage answers are shown; what is older than Older, 0 for nothing, is on the next page.
 	PerPage int
 	Older   uint64
@@ -460,6 +461,9 @@ type pageView struct {
 
 // Clock is a time as the page shows it.
 func (v pageView) Clock(t time.Time) string { return t.In(v.Zone).Format("01-02 15:04:05") }
+
+// Seconds is a time that something takes as the page shows it.
+func (v pageView) Seconds(d time.Duration) time.Duration { return d.Round(time.Second) }
 
 // sent answers with what was sent to whom and what was answered, newest first, by a search.
 func (s *Server) sent(w http.ResponseWriter, r *http.Request) {
@@ -582,7 +586,8 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 	v.Zone, v.Peers, v.Search = c.Zone, s.e.Peers(), r.FormValue("q")
 	var err2 error
 	v.Dead, _, err = s.e.Dead(0, deadPage)
-	var err3 error
+	var err3, err4 error
+	v.Outgoing, err4 = s.e.Outgoing(tapsShown)
 	v.Taps, err3 = s.e.Taps(tapsShown)
 	v.PerPage = sentPage
 	// What is no number is the first page.
@@ -591,7 +596,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) {
 		v.Log = v.Log[:sentPage]
 		v.Older = v.Log[sentPage-1].ID
 	}
-	if err := errors.Join(err, err2, err3); err != nil {
+	if err := errors.Join(err, err2, err3, err4); err != nil {
 		v.Error = err.Error()
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
