@@ -82,8 +82,8 @@ restore: ## Bring an environment back from such a file, on a new machine or afte
 	@$(TOOLCHAIN) $(if $(FILE),--file="$(FILE)") restore
 
 .PHONY: password
-password: ## Print the local Grafana's admin password
-	@$(TOOLCHAIN) password
+password: ## Print the local Grafana's admin password; NEW=… changes it, NEW=generate chooses one
+	@export NEW='$(NEW)'; $(TOOLCHAIN) password
 
 ##@ Terraform, in both roots (platform, then content)
 

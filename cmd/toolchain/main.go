@@ -67,7 +67,9 @@ type cli struct {
 	Doctor   struct{} `cmd:"" help:"Look for what keeps the environment from working, and say what to do."`
 	Licences struct{} `cmd:"" help:"Check the licences of every module that is built, and write the notices."`
 	Origins  struct{} `cmd:"" name:"origin" help:"Show where images and providers come from."`
-	Password struct{} `cmd:"" help:"Print the local Grafana's password."`
+	Password struct {
+		New string `env:"NEW" help:"Change it to this one; generate chooses one."`
+	} `cmd:"" help:"Print the local Grafana's password, or change it."`
 }
 
 func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) error {
@@ -153,6 +155,9 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	case "doctor":
 		return env.Doctor(ctx)
 	case "password":
+		if c.Password.New != "" {
+			return env.SetPassword(ctx, c.Password.New)
+		}
 		return env.Password()
 	}
 	return fmt.Errorf("the command %q has no action", parsed.Command())

@@ -47,7 +47,16 @@ func (e *Environment) access(ctx context.Context) (a contentSecrets, ok bool, er
 	if err != nil {
 		return a, false, err
 	}
-	for _, from := range []contentSecrets{set, {os.Getenv("TF_VAR_grafana_url"), os.Getenv("TF_VAR_grafana_auth")}, given, {URL: urls["grafana"]}} {
+	own := contentSecrets{URL: urls["grafana"]}
+	if set.URL == "" && given.URL == "" && os.Getenv("TF_VAR_grafana_url") == "" && own.URL != "" {
+		// The Grafana of this stack: its password is known from the one place that has it.
+		if f, err := e.files("platform"); err == nil {
+			if password := f.text("grafana_admin_password"); password != "" {
+				own.Auth = "admin:" + password
+			}
+		}
+	}
+	for _, from := range []contentSecrets{set, {os.Getenv("TF_VAR_grafana_url"), os.Getenv("TF_VAR_grafana_auth")}, given, own} {
 		if a.URL == "" {
 			a.URL = from.URL
 		}
@@ -119,6 +128,9 @@ func (e *Environment) contentReady(ctx context.Context) (bool, error) {
 				return false, err
 			}
 		}
+	}
+	if e.Name != Local {
+		e.content = a
 	}
 	return true, e.login(ctx, a)
 }

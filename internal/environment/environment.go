@@ -43,6 +43,8 @@ type Environment struct {
 	terraform toolchain.Terraform
 	// interrupted says that the last apply of this environment did not come to its end.
 	interrupted bool
+	// content is where the content's Grafana is and how to log in to it, once that is known, for Terraform's calls.
+	content contentSecrets
 	// local says that the engine's files are this machine's whatever its address is, as in tests.
 	local bool
 	// alerting is the engine that evaluates alert rules, as the platform has it; "" until that is known.

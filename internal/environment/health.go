@@ -130,15 +130,3 @@ See your first alert arrive and recover:
 	}
 	return nil
 }
-
-// Password prints the local Grafana's admin password.
-func (e *Environment) Password() error {
-	var platform struct {
-		Password string `json:"grafana_admin_password"`
-	}
-	if err := e.readVars("platform", "secrets", &platform); err != nil {
-		return fmt.Errorf("no generated password for %s (only local has one, after `make init`): %w", e.Name, err)
-	}
-	_, err := fmt.Fprintln(e.Out, platform.Password)
-	return err
-}

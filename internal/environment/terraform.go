@@ -30,6 +30,15 @@ func (e *Environment) command(ctx context.Context, root string, args ...string) 
 		// make found it before it was removed: the user's own configuration counts.
 		cmd.Env = append(cmd.Env, "TF_CLI_CONFIG_FILE="+os.Getenv("LOOKOUT_TF_CLI_CONFIG_FILE"))
 	}
+	if root == "content" {
+		// What a file sets counts more, and is the same.
+		if e.content.URL != "" {
+			cmd.Env = append(cmd.Env, "TF_VAR_grafana_url="+e.content.URL)
+		}
+		if e.content.Auth != "" {
+			cmd.Env = append(cmd.Env, "TF_VAR_grafana_auth="+e.content.Auth)
+		}
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = 2 * time.Minute
