@@ -81,7 +81,8 @@ func TestBeyondLoopbackThereIsALogin(t *testing.T) {
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "0.0.0.0:"+port)
 	require.NoError(t, err)
-	s, err := console.New(console.Config{Paths: boards, Listen: "0.0.0.0:" + port, WebConfigFile: write(tlsPart + users)})
+	file := write(tlsPart + users)
+	s, err := console.New(console.Config{Paths: boards, Listen: "0.0.0.0:" + port, WebConfigFile: file})
 	require.NoError(t, err)
 	stop := serve(t, s, listener)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
@@ -111,5 +112,14 @@ func TestBeyondLoopbackThereIsALogin(t *testing.T) {
 	assert.Equal(t, http.StatusOK, code)
 	assert.Contains(t, body, `name="who" value="zhang"`)
 	assert.Contains(t, body, "readonly")
+
+	// The users are read again with each request: a new password needs no restart.
+	rotated, err := bcrypt.GenerateFromPassword([]byte("another"), bcrypt.MinCost)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, []byte(tlsPart+"basic_auth_users: {zhang: \""+string(rotated)+"\"}\n"), 0o600))
+	code, _ = try("zhang", "s3cret")
+	assert.Equal(t, http.StatusUnauthorized, code)
+	code, _ = try("zhang", "another")
+	assert.Equal(t, http.StatusOK, code)
 	stop()
 }
