@@ -52,16 +52,21 @@ const shutdownGrace = 25 * time.Second
 
 func (cmd *serveCmd) Run(ctx context.Context, s *streams) error {
 	log := program.Logger(s.err, "info", cmd.LogFormat)
+	cfg, err := cmd.load(cmd.Config)
+	if err != nil {
+		return err
+	}
 	// What lives in the relay's memory is small, so the garbage collector may wait until there is much
 	// more garbage than that (measured: 25 % more accepts a second), but not beyond what keeps the whole
 	// process below 64 MiB.
 	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
-		debug.SetMemoryLimit(44 << 20)
+		limit := int64(44 << 20)
+		if cfg.Pair != nil {
+			// The rest is the driver of PostgreSQL and what is compared with the other relay.
+			limit = 40 << 20
+		}
+		debug.SetMemoryLimit(limit)
 		debug.SetGCPercent(400)
-	}
-	cfg, err := cmd.load(cmd.Config)
-	if err != nil {
-		return err
 	}
 	listener, err := program.Listen(cmd.Listen)
 	if err != nil {

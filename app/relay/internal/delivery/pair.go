@@ -598,6 +598,8 @@ func (e *Engine) cover(ctx context.Context, left func(ref string, target string,
 			if from, more, err = e.coverQueue(ctx, queue, from, left); err != nil {
 				return err
 			}
+			// Pages that were read count as memory until then.
+			e.store.Trim()
 		}
 	}
 	for _, outbox := range outboxes {
@@ -606,9 +608,9 @@ func (e *Engine) cover(ctx context.Context, left func(ref string, target string,
 			if from, more, err = e.coverOutbox(ctx, outbox, from, left); err != nil {
 				return err
 			}
+			e.store.Trim()
 		}
 	}
-	e.store.Trim()
 	return ctx.Err()
 }
 
@@ -782,8 +784,8 @@ func (e *Engine) standBy(ctx context.Context) {
 		if err := e.standByOnce(ctx, offered); err != nil && ctx.Err() == nil {
 			e.log.Debug("standing by", "error", err)
 		}
-		// Most of the processor is for accepting.
-		wait = max(wait, 10*(e.store.Steady()-began))
+		// Most of the processor is for accepting, but what only this relay has got should not wait for long.
+		wait = max(wait, min(3*(e.store.Steady()-began), e.pair.Takeover()))
 	}
 }
 

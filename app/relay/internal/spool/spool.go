@@ -350,17 +350,23 @@ func (s *Store) Space() (size, free int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	free, err = s.free()
+	return info.Size(), free, err
+}
+
+// free is how many bytes the disk has left. It is asked for with every notification.
+func (s *Store) free() (int64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(filepath.Dir(s.path), &fs); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	return info.Size(), int64(fs.Bavail) * fs.Bsize, nil
+	return int64(fs.Bavail) * fs.Bsize, nil
 }
 
 // Room is ErrFull when disk and file together have less than the reserve left. The file does not
 // shrink: after a backlog it is the free pages inside that the next notifications go to.
 func (s *Store) Room() error {
-	_, free, err := s.Space()
+	free, err := s.free()
 	if err != nil {
 		return fmt.Errorf("ask for the spool's free space: %w", err)
 	}
