@@ -9,6 +9,9 @@ ENV ?= local
 # Chooses again where images and providers come from: auto, registry or modules. Without it the choice that was made is kept.
 ORIGIN ?=
 export ORIGIN
+# What is watched besides the sample service: redis, host, …, all or none. Without it the choice that was made is kept.
+SOURCES ?=
+export SOURCES
 # A stack next to another one (up, apply), or a new environment (new-env).
 NAME ?=
 # For how long each fuzz target runs, and where they are looked for.
@@ -44,7 +47,7 @@ DEADCODE = of=$$({ cat tools/lint/go.sum; go version; git ls-files -co --exclude
 ##@ Everyday
 
 .PHONY: up
-up: ## Bring the environment up and show service URLs (ENV=local; NAME=… for a second stack)
+up: ## Bring the environment up and show service URLs (ENV=local; NAME=… for a second stack; SOURCES=redis,host,… or all)
 	@$(TOOLCHAIN) up
 
 .PHONY: test

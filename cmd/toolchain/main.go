@@ -39,10 +39,11 @@ func main() {
 }
 
 type cli struct {
-	Env    string `help:"Environment: a folder of envs/." default:"local"`
-	Origin string `help:"Choose anew where images and providers come from: auto, registry or modules." env:"ORIGIN"`
-	Repo   string `help:"The repository." default:"." type:"path"`
-	Name   string `help:"up, apply: name of a stack next to another one. new-env: name of the environment."`
+	Env     string `help:"Environment: a folder of envs/." default:"local"`
+	Origin  string `help:"Choose anew where images and providers come from: auto, registry or modules." env:"ORIGIN"`
+	Sources string `help:"Sources of metrics that the stack has from now on: names, all or none." env:"SOURCES"`
+	Repo    string `help:"The repository." default:"." type:"path"`
+	Name    string `help:"up, apply: name of a stack next to another one. new-env: name of the environment."`
 
 	File string `help:"backup: the file to write, by default a new one in backups/. restore: the file to read." type:"path"`
 
@@ -112,6 +113,11 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 	}
 	if command := parsed.Command(); c.Name != "" && (command == "up" || command == "apply" || command == "init") {
 		if err := env.SetName(ctx, c.Name); err != nil {
+			return err
+		}
+	}
+	if command := parsed.Command(); c.Sources != "" && (command == "up" || command == "apply" || command == "init" || command == "plan") {
+		if err := env.ChooseSources(c.Sources); err != nil {
 			return err
 		}
 	}

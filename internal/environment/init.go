@@ -232,6 +232,9 @@ func (e *Environment) secrets() error {
 	if err := RelaySecrets(filepath.Join(e.root("platform"), "secrets")); err != nil {
 		return err
 	}
+	if err := SourceSecrets(filepath.Join(e.Repo, "envs", e.Name, "secrets")); err != nil {
+		return err
+	}
 	var content contentSecrets
 	err = e.readVars("content", "secrets", &content)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -49,6 +49,11 @@ func (e *Environment) newSetup() (*setup, error) {
 	}
 	s := &setup{e: e, origins: origins, wanted: toolchain.WantedImages(os.Getenv), built: map[string]string{}, began: time.Now(),
 		cache: &toolchain.Cache{Root: root, Tools: filepath.Join(e.Repo, "tools"), Progress: e.Progress}}
+	sources, err := e.sources()
+	if err != nil {
+		return nil, err
+	}
+	s.wanted.Sources = toolchain.SourceImages(sources, e.Name == Local)
 	// make replaces TF_CLI_CONFIG_FILE by ours and hands on the user's under another name.
 	if s.userFile = os.Getenv("LOOKOUT_TF_CLI_CONFIG_FILE"); s.userFile == "" {
 		s.userFile = os.Getenv("TF_CLI_CONFIG_FILE")
@@ -271,6 +276,16 @@ func (s *setup) reportImages() {
 			p.Step("Image", role+": "+c.String())
 		}
 	}
+	for _, image := range s.wanted.Sources {
+		switch c := s.origins.Image(image.Role); {
+		case c.From == toolchain.Built && len(image.Debian) > 0:
+			p.Step("Image", image.Role+": built from Debian's packages")
+		case c.From == toolchain.Built && image.Exporter == "":
+			ours = append(ours, image.Role)
+		default:
+			p.Step("Image", image.Role+": "+c.Brief())
+		}
+	}
 	if len(ours) > 0 {
 		p.Step("Image", strings.Join(ours, ", ")+": built from this checkout")
 	}
@@ -300,6 +315,7 @@ func (s *setup) images(ctx context.Context) error {
 		set("grafana", c.Image)
 	}
 	all.Go(func() error { return s.ours(ctx, b, set) })
+	all.Go(func() error { return s.sourceImages(ctx, b, set) })
 	if err := all.Wait(); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type Images struct {
 	Prometheus string  `json:"prometheus"`
 	Relay      string  `json:"relay"`
 	Robot      string  `json:"robot"`
+	// Sources are those of the sources of metrics that were asked for, by role: see Sources.
+	Sources map[string]string `json:"sources,omitempty"`
 }
 
 // PublishedImages are the names of the images that others publish, by role.
@@ -73,7 +75,13 @@ func (i *Images) Set(role, image string) {
 	case "robot":
 		i.Robot = image
 	default:
-		panic("no image has the role " + role)
+		if _, ok := sourceImage(role); !ok {
+			panic("no image has the role " + role)
+		}
+		if i.Sources == nil {
+			i.Sources = map[string]string{}
+		}
+		i.Sources[role] = image
 	}
 }
 

@@ -162,18 +162,26 @@ type Wanted struct {
 	Images map[string]string
 	// Registry is IMAGE_REGISTRY: a registry's host, with a prefix below it.
 	Registry string
+	// Sources are the images of the sources of metrics that are to run.
+	Sources []SourceImage
 	// NoGrafana says that none is to be run: GRAFANA_URL names one that runs already.
 	NoGrafana bool
 }
 
 // Variable is the environment variable that names a role's image.
-func Variable(role string) string { return strings.ToUpper(role) + "_IMAGE" }
+func Variable(role string) string {
+	return strings.ToUpper(strings.ReplaceAll(role, "-", "_")) + "_IMAGE"
+}
 
 // WantedImages reads what the environment names for each role.
 func WantedImages(getenv func(string) string) Wanted {
 	w := Wanted{Images: map[string]string{}, Registry: strings.TrimSuffix(getenv("IMAGE_REGISTRY"), "/"),
 		NoGrafana: getenv("GRAFANA_URL") != ""}
-	for _, role := range Roles() {
+	roles := Roles()
+	for _, image := range SourceImages(SourceNames(), true) {
+		roles = append(roles, image.Role)
+	}
+	for _, role := range roles {
 		if image := getenv(Variable(role)); image != "" {
 			w.Images[role] = image
 		}
@@ -201,7 +209,11 @@ func (o *Origins) ChooseImages(ctx context.Context, w Wanted, store ImageStore) 
 	if w.Registry == "" {
 		w.Registry = o.Registry
 	}
-	for _, role := range Roles() {
+	roles := Roles()
+	for _, image := range w.Sources {
+		roles = append(roles, image.Role)
+	}
+	for _, role := range roles {
 		if role == "grafana" && w.NoGrafana {
 			// Which is not kept: the next call may come without GRAFANA_URL.
 			delete(o.Images, role)
@@ -246,8 +258,8 @@ func (o *Origins) chooseImage(ctx context.Context, role string, kept Choice, w W
 		}
 		return Choice{Image: name, From: Named}, nil
 	}
-	published, isPublished := PublishedImages[role]
-	if !isPublished {
+	published := published(role)
+	if published == "" {
 		return Choice{From: Built}, nil
 	}
 	switch kept.From {

@@ -217,7 +217,7 @@ func OpenTofu() Part { return partOpenTofu() }
 
 // Parts are all that can be built.
 func Parts() []Part {
-	return []Part{partDockerProvider(), partPrometheus(), partAlertmanager(), partGrafanaProvider(), partOpenTofu(), partRegistry()}
+	return []Part{partDockerProvider(), partPrometheus(), partAlertmanager(), partGrafanaProvider(), partOpenTofu(), partRegistry(), partExporters()}
 }
 
 // PartNamed returns the part of that name.

@@ -7,7 +7,7 @@ locals {
 
   # A check that holds keeps asking for 20 s once the service has answered: starting a check costs more than asking. Images
   # that were not built here have nothing that could, and are asked every 5 s.
-  healthcheck = {
+  healthcheck = var.health == null ? null : {
     interval     = var.health.holds ? "1s" : "5s"
     retries      = 3
     start_period = "45s"
@@ -37,7 +37,7 @@ resource "docker_container" "container" {
   command               = var.command
   env                   = var.env
   restart               = "unless-stopped"
-  wait                  = true
+  wait                  = var.health != null
   wait_timeout          = var.wait_seconds
   destroy_grace_seconds = var.grace_seconds
 
@@ -55,12 +55,16 @@ resource "docker_container" "container" {
     drop = ["ALL"]
   }
 
-  healthcheck {
-    interval     = local.healthcheck.interval
-    retries      = local.healthcheck.retries
-    start_period = local.healthcheck.start_period
-    test         = local.healthcheck.test
-    timeout      = local.healthcheck.timeout
+  dynamic "healthcheck" {
+    for_each = local.healthcheck[*]
+
+    content {
+      interval     = healthcheck.value.interval
+      retries      = healthcheck.value.retries
+      start_period = healthcheck.value.start_period
+      test         = healthcheck.value.test
+      timeout      = healthcheck.value.timeout
+    }
   }
 
   dynamic "host" {

@@ -54,12 +54,11 @@ variable "group_add" {
 }
 
 variable "health" {
-  description = "Command that exits 0 while the service is healthy, run inside the container, and whether it holds (keeps asking by itself instead of being started again every 5 s)."
+  description = "Command that exits 0 while the service is healthy, run inside the container, and whether it holds (keeps asking by itself instead of being started again every 5 s). Null: nothing in the image could ask, and an apply does not wait."
   type = object({
     command = list(string)
     holds   = optional(bool, true)
   })
-  nullable = false
 }
 
 variable "hosts" {

@@ -108,6 +108,7 @@ module "prometheus" {
     # What a drill writes says by itself what it is about. Empty while there is none.
     var.console.drill_series == "off" ? {} : { drill = { honor_labels = true, path = "/drill/metrics", sample_limit = 5000, targets = [module.console.target] } },
     var.exporter == null ? {} : { go = { native_histograms = true, targets = [module.exporter[0].target] } },
+    { for job, settings in local.source_jobs : job => settings if length(module.sources[*].containers) >= 0 },
     var.scrape_jobs,
   )
 }

@@ -45,6 +45,20 @@ variable "delivery" {
   }
 }
 
+variable "docker_socket" {
+  description = "The engine's socket and the numeric group that may use it, for the source \"discovery\"."
+  type = object({
+    group_id = number
+    path     = optional(string, "/var/run/docker.sock")
+  })
+  default = null
+
+  validation {
+    condition     = !contains(var.sources, "discovery") || var.docker_socket != null
+    error_message = "sources has \"discovery\", but docker_socket is null; set docker_socket = { group_id = … }, the number that `stat -c %g /var/run/docker.sock` prints on the Docker host."
+  }
+}
+
 variable "environment" {
   description = "What all of the environment shares: name, the prefix of everything that is created; label, carried by every alert as lookout_env and by every series that leaves as env; the address on which ports are published; the Docker host (null: this machine, or DOCKER_HOST); and the zone in which people read times."
   type = object({
@@ -110,6 +124,7 @@ variable "images" {
     prometheus   = optional(string, "prom/prometheus:v3.16.0")
     relay        = optional(string)
     robot        = optional(string)
+    sources      = optional(map(string), {})
   })
   nullable = false
 
@@ -246,6 +261,13 @@ variable "runbook_base_url" {
   default     = null
 }
 
+variable "sample_servers" {
+  description = "Whether sources without a server of their own watch a small sample, which is for trying things on."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "scrape_interval" {
   description = "How often targets are scraped and recording rules evaluated."
   type        = string
@@ -264,6 +286,44 @@ variable "secrets_directory" {
   description = "Directory on the Docker host with passwords and certificates that scrape_jobs name; see modules/prometheus."
   type        = string
   default     = null
+}
+
+variable "source_secrets_directory" {
+  description = "Directory on the Docker host with a folder for each of the sources mysql, postgres and redis, which holds the credentials of their exporters: see these modules. They are mounted, and never in Terraform's state."
+  type        = string
+  default     = null
+}
+
+variable "source_settings" {
+  description = "Where the servers are that `sources` watch: address as the exporter sees it, the label instance, and for probe and jvm the targets by instance. Without an address, or targets, a sample is watched where sample_servers is set."
+  type = object({
+    host      = optional(object({ instance = optional(string, "host1") }), {})
+    jvm       = optional(object({ targets = optional(map(string), {}) }), {})
+    memcached = optional(object({ address = optional(string), instance = optional(string, "memcached1") }), {})
+    mysql     = optional(object({ address = optional(string), instance = optional(string, "mysql1") }), {})
+    postgres  = optional(object({ address = optional(string), instance = optional(string, "postgres1"), ssl_mode = optional(string) }), {})
+    probe     = optional(object({ targets = optional(map(string), {}) }), {})
+    redis     = optional(object({ address = optional(string), instance = optional(string, "redis1") }), {})
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "sources" {
+  description = "What is watched besides the stack itself: any of batch, discovery, host, jvm, memcached, mysql, postgres, probe, redis."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(var.sources, ["batch", "discovery", "host", "jvm", "memcached", "mysql", "postgres", "probe", "redis"])) == 0
+    error_message = "sources has ${join(", ", setsubtract(var.sources, ["batch", "discovery", "host", "jvm", "memcached", "mysql", "postgres", "probe", "redis"]))}; known are batch, discovery, host, jvm, memcached, mysql, postgres, probe and redis."
+  }
+
+  validation {
+    condition     = var.sample_servers || alltrue([for source in var.sources : !contains(["jvm", "probe"], source) || length(try(var.source_settings[source].targets, {})) > 0]) && alltrue([for source in var.sources : !contains(["memcached", "mysql", "postgres", "redis"], source) || try(var.source_settings[source].address, null) != null])
+    error_message = "sources has some of which source_settings does not say where they are: set source_settings = { <source> = { address = \"host:port\" } }, for jvm and probe targets = { <instance> = \"…\" }."
+  }
 }
 
 variable "targets_directory" {

@@ -5,6 +5,8 @@ locals {
   # Both sides of a robot's secrets: what the relay sends, and what the mock of DingTalk wants.
   relay_secrets = coalesce(var.relay_secrets_directory, abspath("${path.root}/secrets"))
   repository    = "${path.root}/../../.."
+  # What the samples and their exporters have in common.
+  source_secrets = coalesce(var.source_secrets_directory, abspath("${path.root}/../secrets"))
 }
 
 module "platform" {
@@ -24,10 +26,16 @@ module "platform" {
   robot                  = true
   root_url               = var.root_url
   runbook_base_url       = var.runbook_base_url
+  sample_servers         = true
   scrape_interval        = var.scrape_interval
   scrape_jobs            = var.scrape_jobs
   secrets_directory      = var.secrets_directory
+  source_settings        = var.source_settings
+  sources                = var.sources
   targets_directory      = var.targets_directory
+
+  docker_socket            = { group_id = var.docker_socket_group }
+  source_secrets_directory = local.source_secrets
 
   environment = {
     bind_address = var.bind_address

@@ -37,6 +37,13 @@ variable "docker_host" {
   default     = null
 }
 
+variable "docker_socket_group" {
+  description = "Number of the group that may use the engine's socket, for the source \"discovery\". `make init` writes it to docker.auto.tfvars.json."
+  type        = number
+  default     = 0
+  nullable    = false
+}
+
 variable "grafana_admin_password" {
   description = "Password of Grafana's user \"admin\", at least 8 characters, where there is one. `make init` generates it into secrets.auto.tfvars.json."
   type        = string
@@ -139,6 +146,26 @@ variable "self_traffic" {
   description = "Requests per second the exporter sends to itself, so that dashboards have something to show."
   type        = number
   default     = 5
+  nullable    = false
+}
+
+variable "source_secrets_directory" {
+  description = "Directory on the Docker host with the credentials of the sources' exporters, a folder for each: see stacks/platform. Null: the folder ../secrets, which `make init` fills for the samples."
+  type        = string
+  default     = null
+}
+
+variable "source_settings" {
+  description = "Servers of your own that `sources` watch in place of the samples, as stacks/platform takes them."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "sources" {
+  description = "What is watched besides the sample service: any of batch, discovery, host, jvm, memcached, mysql, postgres, probe, redis. `make up SOURCES=…` writes sources.auto.tfvars.json, which takes the place of what stands here."
+  type        = set(string)
+  default     = []
   nullable    = false
 }
 

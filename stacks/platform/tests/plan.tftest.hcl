@@ -232,3 +232,45 @@ run "alertmanager_needs_the_relay" {
 
   expect_failures = [var.delivery]
 }
+
+run "sources_bring_their_jobs" {
+  command = plan
+
+  variables {
+    docker_socket  = { group_id = 999 }
+    images         = { console = "lookout/console:test", exporter = "lookout/exporter:test", relay = "lookout/relay:test", sources = { blackbox-exporter = "lookout/blackbox-exporter:test", discovery = "lookout/discovery:test", jvm = "lookout/jvm:test", memcached = "lookout/memcached:test", memcached-exporter = "lookout/memcached-exporter:test", mysql = "lookout/mysql:test", mysql-exporter = "lookout/mysql-exporter:test", node-exporter = "lookout/node-exporter:test", postgres = "lookout/postgres:test", postgres-exporter = "lookout/postgres-exporter:test", pushgateway = "lookout/pushgateway:test", redis = "lookout/redis:test", redis-exporter = "lookout/redis-exporter:test", sample = "lookout/sample:test" } }
+    sample_servers = true
+    sources        = ["batch", "discovery", "host", "jvm", "memcached", "mysql", "postgres", "probe", "redis"]
+  }
+
+  assert {
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["alertmanager", "console", "discovered", "go", "host", "jvm", "memcached", "mysql", "postgres", "probe", "pushgateway", "redis", "relay", "prometheus"]
+    error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
+  }
+}
+
+run "a_server_of_ones_own_takes_the_place_of_a_sample" {
+  command = plan
+
+  variables {
+    images                   = { console = "lookout/console:test", exporter = "lookout/exporter:test", relay = "lookout/relay:test", sources = { mysql-exporter = "lookout/mysql-exporter:test" } }
+    source_secrets_directory = "/etc/lookout/sources"
+    source_settings          = { mysql = { address = "db.example.com:3306", instance = "orders-db" } }
+    sources                  = ["mysql"]
+  }
+
+  assert {
+    condition     = length(module.mysql[0].scrape_jobs.mysql.targets) == 1 && module.mysql[0].scrape_jobs.mysql.targets[0].labels.instance == "orders-db"
+    error_message = "the jobs are ${jsonencode(module.mysql[0].scrape_jobs)}"
+  }
+}
+
+run "a_source_that_is_nowhere_is_refused" {
+  command = plan
+
+  variables {
+    sources = ["mysql"]
+  }
+
+  expect_failures = [var.sources]
+}

@@ -1,0 +1,11 @@
+output "containers" {
+  description = "What is to run, as modules/sources takes it."
+  value       = local.containers
+}
+
+output "scrape_jobs" {
+  description = "What Prometheus scrapes, as modules/prometheus takes it."
+  value = {
+    postgres = { targets = [{ address = "postgres-exporter:9187", labels = { instance = var.instance } }] }
+  }
+}
