@@ -128,6 +128,12 @@ install: ## Install the command lookout where Go installs programs (go env GOBIN
 pull: ## Bring edits made in Grafana back into dashboards/, with the address and login of ENV
 	@go run ./cmd/lookout pull --all --env=$(ENV)
 
+##@ Alerts
+
+.PHONY: silence
+silence: ## Keep an alert quiet for maintenance (ALERT=GoThreadsHigh FOR=2h, MATCH=instance=go1; END=1 ends it)
+	@go run ./cmd/lookout silence --env=$(ENV) $(if $(END),--end,--for='$(FOR)') $(if $(MATCH),--match='$(MATCH)') $(ALERT)
+
 ##@ Development
 
 .PHONY: fmt

@@ -25,6 +25,7 @@ type commands struct {
 	Review  reviewCmd  `cmd:"" help:"Review a change: format, lint, check, diff and backtest in one comment, for GitHub, GitLab, Gitea, Gitee or a file."`
 	Drill   drillCmd   `cmd:"" help:"Make alerts happen and follow each to the chat and back, or name the part that is broken."`
 	Alerts  alertsCmd  `cmd:"" help:"Show all alert rules in one table: what they ask, thresholds and who gets them in each environment, tests, drills, runbooks."`
+	Silence silenceCmd `cmd:"" help:"Keep an alert quiet until a certain time, for maintenance."`
 	Rules   rulesCmd   `cmd:"" help:"Check alert rules, or write them as a standard Prometheus rule file."`
 	New     newCmd     `cmd:"" help:"Write a dashboard, an alert or a runbook that passes lint, check and its unit tests as written."`
 
