@@ -47,6 +47,9 @@ func (c *rulesCheckCmd) Run(a *app) error {
 	var files []*rules.File
 	var problems rules.Problems
 	if len(c.Paths) == 0 {
+		for _, warning := range calendars(os.DirFS("."), a.now()) {
+			a.note("%s", warning)
+		}
 		files, problems, err = rules.CheckRepository(os.DirFS("."), parser, cfg.Keyword)
 		if errors.Is(err, fs.ErrNotExist) {
 			return errNoAlerts

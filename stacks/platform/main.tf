@@ -113,6 +113,14 @@ module "prometheus" {
   )
 }
 
+# Nights, working hours and holidays, which routes name.
+module "calendar" {
+  source = "../../modules/calendar"
+  count  = var.paths.calendar == null ? 0 : 1
+
+  path = var.paths.calendar
+}
+
 # The notification: groups, silences, inhibits and routes what Prometheus fires.
 module "alertmanager" {
   source = "../../modules/alertmanager"
@@ -128,7 +136,7 @@ module "alertmanager" {
   image             = var.images.alertmanager
   inhibitions       = var.notification.inhibitions
   memory_mebibytes  = var.memory_mebibytes.alertmanager
-  mute_intervals    = var.notification.mute_intervals
+  mute_intervals    = merge(one(module.calendar[*].intervals), var.notification.mute_intervals)
   publish           = local.publish.alertmanager
   relay_token_file  = var.notification.relay_token_file
   reload            = local.remote ? "restart" : "http"

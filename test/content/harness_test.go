@@ -45,7 +45,7 @@ type world struct {
 }
 
 func copyTree(c checkout.Checkout, to string) error {
-	return c.CopyOwn(to, "alerts", "dashboards", "envs/local", "modules", "slos", "stacks")
+	return c.CopyOwn(to, "alerts", "calendar", "dashboards", "envs/local", "modules", "slos", "stacks")
 }
 
 // newWorld makes an empty Grafana, an initialised copy of the tree, and a provider's process for all runs of Terraform in it.

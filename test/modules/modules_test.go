@@ -26,7 +26,7 @@ func TestModules(t *testing.T) {
 	// In a copy, since init and test write into the folders that they work on.
 	tree := t.TempDir()
 	var folders []string
-	for _, folder := range []string{"alerts", "dashboards", "docs/runbooks", "envs", "examples", "modules", "slos", "stacks"} {
+	for _, folder := range []string{"alerts", "calendar", "dashboards", "docs/runbooks", "envs", "examples", "modules", "slos", "stacks"} {
 		if _, err := os.Stat(filepath.Join(c.Root, folder)); err == nil {
 			folders = append(folders, folder)
 		}

@@ -46,6 +46,7 @@ module "platform" {
   paths = {
     alert_settings = "${path.root}/../alerts.yaml"
     alerts         = "${local.repository}/alerts"
+    calendar       = "${local.repository}/calendar/china.yaml"
     dashboards     = "${local.repository}/dashboards"
     runbooks       = "${local.repository}/docs/runbooks"
     slos           = "${local.repository}/slos/rules"

@@ -127,7 +127,7 @@ func New(t *testing.T, o Options) *Stack {
 		log:      &lockedBuffer{},
 	}
 	t.Cleanup(s.Client.CloseIdleConnections)
-	if err := c.CopyOwn(s.Tree, "alerts", "dashboards", "docs/runbooks", "envs/local", "modules", "slos", "stacks"); err != nil {
+	if err := c.CopyOwn(s.Tree, "alerts", "calendar", "dashboards", "docs/runbooks", "envs/local", "modules", "slos", "stacks"); err != nil {
 		t.Fatal(err)
 	}
 	use, err := readImages(c.Root)
