@@ -60,6 +60,8 @@ type Mention struct {
 	// IDs are those of other chats by their kind: feishu, wecom.
 	IDs map[string][]string `yaml:"ids"`
 	All bool                `yaml:"all"`
+	// Roster names a rota: whoever is on call when a message is sent is called as well.
+	Roster string `yaml:"roster"`
 }
 
 // Form is how a peer's chat shows a message.

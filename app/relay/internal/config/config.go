@@ -34,6 +34,7 @@ import (
 	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
 	"lookout/app/relay/internal/pair"
+	"lookout/app/relay/internal/roster"
 )
 
 // maxSecret bounds a secret's file; a token has 64 characters.
@@ -63,6 +64,10 @@ type Config struct {
 	// Pair is what this relay shares with another one that gets the same notifications; nil for a relay alone. It is
 	// read at start only.
 	Pair *Pair `yaml:"pair"`
+	// People are those whom rosters name, by their names here.
+	People map[string]*Person `yaml:"people"`
+	// Rosters say who is on call.
+	Rosters map[string]*roster.Roster `yaml:"rosters"`
 	// Organisations are DingTalk organisations whose robots share a quota.
 	Organisations map[string]*Organisation `yaml:"organisations"`
 
@@ -79,6 +84,32 @@ type Config struct {
 	// Secrets are all secret values, to be kept out of everything that is written.
 	Secrets  []string `yaml:"-"`
 	redactor *strings.Replacer
+}
+
+// Person is somebody who can be called. What reaches them stands in files, as other secrets do.
+type Person struct {
+	// MobileFile holds the mobile number and UserIDFile the user id in DingTalk.
+	MobileFile string `yaml:"mobile_file"`
+	UserIDFile string `yaml:"user_id_file"`
+	// IDFiles hold the ids in other chats by their kind: feishu, wecom.
+	IDFiles map[string]string `yaml:"id_files"`
+
+	mention channel.Mention
+}
+
+// Mentions are whom a target's messages call at a moment: those who are on call take the place of their rosters.
+func (c *Config) Mentions(t *Target, now time.Time) []channel.Mention {
+	var out []channel.Mention
+	for _, m := range t.Mentions {
+		out = append(out, m)
+		if m.Roster == "" {
+			continue
+		}
+		who := c.People[c.Rosters[m.Roster].At(now, c.Zone)].mention
+		who.Match = m.Match
+		out = append(out, who)
+	}
+	return out
 }
 
 // Retry is the backoff between tries of a channel that fails for the moment; every wait is
@@ -540,6 +571,7 @@ func (l *loader) check() {
 		l.fail("no robots and no targets: there is nowhere to deliver to")
 	}
 	l.names("target", slices.Sorted(maps.Keys(c.Targets)))
+	l.people()
 	for _, name := range slices.Sorted(maps.Keys(c.Targets)) {
 		l.target(name)
 	}
@@ -943,15 +975,16 @@ func (l *loader) target(name string) {
 		if slices.ContainsFunc(everyone, func(id string) bool { return strings.TrimSpace(id) == "" }) {
 			l.fail("%s.mentions[%d]: an id is empty", who, i)
 		}
-		if len(m.Mobiles)+len(m.UserIDs)+len(m.IDs) == 0 && !m.All {
-			l.fail("%s.mentions[%d] names nobody: mobiles, user_ids, ids or all", who, i)
+		if len(m.Mobiles)+len(m.UserIDs)+len(m.IDs) == 0 && !m.All && m.Roster == "" {
+			l.fail("%s.mentions[%d] names nobody: mobiles, user_ids, ids, roster or all", who, i)
 		}
+		l.onCall(fmt.Sprintf("%s.mentions[%d]", who, i), t, m.Roster)
 		for _, name := range slices.Sorted(maps.Keys(m.IDs)) {
 			if kind := kinds.Find(name); kind == nil || !kind.Alone {
 				l.fail("%s.mentions[%d]: ids are given by chat, like {feishu: [ou_…], wecom: [zhangsan]}, and %q is none", who, i, name)
 			}
 		}
-		if !l.canCall(t, m) {
+		if (m.Roster == "" || len(m.Mobiles)+len(m.UserIDs)+len(m.IDs) > 0) && !l.canCall(t, m) {
 			l.fail("%s.mentions[%d]: no channel of the target can call them: Feishu and WeCom know people by ids, like ids: {feishu: [ou_…], wecom: [zhangsan]}; by mobiles WeCom does in messages of type text alone; e-mail and webhooks call no one", who, i)
 		}
 		for _, mobile := range m.Mobiles {
@@ -977,6 +1010,72 @@ func (l *loader) target(name string) {
 	t.Digest.MaxMessages = cmp.Or(t.Digest.MaxMessages, 10)
 	if t.Digest.MaxMessages < 1 || t.Digest.MaxMessages > 100 || t.Digest.Above < 1 || t.Digest.Above > 1000 {
 		l.fail("%s.digest: above is 1 to 1000, max_messages 1 to 100", who)
+	}
+}
+
+// people reads the files of those whom rosters name.
+func (l *loader) people() {
+	for _, name := range slices.Sorted(maps.Keys(l.c.People)) {
+		p := l.c.People[name]
+		if p == nil || p.MobileFile == "" && p.UserIDFile == "" && len(p.IDFiles) == 0 {
+			l.fail("people.%s has nothing to call them by: mobile_file, user_id_file or id_files", name)
+			continue
+		}
+		who := "people." + name
+		if mobile := l.secret(who+".mobile_file", p.MobileFile); mobile != "" {
+			if strings.Trim(mobile, "+-0123456789") != "" || len(mobile) < 5 {
+				// The value is nobody's business, a mistake in it included.
+				l.fail("%s.mobile_file: what %s holds is not a mobile number", who, p.MobileFile)
+			}
+			p.mention.Mobiles = []string{mobile}
+		}
+		if id := l.secret(who+".user_id_file", p.UserIDFile); id != "" {
+			p.mention.UserIDs = []string{id}
+		}
+		for _, kindName := range slices.Sorted(maps.Keys(p.IDFiles)) {
+			if kind := kinds.Find(kindName); kind == nil || !kind.Alone {
+				l.fail("%s.id_files: files are given by chat, like {feishu: /secrets/li.feishu}, and %q is none", who, kindName)
+				continue
+			}
+			if id := l.secret(who+".id_files."+kindName, p.IDFiles[kindName]); id != "" {
+				if p.mention.IDs == nil {
+					p.mention.IDs = map[string][]string{}
+				}
+				p.mention.IDs[kindName] = []string{id}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.c.Rosters)) {
+		r := l.c.Rosters[name]
+		if r == nil {
+			l.fail("rosters.%s is empty: it needs starts and people", name)
+			continue
+		}
+		if err := r.Check(func(person string) bool { return l.c.People[person] != nil }); err != nil {
+			l.fail("rosters.%s: %w", name, err)
+		}
+	}
+}
+
+// onCall says whether everybody on a roster can be called by a channel of a target.
+func (l *loader) onCall(where string, t *Target, name string) {
+	if name == "" {
+		return
+	}
+	r := l.c.Rosters[name]
+	if r == nil {
+		l.fail("%s: there is no roster %q; known are %s", where, name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(l.c.Rosters)), ", "), "none"))
+		return
+	}
+	people := slices.Clone(r.People)
+	for _, s := range r.Swaps {
+		people = append(people, s.Person)
+	}
+	slices.Sort(people)
+	for _, person := range slices.Compact(people) {
+		if p := l.c.People[person]; p != nil && !l.canCall(t, p.mention) {
+			l.fail("%s: no channel of the target can call %s, who is on the roster %s", where, person, name)
+		}
 	}
 }
 

@@ -644,7 +644,7 @@ func (e *Engine) context(c *config.Config, t *config.Target, ch config.Channel, 
 func contextOf(c *config.Config, t *config.Target, ch config.Channel, m *Message, now time.Time) message.Context {
 	ctx := message.Context{
 		Keyword: string(c.Keyword), Keywords: []string{string(c.Keyword)}, Target: t.Name,
-		Escalated: m.Escalated, Now: now, Mentions: t.Mentions, Form: c.Peers[ch.IDs()[0]].Traits().Form,
+		Escalated: m.Escalated, Now: now, Mentions: c.Mentions(t, now), Form: c.Peers[ch.IDs()[0]].Traits().Form,
 	}
 	if !ctx.Form.Buttons {
 		ctx.Answer = answerLink(c, cmp.Or(m.Nonce, noNonce), now)
