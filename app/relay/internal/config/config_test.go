@@ -66,6 +66,9 @@ func TestTheDocumentedConfiguration(t *testing.T) {
 				if strings.HasSuffix(name, ".dsn") {
 					files[name] = "postgres://relay:" + name + "@pg.example/relay"
 				}
+				if strings.HasSuffix(name, ".mobile") {
+					files[name] = fmt.Sprintf("1380000%04d", len(files))
+				}
 				if strings.HasSuffix(name, ".url") {
 					files[name] = "http://gateway.example/" + name
 				}
