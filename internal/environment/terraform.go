@@ -193,6 +193,7 @@ func (e *Environment) applyRoot(ctx context.Context, root string, check func(con
 	if root == "content" {
 		title = "Content"
 	}
+	rehearsed := false
 	for {
 		args, err := e.planArgs(ctx, root, file)
 		if err != nil {
@@ -219,11 +220,20 @@ func (e *Environment) applyRoot(ctx context.Context, root string, check func(con
 		}
 		add, change, destroy := plan.counts()
 		words := fmt.Sprintf("%d to add, %d to change, %d to destroy", add, change, destroy)
-		if e.asks() {
-			e.announce(ctx, root, plan)
-		}
-		if err := e.confirmed("Apply to " + root + " (" + words + ") of"); err != nil {
-			return err
+		if !rehearsed {
+			if e.asks() {
+				e.announce(ctx, root, plan)
+			}
+			if err := e.confirmed("Apply to " + root + " (" + words + ") of"); err != nil {
+				return err
+			}
+			if checks := plan.rehearsal(); len(checks) > 0 {
+				rehearsed = true
+				if err := e.run(ctx, root, append([]string{"apply", "-no-color", "-input=false", "-lock-timeout=120s", "-auto-approve"}, checks...)...); err != nil {
+					return err
+				}
+				continue
+			}
 		}
 		if err := e.run(ctx, root, "apply", "-no-color", "-input=false", "-lock-timeout=120s", "-auto-approve", file); err != nil {
 			return err
@@ -234,6 +244,26 @@ func (e *Environment) applyRoot(ctx context.Context, root string, check func(con
 		}
 		return nil
 	}
+}
+
+// rehearsal are the arguments that limit an apply to the checks of a plan that replaces servers. Terraform removes a container
+// before it makes what the new one depends on: a check that fails would leave nothing running, and one that takes seconds would
+// be seconds without a server.
+func (p Plan) rehearsal() (targets []string) {
+	replaces := false
+	for _, c := range p.ResourceChanges {
+		switch {
+		case c.Type != "docker_container" || !c.creates():
+		case strings.Contains(c.Address, ".docker_container.check["):
+			targets = append(targets, "-target="+c.Address)
+		case len(c.Change.Actions) > 1:
+			replaces = replaces || strings.HasSuffix(c.Address, ".docker_container.container")
+		}
+	}
+	if !replaces {
+		return nil
+	}
+	return targets
 }
 
 // planArgs are the arguments of a plan that is written to a file. Whatever holds the state's lock is waited for.

@@ -3,6 +3,7 @@ package second
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,8 +74,114 @@ func moves(t *testing.T, from, to, name string) {
 	require.Equal(t, sent, after.sent(t)[:len(sent)], "what the relay has sent")
 	// Alertmanager has come to know again what fires, and knows that it was sent.
 	require.Eventually(t, func() bool { return strings.Contains(after.get(t, "alertmanager", "/api/v2/alerts"), "Watchdog") }, time.Minute, 200*time.Millisecond)
-	require.JSONEq(t, `{"messages":[]}`, after.get(t, "robot", "/api/messages"))
+	upgrades(t, to, name)
+	require.JSONEq(t, `{"messages":[]}`, after.get(t, "robot", "/api/messages"), "nobody heard of any of it")
 	require.Contains(t, must(t, to, "make up"), "no changes")
+}
+
+// upgrades gives the servers other images, as an upgrade does, and the old ones again. One whose checks fail leaves everything as it
+// is, and up has no gap that is longer than the restart.
+func upgrades(t *testing.T, dir, name string) {
+	old := images(t, dir)
+	roles := []string{"alertmanager", "prometheus"}
+	var bad, good, back []string
+	for _, role := range roles {
+		variable := strings.ToUpper(role) + "_IMAGE="
+		other, broken := "lookout/"+role+":"+name, "lookout/"+role+":"+name+"-broken"
+		build(t, other, "FROM "+old[role]+"\nLABEL lookout.test="+name+"\n")
+		// What checks a configuration is not there in it.
+		build(t, broken, "FROM "+old[role]+"\nCOPY Dockerfile /bin/"+map[string]string{"alertmanager": "amtool", "prometheus": "promtool"}[role]+"\n")
+		good, bad, back = append(good, variable+other), append(bad, variable+broken), append(back, variable+old[role])
+	}
+	before := running(t, name)
+	out, err := run(t, dir, strings.Join(bad, " ")+" make up")
+	require.Error(t, err, out)
+	require.Equal(t, before, running(t, name), "all that ran goes on")
+	for i, step := range [][]string{good, back} {
+		began := time.Now()
+		must(t, dir, strings.Join(step, " ")+" make up")
+		now := running(t, name)
+		for _, service := range []string{"alertmanager", "console", "exporter", "prometheus", "relay", "robot"} {
+			full := name + "-" + service
+			require.Equal(t, slices.Contains(roles, service), before[full] != now[full], "%s in step %d", full, i+1)
+		}
+		before = now
+		gap, restart := stackAt(t, dir).gap(t, name, began)
+		t.Logf("step %d: %.1f s without a sample, while Prometheus was away for %.1f s", i+1, gap.Seconds(), restart.Seconds())
+		// It scrapes every two seconds: the last sample before the restart and the first after it are up to that far from it.
+		require.LessOrEqual(t, gap, restart+4*time.Second)
+	}
+}
+
+func images(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "envs/local/platform/images.auto.tfvars.json"))
+	require.NoError(t, err)
+	var vars struct{ Images map[string]string }
+	require.NoError(t, json.Unmarshal(data, &vars))
+	return vars.Images
+}
+
+// build makes an image that goes when the test ends.
+func build(t *testing.T, image, dockerfile string) {
+	t.Helper()
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	require.NoError(t, w.WriteHeader(&tar.Header{Name: "Dockerfile", Mode: 0o755, Size: int64(len(dockerfile))}))
+	_, err := w.Write([]byte(dockerfile))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.NoError(t, docker.Build(t.Context(), image, nil, &archive))
+	t.Cleanup(func() {
+		// The stack that runs it goes later.
+		_, _ = docker.Run(context.WithoutCancel(t.Context()), "image", "rm", "--force", image)
+	})
+}
+
+// gap is the longest time without a sample of the sample service since a moment, and how long Prometheus was away.
+func (s services) gap(t *testing.T, name string, since time.Time) (gap, restart time.Duration) {
+	t.Helper()
+	var died, healthy time.Time
+	out, err := docker.Run(t.Context(), "events", "--since="+fmt.Sprint(since.Unix()), "--until="+fmt.Sprint(time.Now().Unix()+1), "--filter=label=lookout.service=prometheus",
+		"--format={{.TimeNano}} {{.Actor.Attributes.name}} {{.Action}}")
+	require.NoError(t, err)
+	for line := range strings.Lines(out) {
+		fields := strings.SplitN(strings.TrimSpace(line), " ", 3)
+		if len(fields) < 3 || fields[1] != name+"-prometheus" {
+			continue
+		}
+		nano, err := strconv.ParseInt(fields[0], 10, 64)
+		require.NoError(t, err)
+		switch {
+		case strings.HasPrefix(fields[2], "kill"):
+			died = time.Unix(0, nano)
+		case strings.HasSuffix(fields[2], ": healthy") && healthy.IsZero() && !died.IsZero():
+			healthy = time.Unix(0, nano)
+		}
+	}
+	require.False(t, died.IsZero() || healthy.IsZero(), out)
+	require.Eventually(t, func() bool {
+		var answer struct {
+			Data struct{ Result []struct{ Values [][2]any } }
+		}
+		query := url.Values{"query": {fmt.Sprintf(`up{job="go"}[%ds]`, int(time.Since(since).Seconds())+10)}}
+		require.NoError(t, json.Unmarshal([]byte(s.get(t, "prometheus", "/api/v1/query?"+query.Encode())), &answer))
+		var last float64
+		after := false
+		gap = 0
+		for _, series := range answer.Data.Result {
+			for _, v := range series.Values {
+				at := v[0].(float64)
+				if last > 0 {
+					gap = max(gap, time.Duration((at-last)*float64(time.Second)))
+				}
+				last = at
+				after = after || at > float64(healthy.UnixMilli())/1000
+			}
+		}
+		return after
+	}, time.Minute, 200*time.Millisecond, "the new Prometheus scrapes")
+	return gap, healthy.Sub(died)
 }
 
 // services are the addresses of a checkout's stack.
