@@ -84,6 +84,10 @@ backup: ## Write data, state and generated secrets of the running environment in
 restore: ## Bring an environment back from such a file, on a new machine or after `make down` (FILE=…)
 	@$(TOOLCHAIN) $(if $(FILE),--file="$(FILE)") restore
 
+.PHONY: uninstall
+uninstall: ## Remove images, caches and generated files, once nothing is up; names what is left, with sizes
+	@$(TOOLCHAIN) uninstall
+
 .PHONY: password
 password: ## Print the local Grafana's admin password; NEW=… changes it, NEW=generate chooses one
 	@export NEW='$(NEW)'; $(TOOLCHAIN) password

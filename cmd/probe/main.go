@@ -107,7 +107,7 @@ func (o options) validate() error {
 	case o.RemoveSnapshot != "":
 		return nil
 	case !strings.HasPrefix(o.URL, "http://") && !strings.HasPrefix(o.URL, "https://"):
-		return fmt.Errorf("%q is no address: give one that starts with http:// or https://", o.URL)
+		return fmt.Errorf("%q is not an address: give one that starts with http:// or https://", o.URL)
 	case o.Hold < 0:
 		return fmt.Errorf("--hold=%s is negative: give how long one check lasts, or 0s to ask once", o.Hold)
 	case o.Hold > 0 && (o.Every <= 0 || o.Wait <= 0):

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -123,8 +126,8 @@ func TestWrongUse(t *testing.T) {
 		args []string
 		says string
 	}{
-		{nil, "expected \"<url>\""},
-		{[]string{"localhost:3000"}, `"localhost:3000" is no address`},
+		{nil, "is not an address"},
+		{[]string{"localhost:3000"}, `"localhost:3000" is not an address`},
 		{[]string{"--hold=-1s", "http://127.0.0.1:1/"}, "--hold=-1s is negative"},
 		{[]string{"--hold=soon", "http://127.0.0.1:1/"}, "--hold"},
 		{[]string{"--hold=1s", "--every=0s", "http://127.0.0.1:1/"}, "--every=0s"},
@@ -152,5 +155,32 @@ func TestBehindALogin(t *testing.T) {
 	}
 	if code, says, _ := probe(t, "--alive", s.URL+"/broken"); code != 1 || !strings.Contains(says, "502") {
 		t.Errorf("a broken service behind a login: exit %d, %q", code, says)
+	}
+}
+
+func TestASnapshotIsRemovedAndNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	snapshot := filepath.Join(dir, "snapshots", "20261126T103000Z-0123456789abcdef")
+	block := filepath.Join(dir, "01M8BQMBKWMHA0SQQ21C5MT7X7")
+	for _, folder := range []string{filepath.Join(snapshot, "block"), block} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, wrong := range []string{block, filepath.Join(dir, "snapshots"), snapshot + "/..", snapshot + "/../../" + filepath.Base(block), "snapshots/20261126T103000Z-0123456789abcdef"} {
+		var stderr bytes.Buffer
+		if code := run(t.Context(), []string{"--remove-snapshot=" + wrong}, io.Discard, &stderr); code != 2 || !strings.Contains(stderr.String(), "is not a snapshot") {
+			t.Errorf("%s: exit %d, %q", wrong, code, stderr.String())
+		}
+	}
+	var stderr bytes.Buffer
+	if code := run(t.Context(), []string{"--remove-snapshot=" + snapshot}, io.Discard, &stderr); code != 0 {
+		t.Errorf("exit %d, %q", code, stderr.String())
+	}
+	if _, err := os.Stat(snapshot); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: %v", snapshot, err)
+	}
+	if _, err := os.Stat(block); err != nil {
+		t.Error(err)
 	}
 }

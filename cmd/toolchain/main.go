@@ -47,17 +47,18 @@ type cli struct {
 
 	File string `help:"backup: the file to write, by default a new one in backups/. restore: the file to read." type:"path"`
 
-	Up       struct{} `cmd:"" help:"Bring an environment up."`
-	Init     struct{} `cmd:"" help:"Get the toolchain and images, and run terraform init in both roots."`
-	TestDeps struct{} `cmd:"" help:"Get what the tests need beyond that: a browser, Grafana's provider."`
-	Check    struct{} `cmd:"" help:"Check the environment's name and the files that it is made of."`
-	Plan     struct{} `cmd:"" help:"Show what apply would change."`
-	Apply    struct{} `cmd:"" help:"Apply both roots, with images of what is in the checkout."`
-	NewEnv   struct{} `cmd:"" help:"Write a new environment."`
-	Backup   struct{} `cmd:"" help:"Write data, state and generated secrets of the running environment into one file."`
-	Restore  struct{} `cmd:"" help:"Bring an environment back from such a file, where nothing of it is."`
-	Down     struct{} `cmd:"" help:"Remove an environment."`
-	Status   struct {
+	Up        struct{} `cmd:"" help:"Bring an environment up."`
+	Init      struct{} `cmd:"" help:"Get the toolchain and images, and run terraform init in both roots."`
+	TestDeps  struct{} `cmd:"" help:"Get what the tests need beyond that: a browser, Grafana's provider."`
+	Check     struct{} `cmd:"" help:"Check the environment's name and the files that it is made of."`
+	Plan      struct{} `cmd:"" help:"Show what apply would change."`
+	Apply     struct{} `cmd:"" help:"Apply both roots, with images of what is in the checkout."`
+	NewEnv    struct{} `cmd:"" help:"Write a new environment."`
+	Backup    struct{} `cmd:"" help:"Write data, state and generated secrets of the running environment into one file."`
+	Restore   struct{} `cmd:"" help:"Bring an environment back from such a file, where nothing of it is."`
+	Uninstall struct{} `cmd:"" help:"Remove images, caches and what was generated, once nothing runs; name what is left."`
+	Down      struct{} `cmd:"" help:"Remove an environment."`
+	Status    struct {
 		JSON bool `help:"Print it as JSON."`
 	} `cmd:"" help:"Say how everything is, and where. Ends with 1 if something is wrong."`
 	Logs struct {
@@ -144,6 +145,8 @@ func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.W
 			return err
 		}
 		return env.Apply(ctx)
+	case "uninstall":
+		return env.Uninstall(ctx)
 	case "backup":
 		return env.Backup(ctx, c.File)
 	case "restore":

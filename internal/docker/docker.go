@@ -391,7 +391,7 @@ func ReadFolder(ctx context.Context, container, folder string, read func(io.Read
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	args := []string{"container", "cp", container + ":" + folder, "-"}
-	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd := Command(ctx, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()

@@ -84,6 +84,17 @@ func (f *fakeEngine) use(t *testing.T) context.Context {
 	})
 	mux.HandleFunc("/v1.41/networks", func(w http.ResponseWriter, _ *http.Request) { answer(w, []any{}) })
 	mux.HandleFunc("/v1.41/volumes", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]any{"Volumes": []any{}}) })
+	mux.HandleFunc("GET /v1.41/images/json", func(w http.ResponseWriter, _ *http.Request) {
+		list := []map[string]any{}
+		for _, name := range f.images {
+			list = append(list, map[string]any{"Id": "sha256:1234567890123456", "RepoTags": []string{name}})
+		}
+		answer(w, list)
+	})
+	mux.HandleFunc("DELETE /v1.41/images/{name...}", func(w http.ResponseWriter, r *http.Request) {
+		f.removed = append(f.removed, r.PathValue("name"))
+		answer(w, []any{})
+	})
 	mux.HandleFunc("GET /v1.41/images/{name...}", func(w http.ResponseWriter, r *http.Request) {
 		if slices.Contains(f.images, strings.TrimSuffix(r.PathValue("name"), "/json")) {
 			answer(w, map[string]any{"Id": "sha256:1"})

@@ -35,11 +35,14 @@ func FindEngine(ctx context.Context) (version string, err error) {
 	return "", nil
 }
 
+// enginePackages bring an engine that works.
+var enginePackages = []string{"docker.io", "iptables", "ca-certificates"}
+
 // InstallEngine installs Debian's Docker Engine if there is none, starts it and returns its version.
 func InstallEngine(ctx context.Context, p *Progress) (version string, err error) {
 	if _, err := exec.LookPath("dockerd"); err != nil {
 		p.Note("no Docker Engine here: installing the package docker.io, as root")
-		if err := aptInstall(ctx, p, []string{"docker.io", "iptables", "ca-certificates"}); err != nil {
+		if err := aptInstall(ctx, p, enginePackages); err != nil {
 			return "", err
 		}
 	}

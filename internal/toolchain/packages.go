@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -85,4 +87,30 @@ func aptInstall(ctx context.Context, p *Progress, packages []string) error {
 		}
 	}
 	return nil
+}
+
+// A Package is one of the operating system's.
+type Package struct {
+	Name string
+	// Bytes are what it takes on disk, without what it depends on.
+	Bytes int64
+}
+
+// InstalledPackages are those of Debian's packages here that Lookout installs where they are missing; whether it did is not known.
+// None where there is no dpkg.
+func InstalledPackages(ctx context.Context) (all []Package) {
+	names := slices.Concat(enginePackages, NeedBrowser.Packages, NeedPostgreSQL.Packages)
+	args := append([]string{"--show", "--showformat=${Package} ${Installed-Size} ${db:Status-Status}\n"}, names...)
+	// It fails if one of them was never installed, and prints the others.
+	out, _ := exec.CommandContext(ctx, "dpkg-query", args...).Output()
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if len(fields) != 3 || fields[2] != "installed" {
+			continue
+		}
+		if kibibytes, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+			all = append(all, Package{Name: fields[0], Bytes: kibibytes << 10})
+		}
+	}
+	return all
 }
