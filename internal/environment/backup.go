@@ -189,7 +189,7 @@ func needed(service string) func(name string) bool {
 // snapshot asks Prometheus for one and returns its name; "" where it may not be asked.
 func (e *Environment) snapshot(ctx context.Context) (string, error) {
 	urls, err := e.endpoints(ctx)
-	if err != nil || urls["prometheus"] == "" {
+	if err != nil || urls["prometheus"] == "" || elsewhere(ctx, urls["prometheus"]) {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)

@@ -45,7 +45,8 @@ func (e *Environment) awaitHealthy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, s := range stack.Services {
-		if urls[s.Name] == "" {
+		// Elsewhere the engine's own check has to do, which Terraform waits for.
+		if urls[s.Name] == "" || elsewhere(ctx, urls[s.Name]) {
 			continue
 		}
 		if err := await(ctx, e.Client, urls[s.Name]+s.Health); err != nil {

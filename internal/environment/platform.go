@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,7 +61,7 @@ func (e *Environment) platformProblems(ctx context.Context, plan Plan) (problems
 			foreign = append(foreign, other)
 		}
 		if kind == docker.Container {
-			problems = append(problems, e.takenPorts(c, held, own)...)
+			problems = append(problems, e.takenPorts(ctx, c, held, own)...)
 			for _, problem := range unknownZones(c) {
 				// The checker gets the same file as the server.
 				if !slices.Contains(problems, problem) {
@@ -96,7 +97,7 @@ func (e *Environment) secondName(taken string) string {
 	return taken + "-2"
 }
 
-func (e *Environment) takenPorts(c ResourceChange, held map[string]docker.Object, own stack.Ownership) (problems []string) {
+func (e *Environment) takenPorts(ctx context.Context, c ResourceChange, held map[string]docker.Object, own stack.Ownership) (problems []string) {
 	name, _ := c.Change.After["name"].(string)
 	old := map[string]bool{}
 	for _, address := range listenAddresses(c.Change.Before) {
@@ -106,8 +107,13 @@ func (e *Environment) takenPorts(c ResourceChange, held map[string]docker.Object
 		if old[address] {
 			continue
 		}
-		if err := free(address); err != nil {
-			by, mine := holder(address, held, own)
+		by, mine := holder(address, held, own)
+		// Of another machine's ports only those of its containers can be seen from here.
+		taken := by != ""
+		if !anotherMachine(docker.Host(ctx)) {
+			taken = free(address) != nil
+		}
+		if taken {
 			if mine {
 				// It goes before the new one comes.
 				continue
@@ -118,6 +124,23 @@ func (e *Environment) takenPorts(c ResourceChange, held map[string]docker.Object
 		}
 	}
 	return problems
+}
+
+// anotherMachine reports whether an engine's address, as DOCKER_HOST has it, leads to another machine: "ssh://ops@host".
+func anotherMachine(engine string) bool {
+	u, err := url.Parse(engine)
+	return err == nil && slices.Contains([]string{"ssh", "tcp", "http", "https"}, u.Scheme) && !loopback(u.Hostname())
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// elsewhere reports whether an address is on the loopback of another machine, the engine's: it can't be asked from here.
+func elsewhere(ctx context.Context, address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && anotherMachine(docker.Host(ctx)) && loopback(u.Hostname())
 }
 
 // listenAddresses are the host's addresses that a planned container publishes.

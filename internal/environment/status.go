@@ -38,6 +38,8 @@ type Status struct {
 	Targets  *TargetStatus   `json:"targets,omitempty"`
 	// Delivery is what the relay has to say; nil where it was not asked or did not answer.
 	Delivery *DeliveryStatus `json:"delivery,omitempty"`
+	// Unasked is the engine on whose loopback the services are published, where they could not be asked from here; else "".
+	Unasked string `json:"unasked,omitempty"`
 	// LastApply is when an apply of this checkout last came to its end; nil if it never did.
 	LastApply *time.Time `json:"last_apply,omitempty"`
 	// Interrupted says that the last apply did not come to its end.
@@ -122,10 +124,15 @@ func (e *Environment) Status(ctx context.Context, drift bool) (Status, error) {
 	var targets *TargetStatus
 	var delivery *DeliveryStatus
 	var noTargets, noDelivery error
-	if url := urls["prometheus"]; url != "" && status.runs("prometheus") {
+	for _, url := range urls {
+		if elsewhere(ctx, url) {
+			status.Unasked = docker.Host(ctx)
+		}
+	}
+	if url := urls["prometheus"]; url != "" && status.runs("prometheus") && !elsewhere(ctx, url) {
 		asking.Go(func() error { targets, noTargets = e.targets(asked, url); return nil })
 	}
-	if url := urls["relay"]; url != "" && status.runs("relay") {
+	if url := urls["relay"]; url != "" && status.runs("relay") && !elsewhere(ctx, url) {
 		asking.Go(func() error { delivery, noDelivery = e.delivery(asked, url); return nil })
 	}
 	if drift && len(services) > 0 {
@@ -452,6 +459,10 @@ func (s Status) text(now time.Time) string {
 
 // headline says whether the environment is up, and if not, why.
 func (s Status) headline() string {
+	if s.Up && s.Unasked != "" {
+		return fmt.Sprintf("\nThe containers of %s are up on %s. They publish their ports on that machine's own loopback, so that targets and\n"+
+			"deliveries were not asked; to reach one from here: ssh -N -L PORT:127.0.0.1:PORT %[3]s\n\n", s.Environment, s.Unasked, strings.TrimPrefix(s.Unasked, "ssh://"))
+	}
 	if s.Up {
 		return fmt.Sprintf("\nThe environment %s is up.\n\n", s.Environment)
 	}
@@ -553,7 +564,7 @@ func (e *Environment) settled(ctx context.Context) (status Status, err error) {
 			return status, err
 		}
 		// What was scraped before it had started is down until the next scrape.
-		starting := status.Targets != nil && len(status.Targets.Down) > 0 ||
+		starting := status.Targets != nil && (len(status.Targets.Down) > 0 || status.Targets.Total == 0) ||
 			slices.ContainsFunc(status.Services, func(s ServiceStatus) bool { return s.Health == "starting" })
 		if !starting {
 			return status, nil

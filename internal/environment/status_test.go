@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lookout/internal/docker"
+	"lookout/internal/stack"
 )
 
 // A fakeEngine answers what the Docker client asks for containers, over HTTP as the engine does.
@@ -348,4 +350,33 @@ func TestADoctorSaysTheRemedyOfWhatPeopleMeet(t *testing.T) {
 			require.Contains(t, remedies[0], c.want)
 		})
 	}
+}
+
+func TestAnotherMachinesLoopbackIsNotAsked(t *testing.T) {
+	for _, c := range []struct {
+		engine, address string
+		want            bool
+	}{
+		{"", "http://127.0.0.1:9090", false},
+		{"unix:///var/run/docker.sock", "http://127.0.0.1:9090", false},
+		{"ssh://ops@monitoring.example.com", "http://127.0.0.1:9090", true},
+		{"ssh://ops@monitoring.example.com", "http://[::1]:9090", true},
+		{"tcp://10.0.0.7:2376", "http://localhost:9090", true},
+		{"ssh://ops@monitoring.example.com", "http://10.0.0.7:9090", false},
+	} {
+		require.Equal(t, c.want, elsewhere(docker.WithHost(t.Context(), c.engine), c.address), "%s at %s", c.address, c.engine)
+	}
+	// Its ports are not this machine's: one that is taken here is free there.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	var plan Plan
+	require.NoError(t, json.Unmarshal([]byte(`{"resource_changes":[{"type":"docker_container","change":{"actions":["create"],"after":{"name":"x-relay",
+		"ports":[{"external":`+port+`,"ip":"127.0.0.1","protocol":"tcp"}]}}}]}`), &plan))
+	e, _ := newEnvironment(t)
+	require.Len(t, e.takenPorts(docker.WithHost(t.Context(), ""), plan.ResourceChanges[0], nil, stack.Ownership{}), 1)
+	require.Empty(t, e.takenPorts(docker.WithHost(t.Context(), "ssh://ops@host"), plan.ResourceChanges[0], nil, stack.Ownership{}))
+	held := map[string]docker.Object{"a": {Kind: docker.Container, Name: "theirs", Ports: []string{port}}}
+	require.Len(t, e.takenPorts(docker.WithHost(t.Context(), "ssh://ops@host"), plan.ResourceChanges[0], held, stack.Ownership{}), 1)
 }
