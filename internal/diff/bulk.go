@@ -176,6 +176,11 @@ func where(kind Kind, who []named) string {
 	noun := "panel"
 	if strings.HasPrefix(string(kind), "alert-") {
 		noun = "alert"
+	} else if rows := slices.IndexFunc(who, func(w named) bool { p, ok := w.id.(*dashboard.Panel); return !ok || !p.IsRow() }) < 0; rows {
+		noun = "row"
+		if !slices.ContainsFunc(who, func(w named) bool { return !w.id.(*dashboard.Panel).Tab }) {
+			noun = "tab"
+		}
 	}
 	return fmt.Sprintf("%s: %s", plural(len(who), noun), clipNames(namesOf(who)))
 }

@@ -689,7 +689,33 @@ func leafName(ch *change) string {
 	return strings.Join(path, ".")
 }
 
+// inView says a change of what a view of the V2 schema adds, in its terms; "" if it is not one.
+func inView(ch *change) string {
+	if len(ch.rel) != 1 {
+		return ""
+	}
+	depth := func(n *dashboard.Node) string { return cmp.Or(n.Scalarish(), "1") }
+	switch ch.rel[0] {
+	case "__tab":
+		if ch.After.Bool() {
+			return "a tab instead of a row"
+		}
+		return "a row instead of a tab"
+	case "__unplaced":
+		if ch.After.Bool() {
+			return "no longer shown by the layout"
+		}
+		return "shown by the layout now"
+	case "__depth":
+		return "level " + depth(ch.Before) + " → " + depth(ch.After)
+	}
+	return ""
+}
+
 func leafText(name string, ch *change) string {
+	if s := inView(ch); s != "" {
+		return s
+	}
 	if ch.entity != nil && ch.entity.kind == variableEntity && ch.path() == "current" && (ch.Before == nil || ch.After == nil) {
 		return "default " + defaultText(ch.Before) + " → " + defaultText(ch.After)
 	}

@@ -100,6 +100,8 @@ func notLookedAt(form rules.Form) string {
 	switch form {
 	case rules.Tests, rules.Grafana:
 		return string(form) + " are not looked at"
+	case rules.Dashboard:
+		return "it holds a dashboard, which is read from JSON only: save it as JSON, under a name that ends in .json"
 	case rules.Empty:
 		return "there is nothing in it"
 	}

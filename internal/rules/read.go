@@ -63,6 +63,8 @@ func (f *File) document(src *source, doc *node) {
 		f.form(Tests)
 	case isGrafana(doc):
 		f.form(Grafana)
+	case isDashboard(doc):
+		f.form(Dashboard)
 	case doc.get("groups").is(sequenceKind) && rulesInside(doc.get("groups")):
 		form := Prometheus
 		if isOwn(doc.get("groups")) {
@@ -86,6 +88,14 @@ func (f *File) document(src *source, doc *node) {
 func isKubernetes(doc *node) bool {
 	k := doc.get("kind").string()
 	return (k == "PrometheusRule" || k == "VMRule") && doc.get("spec").is(mappingKind)
+}
+
+// isDashboard tells a dashboard of Grafana's, classic or a resource.
+func isDashboard(doc *node) bool {
+	if strings.HasPrefix(doc.get("apiVersion").string(), "dashboard.grafana.app/") {
+		return true
+	}
+	return doc.get("groups") == nil && (doc.get("panels").is(sequenceKind) || doc.get("elements").is(mappingKind) && doc.get("layout").is(mappingKind))
 }
 
 // isGrafana tells by the keys that only Grafana's provisioning has:

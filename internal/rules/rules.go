@@ -39,6 +39,8 @@ const (
 	Tests Form = "unit tests of promtool"
 	// Grafana is Grafana's provisioning format for alert rules.
 	Grafana Form = "alert rules in Grafana's provisioning format"
+	// Dashboard is a dashboard, which is read from JSON only.
+	Dashboard Form = "a dashboard"
 	// Empty has no document.
 	Empty Form = "empty"
 	// Other is anything else.

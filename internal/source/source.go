@@ -41,9 +41,9 @@ type File struct {
 	Read func(buf []byte) ([]byte, error)
 }
 
-// JSON reports whether a file holds JSON: by its name's ending, for standard input by what it begins with.
+// JSON reports whether a file holds JSON: by its name's ending; standard input, and a file with an ending of another kind, by what it begins with.
 func JSON(name string, data []byte) bool {
-	if name == StdinName {
+	if name == StdinName || !slices.Contains(Endings, strings.ToLower(filepath.Ext(name))) {
 		trimmed := bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
 		return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
 	}

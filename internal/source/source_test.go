@@ -104,7 +104,7 @@ func TestJSON(t *testing.T) {
 		name, data string
 		want       bool
 	}{
-		{"a.json", "", true}, {"a.JSON", "x: 1", true}, {"a.yaml", "{}", false}, {"json", "{}", false}, {source.StdinName, " \n{}", true}, {source.StdinName, "\ufeff[]", true},
+		{"a.json", "", true}, {"a.JSON", "x: 1", true}, {"a.yaml", "{}", false}, {"json", "{}", true}, {"notes.txt", "# x", false}, {source.StdinName, " \n{}", true}, {source.StdinName, "\ufeff[]", true},
 		{source.StdinName, "a: 1", false}, {source.StdinName, "", false},
 	} {
 		if got := source.JSON(test.name, []byte(test.data)); got != test.want {
