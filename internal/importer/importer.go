@@ -133,11 +133,11 @@ func (im *importer) fresh(ctx context.Context) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	d, err := dashboard.Load(im.Origin, published.Data)
+	if err != nil {
+		return false, err // it names the file
+	}
 	if im.UID == "" {
-		d, err := dashboard.Load(im.Origin, published.Data)
-		if err != nil {
-			return false, err // it names the file
-		}
 		// A title in Chinese or of emoji has no letter that a uid may have: then the dashboard's own uid serves.
 		if im.UID = cmp.Or(shortUID(d.Title), shortUID(d.UID)); im.UID == "" {
 			return false, fmt.Errorf("neither the title %q nor the uid of %s has a letter that a uid may have; give --uid", d.Title, im.Origin)

@@ -2,7 +2,9 @@ package lint
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -118,7 +120,10 @@ func (c *Custom) compile(ids map[string]*Rule) error {
 		rest = tail
 	}
 	for i, test := range c.Tests {
-		vars := map[string]any{"dashboard": orEmpty(test.Dashboard), "panel": orEmpty(test.Panel), "variable": orEmpty(test.Variable), "query": orEmpty(test.Query)}
+		vars, err := exampleModel(map[string]map[string]any{"dashboard": test.Dashboard, "panel": test.Panel, "variable": test.Variable, "query": test.Query})
+		if err != nil {
+			return fail("test %d: %v", i+1, err)
+		}
 		found, _, err := c.finds(vars)
 		if err != nil {
 			return fail("test %d: %v", i+1, err)
@@ -137,11 +142,29 @@ func something(found bool) string {
 	return "nothing"
 }
 
-func orEmpty(m map[string]any) map[string]any {
-	if m == nil {
-		return map[string]any{}
+// exampleModel is what a test says of the objects, on top of empty ones: a test names what matters to it.
+func exampleModel(said map[string]map[string]any) (map[string]any, error) {
+	d, err := dashboard.Load("example.json", []byte(`{"title": "", "panels": [{"type": "", "targets": [{"expr": ""}]}], "templating": {"list": [{"name": "", "type": ""}]}}`))
+	if err != nil {
+		return nil, err
 	}
-	return m
+	panel := panelModel(d, d.Panels[0])
+	panel["queries"] = []string{}
+	empty := map[string]map[string]any{
+		"dashboard": dashboardModel(d), "panel": panel, "variable": variableModel(d.Variables[0]),
+		"query": {"expr": "", "owner": "", "language": "", "metrics": []string{}, "alert": false, "legend": "", "refId": ""},
+	}
+	out := map[string]any{}
+	for kind, model := range empty {
+		for name, value := range said[kind] {
+			if _, known := model[name]; !known {
+				return nil, fmt.Errorf("a %s has no %q; it has %s", kind, name, strings.Join(slices.Sorted(maps.Keys(model)), ", "))
+			}
+			model[name] = value
+		}
+		out[kind] = model
+	}
+	return out, nil
 }
 
 // finds evaluates the rule.
