@@ -37,6 +37,16 @@ func sum(terms int) []byte {
 	return []byte(`{"title": "T", "panels": [{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "` + b.String() + `"}]}]}`)
 }
 
+// nested are queries that grow in other ways.
+func nested(kind string, n int) []byte {
+	q := map[string]string{
+		"brackets": strings.Repeat("(", n) + "up" + strings.Repeat(")", n),
+		"signs":    strings.Repeat("- ", n) + "up",
+		"matchers": `up{` + strings.Repeat(`a=\"b\",`, n) + `}`,
+	}[kind]
+	return []byte(`{"title": "T", "panels": [{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "` + q + `"}]}]}`)
+}
+
 func lintBytes(tb testing.TB, data []byte) finding.Result {
 	tb.Helper()
 	d, err := dashboard.Load("d.json", data)
@@ -59,6 +69,17 @@ func BenchmarkGrowth(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/panel")
 		})
 	}
+	for _, kind := range []string{"brackets", "signs", "matchers"} {
+		for _, n := range []int{400, 4000, 12000} {
+			data := nested(kind, n)
+			b.Run(fmt.Sprintf("%s/%d", kind, n), func(b *testing.B) {
+				for b.Loop() {
+					lintBytes(b, data)
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/level")
+			})
+		}
+	}
 	for _, n := range []int{125, 250, 500, 20000} {
 		data := sum(n)
 		b.Run(fmt.Sprintf("terms-of-a-sum/%d", n), func(b *testing.B) {
@@ -68,6 +89,24 @@ func BenchmarkGrowth(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/term")
 		})
 	}
+}
+
+// What nests too deep is refused before Prometheus' parser sees it: that takes the square of the depth.
+func TestDeepQueriesAreRefused(t *testing.T) {
+	for kind, want := range map[string]string{"brackets": "nests", "signs": "nests", "matchers": ""} {
+		said := ""
+		for _, f := range lintBytes(t, nested(kind, 12000)).Findings {
+			if f.Rule == "promql-syntax" {
+				said = f.Message
+			}
+		}
+		if want == "" {
+			require.Empty(t, said, kind)
+		}
+		require.Contains(t, said, want, kind)
+	}
+	// A long query that only has many brackets is fine.
+	require.NotContains(t, fmt.Sprint(lintBytes(t, []byte(`{"title": "T", "panels": [{"type": "stat", "title": "A", "targets": [{"refId": "A", "expr": "sum(`+strings.Repeat(`(rate(a_total{x=\"((((\"}[5m])) + `, 100)+`up)"}]}]}`))), "nests")
 }
 
 func TestColumnsOnLongLinesAreRight(t *testing.T) {

@@ -25,25 +25,35 @@ func contradiction(ms []*labels.Matcher) (a, b *labels.Matcher, ok bool) {
 	if len(ms) < 2 {
 		return nil, nil, false
 	}
-	for i, a := range ms {
-		if a.Type != labels.MatchEqual || promql.HasVariable(a.Value) || promql.HasVariable(a.Name) {
+	// One pass for each kind, since a selector may have thousands of matchers.
+	equal := map[string]*labels.Matcher{}
+	for _, m := range ms {
+		if m.Type != labels.MatchEqual || promql.HasVariable(m.Value) || promql.HasVariable(m.Name) {
 			continue
 		}
-		for j, b := range ms {
-			if i == j || a.Name != b.Name || promql.HasVariable(b.Value) {
-				continue
-			}
-			if !accepts(b, a.Value) {
-				return a, b, true
-			}
+		if was := equal[m.Name]; was == nil {
+			equal[m.Name] = m
+		} else if was.Value != m.Value {
+			return was, m, true
+		}
+	}
+	for _, m := range ms {
+		if a := equal[m.Name]; a != nil && m.Type != labels.MatchEqual && !promql.HasVariable(m.Value) && !accepts(m, a.Value) {
+			return a, m, true
 		}
 	}
 	// x=~"a" and x!~"a" with the same expression.
-	for i, a := range ms {
-		for _, b := range ms[i+1:] {
-			if a.Name == b.Name && a.Value == b.Value && (a.Type == labels.MatchRegexp && b.Type == labels.MatchNotRegexp || a.Type == labels.MatchNotRegexp && b.Type == labels.MatchRegexp) {
-				return a, b, true
-			}
+	type regexp struct{ name, value string }
+	seen := map[regexp]*labels.Matcher{}
+	for _, m := range ms {
+		if m.Type != labels.MatchRegexp && m.Type != labels.MatchNotRegexp {
+			continue
+		}
+		key := regexp{m.Name, m.Value}
+		if was := seen[key]; was != nil && was.Type != m.Type {
+			return was, m, true
+		} else if was == nil {
+			seen[key] = m
 		}
 	}
 	return nil, nil, false

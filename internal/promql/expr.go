@@ -103,12 +103,46 @@ func nesting(root parser.Node) int {
 	return deepest
 }
 
+func tooDeep(depth int) *Error {
+	return &Error{Msg: fmt.Sprintf("the query nests %d levels deep; the most that is looked at is %d. Split it, or record a part of it", depth, MaxDepth)}
+}
+
+// openings is how deep brackets and signs nest at most, which shows without parsing. It counts too little rather than too much: brackets in strings end a count.
+func openings(text string) (deepest int) {
+	if len(text) <= MaxDepth {
+		return 0
+	}
+	depth, signs := 0, 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(':
+			depth++
+		case ')':
+			depth = max(depth-1, 0)
+		case '-', '+':
+			signs++
+		case ' ', '\t', '\n', '\r':
+		case '"', '\'', '`', '#':
+			depth, signs = 0, 0
+		default:
+			signs = 0
+		}
+		deepest = max(deepest, depth, signs)
+	}
+	return deepest
+}
+
 // Parse understands a query. defined tells whether the dashboard has a variable of that name; nil means that all names are good. Grafana leaves an unknown
 // name inside a string alone, so it may be part of a regular expression.
 func (p *Parser) Parse(text string, defined func(name string) bool) *Expr {
 	e := &Expr{Text: text}
 	if len(text) > MaxText {
 		e.Err = &Error{Msg: fmt.Sprintf("the query has %d bytes; the most that is looked at is %d. Split it, or record a part of it", len(text), MaxText)}
+		return e
+	}
+	if depth := openings(text); depth > MaxDepth {
+		// Prometheus' parser asks each level for its type, which asks all below it.
+		e.Err = tooDeep(depth)
 		return e
 	}
 	tree, err := p.parse(e, defined)
@@ -119,7 +153,7 @@ func (p *Parser) Parse(text string, defined func(name string) bool) *Expr {
 				e.Tree = tree
 				return e
 			}
-			e.Err = &Error{Msg: fmt.Sprintf("the query nests %d levels deep; the most that is looked at is %d. Split it, or record a part of it", depth, MaxDepth)}
+			e.Err = tooDeep(depth)
 			return e
 		}
 		e.Tree = tree
