@@ -355,3 +355,25 @@ func TestARemoteStateIsPulled(t *testing.T) {
 	_, err = e.ownership(context.WithoutCancel(t.Context()))
 	require.Error(t, err)
 }
+
+func TestAReplacementIsRehearsed(t *testing.T) {
+	change := func(address string, actions ...string) ResourceChange {
+		c := ResourceChange{Address: address, Type: "docker_container"}
+		c.Change.Actions = actions
+		return c
+	}
+	const config, server = "module.platform.module.prometheus.module.config.docker_container.check[0]", "module.platform.module.prometheus.module.container.docker_container.container"
+	for name, c := range map[string]struct {
+		changes []ResourceChange
+		want    []string
+	}{
+		"another image":           {[]ResourceChange{change(config, "delete", "create"), change(server, "delete", "create")}, []string{"-target=" + config}},
+		"another configuration":   {[]ResourceChange{change(config, "delete", "create"), change(server, "no-op")}, nil},
+		"the first apply":         {[]ResourceChange{change(config, "create"), change(server, "create")}, nil},
+		"a server without checks": {[]ResourceChange{change(server, "delete", "create")}, nil},
+		"the checks are gone":     {[]ResourceChange{change(config, "create"), change(server, "create", "delete")}, []string{"-target=" + config}},
+		"the end":                 {[]ResourceChange{change(config, "delete"), change(server, "delete")}, nil},
+	} {
+		require.Equal(t, c.want, Plan{ResourceChanges: c.changes}.rehearsal(), name)
+	}
+}
