@@ -1,3 +1,4 @@
+#!/bin/sh
 # A small MariaDB with the exporter's user, which rights.sql makes at every start. root has no password and can only come in
 # through the socket inside this container.
 set -eu

@@ -1,7 +1,15 @@
+#!/bin/sh
 # A small PostgreSQL with the exporter's user, which rights.sql makes when the data is made.
 set -eu
 data=/var/lib/postgresql/data/cluster
-statements() { while read -r line; do case $line in --* | '') ;; *) echo "$line" ;; esac; done; }
+statements() {
+  while read -r line; do
+    case $line in
+    --* | '') ;;
+    *) echo "$line" ;;
+    esac
+  done
+}
 if [ ! -s "$data/PG_VERSION" ]; then
   rm -rf "$data" "$data.new"
   initdb --pgdata="$data.new" --username=postgres --auth-local=reject --auth-host=scram-sha-256 --encoding=UTF8 --no-locale >/dev/null

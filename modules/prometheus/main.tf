@@ -51,7 +51,7 @@ module "container" {
     "--web.enable-lifecycle",
     "--web.listen-address=:${local.port}",
     ], var.external_url == null ? [] : ["--web.external-url=${var.external_url}", "--web.route-prefix=/"],
-  var.admin_api ? ["--web.enable-admin-api"] : [],
+    var.admin_api ? ["--web.enable-admin-api"] : [],
   var.reload == "watch" ? ["--config.auto-reload", "--config.auto-reload-interval=5s"] : [])
   environment      = var.environment
   grace_seconds    = 30

@@ -13,6 +13,9 @@ locals {
   rule_files = merge(
     var.rule_files,
     length(var.recording_rules) == 0 ? {} : { "recording_rules.yaml" = yamlencode(local.recording_rules) },
-    var.shipped_rules ? { "shipped_service.yaml" = file("${path.module}/rules/service.yaml") } : {},
+    var.shipped_rules ? {
+      "shipped_service.yaml" = file("${path.module}/rules/service.yaml")
+      "shipped_trends.yaml"  = file("${path.module}/rules/trends.yaml")
+    } : {},
   )
 }

@@ -214,8 +214,8 @@ variable "rule_files" {
   }
 
   validation {
-    condition     = length(setintersection(keys(var.rule_files), ["recording_rules.yaml", "shipped_service.yaml"])) == 0
-    error_message = "rule_files uses a name the module writes itself (recording_rules.yaml, shipped_service.yaml); choose another."
+    condition     = length(setintersection(keys(var.rule_files), ["recording_rules.yaml", "shipped_service.yaml", "shipped_trends.yaml"])) == 0
+    error_message = "rule_files uses a name the module writes itself (recording_rules.yaml, shipped_service.yaml, shipped_trends.yaml); choose another."
   }
 
   validation {
@@ -410,7 +410,7 @@ variable "secrets_directory" {
 }
 
 variable "shipped_rules" {
-  description = "Whether the module's own recording rules (rules/service.yaml: rate, errors and duration by job and route) are loaded."
+  description = "Whether the module's own recording rules (rules/service.yaml: rate, errors and duration by job and route; rules/trends.yaml: what fills over weeks) are loaded."
   type        = bool
   default     = true
   nullable    = false

@@ -1,3 +1,4 @@
+#!/bin/sh
 # A small Redis whose only user is the exporter's, with the rights of rights.acl.
 set -eu
 # Not every image has cat; a last line without its end counts, too.

@@ -170,7 +170,7 @@ run "rules_come_from_the_variable_from_files_and_from_the_module" {
   }
 
   assert {
-    condition     = yamldecode(output.configuration["/lookout/config/prometheus.yml"]).rule_files == ["/lookout/config/rules/mine.yaml", "/lookout/config/rules/recording_rules.yaml", "/lookout/config/rules/shipped_service.yaml"]
+    condition     = yamldecode(output.configuration["/lookout/config/prometheus.yml"]).rule_files == ["/lookout/config/rules/mine.yaml", "/lookout/config/rules/recording_rules.yaml", "/lookout/config/rules/shipped_service.yaml", "/lookout/config/rules/shipped_trends.yaml"]
     error_message = "not all three rule files are loaded"
   }
 

@@ -20,7 +20,7 @@ run "without_a_grafana_prometheus_evaluates" {
   }
 
   assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).alerting.alertmanagers[0].static_configs[0].targets == ["alertmanager:9093"] && length(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).rule_files) == length(keys(module.alerts.alerts.rule_files)) + 1
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).alerting.alertmanagers[0].static_configs[0].targets == ["alertmanager:9093"] && length(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).rule_files) == length(keys(module.alerts.alerts.rule_files)) + 2
     error_message = "Prometheus has ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).rule_files)}"
   }
 
@@ -54,7 +54,7 @@ run "with_a_grafana_it_evaluates" {
   }
 
   assert {
-    condition     = !can(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).alerting) && length(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).rule_files) == 1
+    condition     = !can(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).alerting) && length(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).rule_files) == 2
     error_message = "alerts would be evaluated twice"
   }
 }
@@ -244,7 +244,7 @@ run "sources_bring_their_jobs" {
   }
 
   assert {
-    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["alertmanager", "console", "discovered", "go", "host", "jvm", "memcached", "mysql", "postgres", "probe", "pushgateway", "redis", "relay", "prometheus"]
+    condition     = yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name == ["alertmanager", "console", "discovered", "drill", "go", "host", "jvm", "memcached", "mysql", "postgres", "probe", "pushgateway", "redis", "relay", "prometheus"]
     error_message = "the jobs are ${jsonencode(yamldecode(module.prometheus.configuration["/lookout/config/prometheus.yml"]).scrape_configs[*].job_name)}"
   }
 }
