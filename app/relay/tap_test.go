@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"lookout/app/robot/robot"
 	"lookout/app/robot/stream"
 )
 
@@ -205,7 +207,7 @@ func TestNoTapIsLostWhenTheRelayIsKilled(t *testing.T) {
 	defer api.Close()
 	alertmanager := httptest.NewServer(am)
 	defer alertmanager.Close()
-	p := newProcess(t, fmt.Sprintf(tapConfig, alertmanager.URL, api.URL, 100_000), map[string]string{"id": "id", "secret": "secret"})
+	p := newProcess(t, fmt.Sprintf(tapConfig, alertmanager.URL, api.URL, 1000), map[string]string{"id": "id", "secret": "secret"})
 	p.start()
 	p.ready()
 
@@ -384,4 +386,70 @@ func minTime(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+// TestAnAnswerByLinkShowsOnTheCard: whoever takes an alert by the link in another chat's message is named on its card as well, and a
+// tap on the card of what is over says so and takes the buttons away.
+func TestAnAnswerByLinkShowsOnTheCard(t *testing.T) {
+	t.Parallel()
+	gateway, err := stream.New(stream.Config{ClientID: "id", ClientSecret: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := httptest.NewServer(gateway.Handler())
+	defer api.Close()
+	group, messages := newGroup(t, robot.Robot{AccessToken: "token", Name: "ops", Keywords: []string{"报警"}})
+	p := newProcess(t, "", map[string]string{"id": "id", "secret": "secret", "ops": "token", "key": "0123456789abcdef"})
+	p.write("relay.yaml", fmt.Sprintf(`
+answers: {url: "http://%s", key_file: secrets/key}
+apps:
+  cards: {url: %q, client_id_file: secrets/id, client_secret_file: secrets/secret, group: cidOps, template: t.schema}
+robots: {links: {url: %q, token_file: secrets/ops, keywords: [报警]}}
+`, p.address, api.URL, group.URL+"/robot/send"))
+	p.start()
+	p.ready()
+	for _, target := range []string{"cards", "links"} {
+		if status, answer := p.post("/v1/robots/"+target, webhook("firing", "instance", "db1")); status != http.StatusAccepted {
+			t.Fatalf("HTTP %d %s", status, answer)
+		}
+	}
+	eventually(t, 15*time.Second, func() error {
+		if len(gateway.Cards()) != 1 || len(messages()) != 1 || gateway.Connections() != 1 || strings.Count(p.get("/api/sent"), `"delivered"`) != 2 {
+			return fmt.Errorf("%d cards, %d messages\n%s", len(gateway.Cards()), len(messages()), p.lastWords())
+		}
+		return nil
+	})
+	if card := gateway.Cards()[0]; card.Params["can_silence"] != "false" || card.Params["open"] != "true" {
+		t.Errorf("without silences the card has %v", card.Params)
+	}
+	link := regexp.MustCompile(`http://[^)\s]+/answer/[^)\s]+`).FindString(messages()[0].Text)
+	resp, err := http.PostForm(link, url.Values{"who": {"李四"}, "hours": {""}})
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%v %v", resp, err)
+	}
+	resp.Body.Close()
+	status := func(words, open string) {
+		t.Helper()
+		eventually(t, 15*time.Second, func() error {
+			if c := gateway.Cards()[0].Params; !strings.Contains(c["status"], words) || c["open"] != open {
+				return fmt.Errorf("the card says %q, open %s\n%s", c["status"], c["open"], p.lastWords())
+			}
+			return nil
+		})
+	}
+	status("李四 已认领", "true")
+	cards := len(gateway.Cards())
+	if status, answer := p.post("/v1/robots/cards", webhook("resolved", "instance", "db1")); status != http.StatusAccepted {
+		t.Fatalf("HTTP %d %s", status, answer)
+	}
+	eventually(t, 15*time.Second, func() error {
+		if all := gateway.Cards(); len(all) <= cards || all[len(all)-1].Params["open"] != "false" || !strings.Contains(p.get("/api/sent"), `"resolved"`) {
+			return fmt.Errorf("no card of the recovery: %d", len(all))
+		}
+		return nil
+	})
+	if _, err := gateway.Tap(gateway.Cards()[0].ID, "u9", map[string]any{"action": "take"}); err != nil {
+		t.Fatal(err)
+	}
+	status("nothing of this message fires any more", "false")
 }
