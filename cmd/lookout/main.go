@@ -128,7 +128,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	k, err := parser.Parse(flagsFirst(parser.Model, args))
 	if err != nil {
-		fmt.Fprintf(stderr, "lookout: %v; see lookout --help\n", err)
+		fmt.Fprintf(stderr, "lookout: %v; see %s --help\n", err, commandOf(err))
 		return exitFailed
 	}
 	switch err := k.Run(); {
@@ -143,6 +143,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "lookout: %v\n", err)
 		return exitFailed
 	}
+}
+
+// commandOf is the command whose line is wrong, as one would call it.
+func commandOf(err error) string {
+	var wrong *kong.ParseError
+	name := "lookout"
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		for _, p := range wrong.Context.Path {
+			if p.Command != nil {
+				name += " " + p.Command.Name
+			}
+		}
+	}
+	return name
 }
 
 // flagsFirst moves the flags of a command before its paths, since kong takes a list of paths only in one piece: "diff HEAD --html dashboards".
