@@ -25,7 +25,7 @@ const maxSilence = 30 * 24 * time.Hour
 // silenceCmd keeps alerts quiet for a while.
 type silenceCmd struct {
 	For     string   `placeholder:"DURATION" help:"How long, such as 2h; at most 30d. Required, but for --end."`
-	Env     string   `default:"local" placeholder:"NAME" help:"Environment whose alerts are meant."`
+	Env     string   `default:"local" placeholder:"NAME" help:"Environment whose alerts are meant (default local)."`
 	Match   []string `placeholder:"LABEL=VALUE" help:"Only alerts with this label; may be given several times: instance=go1, severity=~'warning|info'."`
 	Comment string   `default:"maintenance" help:"Why, for the others."`
 	By      string   `placeholder:"NAME" help:"Who; default: the user of this machine."`
