@@ -47,6 +47,8 @@ resource "grafana_rule_group" "group" {
 
       keep_firing_for = local.grafana >= 11006000 ? rule.value.keep_firing_for : null
 
+      missing_series_evals_to_resolve = var.missing_series_evaluations
+
       labels = rule.value.labels
 
       annotations = merge(

@@ -68,3 +68,19 @@ variable "grafana_version" {
     error_message = "grafana_version is \"${var.grafana_version}\"; give it as Grafana shows it, such as \"12.1.0\"."
   }
 }
+
+variable "missing_series_evaluations" {
+  description = "Evaluations without a series after which its alert is resolved; needs Grafana 12.0. null (the default): Grafana's two. More of them keep an alert that fires through a short loss of data, instead of reporting that it may not have recovered."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.missing_series_evaluations == null ? true : var.missing_series_evaluations >= 1 && floor(var.missing_series_evaluations) == var.missing_series_evaluations
+    error_message = "missing_series_evaluations is ${var.missing_series_evaluations == null ? 0 : var.missing_series_evaluations}; give a whole number of evaluations, 1 or more."
+  }
+
+  validation {
+    condition     = var.missing_series_evaluations == null || local.grafana >= 12000000
+    error_message = "missing_series_evaluations needs Grafana 12.0, but grafana_version is ${var.grafana_version}; leave it out, or give the version that Grafana has."
+  }
+}

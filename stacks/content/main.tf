@@ -59,6 +59,8 @@ module "alert_rules" {
   folder          = local.alerts_folder
   grafana_version = var.grafana_version
 
+  missing_series_evaluations = var.missing_series_evaluations
+
   depends_on = [module.datasource]
 }
 

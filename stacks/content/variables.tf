@@ -57,6 +57,12 @@ variable "grafana_version" {
   nullable    = false
 }
 
+variable "missing_series_evaluations" {
+  description = "Evaluations without a series after which its alert is resolved; needs Grafana 12.0: see modules/alert-rules."
+  type        = number
+  default     = null
+}
+
 variable "prometheus" {
   description = "Address of Prometheus as Grafana sees it, and how often it scrapes."
   type = object({

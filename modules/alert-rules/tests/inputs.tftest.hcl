@@ -166,3 +166,27 @@ run "a_version_that_is_not_one_is_refused" {
 
   expect_failures = [var.grafana_version]
 }
+
+run "evaluations_without_a_series_are_refused_for_a_grafana_without_them" {
+  command = plan
+
+  variables {
+    alerts                     = run.alerts.alerts
+    grafana_version            = "11.6.0"
+    missing_series_evaluations = 5
+  }
+
+  expect_failures = [var.missing_series_evaluations]
+}
+
+run "half_an_evaluation_is_refused" {
+  command = plan
+
+  variables {
+    alerts                     = run.alerts.alerts
+    grafana_version            = "12.0.0"
+    missing_series_evaluations = 2.5
+  }
+
+  expect_failures = [var.missing_series_evaluations]
+}

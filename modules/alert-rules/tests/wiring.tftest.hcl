@@ -57,6 +57,13 @@ run "a_new_grafana_gets_the_files_groups_uids_and_keep_firing_for" {
     alerts          = run.alerts.alerts
     grafana_version = "12.1.0"
     contact_point   = "oncall"
+
+    missing_series_evaluations = 5
+  }
+
+  assert {
+    condition     = alltrue([for rule in grafana_rule_group.group["go-runtime"].rule : rule.missing_series_evals_to_resolve == 5])
+    error_message = "a short loss of data would resolve alerts"
   }
 
   assert {
