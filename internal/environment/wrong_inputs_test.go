@@ -26,6 +26,9 @@ func repositoryCopy(t *testing.T) (repo string) {
 		require.NoError(t, err)
 		require.NoError(t, os.Symlink(at, filepath.Join(repo, dir)))
 	}
+	defer write(t, filepath.Join(repo, "envs/staging/alerts.yaml"), "overrides:\n  A: {severity: info}\n")
+	// Its robots are a person's to choose.
+	defer write(t, filepath.Join(repo, "envs/staging/platform/relay.yaml"), "robots:\n  team: {token_file: /secrets/team.token}\n")
 	for _, dir := range []string{"envs/local", "envs/staging"} {
 		from := filepath.Join("../..", dir)
 		require.NoError(t, filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
@@ -214,13 +217,15 @@ var wrongInputs = []wrongInput{
 	{"a port of a service that is not there", func(c *careless) { c.set("platform", `ports = { promethues = 9191 }`) }, nil, []string{`unknown key "promethues"`, `did you mean "prometheus"?`}},
 	{"an image of a service that is not there", func(c *careless) { c.set("platform", `images = { prometeus = "prom/prometheus:v3.16.0" }`) }, nil, []string{`unknown key "prometeus"`, `did you mean "prometheus"?`}},
 	{"memory of a service that is not there", func(c *careless) { c.set("platform", `memory_mebibytes = { relai = 256 }`) }, nil, []string{`unknown key "relai"`, `did you mean "relay"?`}},
-	{"a typo in main.tf", func(c *careless) { c.edit("envs/staging/platform/main.tf", `size = "10GB"`, `sice = "10GB"`) }, nil, []string{"main.tf:", `unknown key "sice"`, `did you mean "size"?`}},
+	{"a typo in a .tf file", func(c *careless) {
+		write(c.t, filepath.Join(c.e.root("platform"), "more.tf"), "module \"more\" {\n  source    = \"../../../modules/prometheus\"\n  retention = { sice = \"1GB\" }\n}\n")
+	}, nil, []string{"more.tf:3: ", `unknown key "sice"`, `did you mean "size"?`}},
 	{"a typo in the content's timing", func(c *careless) { c.set("content", `timing = { repeat_intervall = "1h" }`) }, nil, []string{`unknown key "repeat_intervall"`, `did you mean "repeat_interval"?`}},
 	{"a variable that is not there", func(c *careless) { c.set("platform", `retenton = { time = "30d" }`) }, nil, []string{`unknown variable "retenton"`, "terraform.tfvars:"}},
 	{"a variable of the environment that is not there", func(c *careless) { c.t.Setenv("TF_VAR_scrape_job", "{}") }, nil, []string{"TF_VAR_scrape_job: ", "did you mean TF_VAR_scrape_jobs?"}},
 	{"a variable that has no value", func(c *careless) {
-		c.edit("envs/staging/platform/variables.tf", `  default     = "lookout-staging"`, "")
-	}, nil, []string{"the variable name is not set", "TF_VAR_name"}},
+		write(c.t, filepath.Join(c.e.root("platform"), "more.tf"), "variable \"needed\" {\n  type = string\n}\n")
+	}, nil, []string{"the variable needed is not set", "TF_VAR_needed"}},
 
 	{"a dashboard that is not JSON", func(c *careless) { write(c.t, filepath.Join(c.repo, "dashboards/shop/a.json"), `{"title": `) }, files, []string{"dashboards/shop/a.json:1:"}},
 	{"two dashboards of one uid", func(c *careless) {

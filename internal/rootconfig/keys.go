@@ -232,7 +232,7 @@ func (c *checker) value(v cty.Value, t cty.Type, name, where string) {
 }
 
 func (c *checker) unknown(where, name, key string, t cty.Type) {
-	p := Problem{where, name + " has an " + unknown("key", key, slices.Sorted(maps.Keys(t.AttributeTypes()))) + "; it would be ignored"}
+	p := Problem{where, name + " has an " + unknown("key", key, slices.Sorted(maps.Keys(t.AttributeTypes())))}
 	if !c.seen[p] {
 		c.seen[p] = true
 		c.problems = append(c.problems, p)
@@ -242,9 +242,9 @@ func (c *checker) unknown(where, name, key string, t cty.Type) {
 // unknown is half a sentence about a name that nothing has: with the one that is probably meant, else with all.
 func unknown(what, name string, known []string) string {
 	if near := nearest(name, known); near != "" {
-		return fmt.Sprintf("unknown %s %q: did you mean %q?", what, name, near)
+		return fmt.Sprintf("unknown %s %q, which would be ignored: did you mean %q?", what, name, near)
 	}
-	return fmt.Sprintf("unknown %s %q: known are %s", what, name, strings.Join(known, ", "))
+	return fmt.Sprintf("unknown %s %q, which would be ignored: known are %s", what, name, strings.Join(known, ", "))
 }
 
 // nearest is the known name that a typo may have been, or "".

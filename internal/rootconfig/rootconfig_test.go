@@ -29,6 +29,8 @@ func copyOf(t *testing.T, env string) (repo string) {
 			return os.WriteFile(filepath.Join(repo, rel), data, 0o644)
 		}))
 	}
+	// Its robots are a person's to choose.
+	require.NoError(t, os.WriteFile(filepath.Join(repo, "envs", env, "platform/relay.yaml"), []byte("robots:\n  team: {token_file: /secrets/team.token}\n"), 0o644))
 	return repo
 }
 
@@ -60,30 +62,38 @@ func TestKeysThatTerraformWouldDropAreNamed(t *testing.T) {
 	repo := copyOf(t, "staging")
 	for name, c := range map[string]struct {
 		root string
-		// tfvars is the file's text; environ one variable of the environment; edit what is replaced in main.tf.
-		tfvars, environ string
-		edit            [2]string
-		want            string
+		// tfvars is the file's text; environ one variable of the environment; tf a further file of the root.
+		tfvars, environ, tf string
+		want                string
 	}{
 		"in a job, through three modules": {tfvars: `scrape_jobs = {
   shop = { intervall = "5s", targets = [{ address = "shop:80" }] }
-}`, want: `envs/staging/platform/terraform.tfvars:1: scrape_jobs.shop has an unknown key "intervall": did you mean "interval"?; it would be ignored`},
-		"in a list of a job":                   {tfvars: `scrape_jobs = { shop = { targets = [{ adress = "shop:80" }] } }`, want: `scrape_jobs.shop.targets[0] has an unknown key "adress": did you mean "address"?`},
-		"in an override":                       {tfvars: `alert_overrides = { GoThreadsHigh = { pendin = "5m" } }`, want: `alert_overrides.GoThreadsHigh has an unknown key "pendin": did you mean "pending"?`},
-		"in what is merged":                    {tfvars: `notification = { default_traget = "team" }`, want: `notification has an unknown key "default_traget": did you mean "default_target"?`},
-		"below what is merged":                 {tfvars: `notification = { timing = { group_intervall = "1m" } }`, want: `notification.timing has an unknown key "group_intervall": did you mean "group_interval"?`},
-		"in a route":                           {tfvars: `notification = { routes = [{ label = { a = "b" }, target = "team" }] }`, want: `notification.routes[0] has an unknown key "label": did you mean "labels"?`},
-		"in a typed variable":                  {tfvars: `ports = { promethues = 1 }`, want: `ports has an unknown key "promethues": did you mean "prometheus"?`},
-		"in a variable that is anything":       {tfvars: `images = { prometeus = "x" }`, want: `images has an unknown key "prometeus": did you mean "prometheus"?`},
-		"in a map of numbers that is merged":   {tfvars: `memory_mebibytes = { relais = 1 }`, want: `memory_mebibytes has an unknown key "relais": did you mean "relay"?`},
-		"without a name that is close":         {tfvars: `ports = { ssh = 22 }`, want: `unknown key "ssh": known are alertmanager, console, grafana, prometheus, relay`},
-		"in the environment":                   {environ: `TF_VAR_notification={about_delivry = {email = ["a@example.com"]}}`, want: `TF_VAR_notification: notification has an unknown key "about_delivry": did you mean "about_delivery"?`},
-		"in main.tf":                           {edit: [2]string{`{ size = "10GB", time`, `{ sise = "10GB", time`}, want: `envs/staging/platform/main.tf:24: retention has an unknown key "sise": did you mean "size"?`},
-		"in an object of main.tf in a merge":   {edit: [2]string{`group_wait = "30s"`, `group_wiat = "30s"`}, want: `notification.timing has an unknown key "group_wiat": did you mean "group_wait"?`},
-		"a variable that is not there":         {tfvars: `consol_url = "http://x"`, want: `envs/staging/platform/terraform.tfvars:1: unknown variable "consol_url": did you mean "console_url"?; what it sets would be ignored`},
-		"a variable of the environment":        {environ: `TF_VAR_scrape_job={}`, want: `TF_VAR_scrape_job: no root has a variable of that name; did you mean TF_VAR_scrape_jobs?`},
-		"in content":                           {root: "content", tfvars: `timing = { group_wiat = "1s" }`, want: `timing has an unknown key "group_wiat": did you mean "group_wait"?`},
-		"in content's main.tf":                 {root: "content", edit: [2]string{"heartbeat_interval = ", "heartbeat_intervall = "}, want: `delivery has an unknown key "heartbeat_intervall": did you mean "heartbeat_interval"?`},
+}`, want: `envs/staging/platform/terraform.tfvars:1: scrape_jobs.shop has an unknown key "intervall", which would be ignored: did you mean "interval"?`},
+		"in a list of a job":                 {tfvars: `scrape_jobs = { shop = { targets = [{ adress = "shop:80" }] } }`, want: `scrape_jobs.shop.targets[0] has an unknown key "adress", which would be ignored: did you mean "address"?`},
+		"in an override":                     {tfvars: `alert_overrides = { GoThreadsHigh = { pendin = "5m" } }`, want: `alert_overrides.GoThreadsHigh has an unknown key "pendin", which would be ignored: did you mean "pending"?`},
+		"in what is merged":                  {tfvars: `notification = { default_traget = "team" }`, want: `notification has an unknown key "default_traget", which would be ignored: did you mean "default_target"?`},
+		"below what is merged":               {tfvars: `notification = { timing = { group_intervall = "1m" } }`, want: `notification.timing has an unknown key "group_intervall", which would be ignored: did you mean "group_interval"?`},
+		"in a route":                         {tfvars: `notification = { routes = [{ label = { a = "b" }, target = "team" }] }`, want: `notification.routes[0] has an unknown key "label", which would be ignored: did you mean "labels"?`},
+		"in a typed variable":                {tfvars: `ports = { promethues = 1 }`, want: `ports has an unknown key "promethues", which would be ignored: did you mean "prometheus"?`},
+		"in a variable that is anything":     {tfvars: `images = { prometeus = "x" }`, want: `images has an unknown key "prometeus", which would be ignored: did you mean "prometheus"?`},
+		"in a map of numbers that is merged": {tfvars: `memory_mebibytes = { relais = 1 }`, want: `memory_mebibytes has an unknown key "relais", which would be ignored: did you mean "relay"?`},
+		"without a name that is close":       {tfvars: `ports = { ssh = 22 }`, want: `unknown key "ssh", which would be ignored: known are alertmanager, console, grafana, prometheus, relay`},
+		"in the environment":                 {environ: `TF_VAR_notification={about_delivry = {email = ["a@example.com"]}}`, want: `TF_VAR_notification: notification has an unknown key "about_delivry", which would be ignored: did you mean "about_delivery"?`},
+		"in a .tf file": {tf: `module "more" {
+  source    = "../../../modules/prometheus"
+  retention = { sise = "10GB" }
+}`, want: `envs/staging/platform/more.tf:3: retention has an unknown key "sise", which would be ignored: did you mean "size"?`},
+		"in an object of a .tf file in a merge": {tf: `module "more" {
+  source       = "../../../stacks/platform"
+  notification = merge({ timing = { group_wiat = "30s" } }, {})
+}`, want: `notification.timing has an unknown key "group_wiat", which would be ignored: did you mean "group_wait"?`},
+		"a variable that is not there":  {tfvars: `consol_url = "http://x"`, want: `envs/staging/platform/terraform.tfvars:1: unknown variable "consol_url", which would be ignored: did you mean "console_url"?`},
+		"a variable of the environment": {environ: `TF_VAR_scrape_job={}`, want: `TF_VAR_scrape_job: no root has a variable of that name; did you mean TF_VAR_scrape_jobs?`},
+		"in content":                    {root: "content", tfvars: `timing = { group_wiat = "1s" }`, want: `timing has an unknown key "group_wiat", which would be ignored: did you mean "group_wait"?`},
+		"in a .tf file of the content": {root: "content", tf: `module "more" {
+  source   = "../../../stacks/content"
+  delivery = { heartbeat_intervall = "1m" }
+}`, want: `delivery has an unknown key "heartbeat_intervall", which would be ignored: did you mean "heartbeat_interval"?`},
 		"nothing wrong: another root's secret": {environ: `TF_VAR_aws_secret=x`},
 		"nothing wrong: a map's own names":     {tfvars: `scrape_jobs = { anything = { targets = [{ address = "a:1", labels = { any = "x" } }], parameters = { module = ["x"] } } }`},
 	} {
@@ -96,12 +106,9 @@ func TestKeysThatTerraformWouldDropAreNamed(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, "terraform.tfvars"), []byte(c.tfvars), 0o644))
 				defer os.Remove(filepath.Join(dir, "terraform.tfvars"))
 			}
-			if c.edit[0] != "" {
-				before, err := os.ReadFile(filepath.Join(dir, "main.tf"))
-				require.NoError(t, err)
-				require.Contains(t, string(before), c.edit[0])
-				require.NoError(t, os.WriteFile(filepath.Join(dir, "main.tf"), []byte(strings.Replace(string(before), c.edit[0], c.edit[1], 1)), 0o644))
-				defer os.WriteFile(filepath.Join(dir, "main.tf"), before, 0o644)
+			if c.tf != "" {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, "more.tf"), []byte(c.tf), 0o644))
+				defer os.Remove(filepath.Join(dir, "more.tf"))
 			}
 			found := problems(t, repo, "envs/staging/"+c.root, c.environ)
 			if c.want == "" {

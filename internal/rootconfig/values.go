@@ -129,7 +129,7 @@ func Undeclared(repo, dir string, m *Module, environ []string, others ...*Module
 		}
 		for _, name := range slices.Sorted(maps.Keys(set)) {
 			if _, ok := m.Variables[name]; !ok {
-				problems = append(problems, Problem{set[name].Where, unknown("variable", name, names) + "; what it sets would be ignored"})
+				problems = append(problems, Problem{set[name].Where, unknown("variable", name, names)})
 			}
 		}
 	}

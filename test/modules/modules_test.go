@@ -35,7 +35,7 @@ func TestModules(t *testing.T) {
 		t.Fatal(err)
 	}
 	// An environment as `make new-env` writes it is as good as any other.
-	if _, err := environment.New(tree, "qa"); err != nil {
+	if _, err := environment.New(tree, "made-by-test"); err != nil {
 		t.Fatal(err)
 	}
 	r := runner{checkout: c, tree: tree, slots: make(chan struct{}, atOnce), plugins: t.TempDir(), providers: providers.Start(t, c, tree, "envs/local/platform", "envs/local/content")}
@@ -107,7 +107,7 @@ func (r *runner) check(t *testing.T, dir string) {
 		return
 	}
 	// A test validates first. The environment that was just written has the tests of the one it was made from.
-	if len(tests) == 0 || strings.HasPrefix(dir, "envs/qa/") {
+	if len(tests) == 0 || strings.HasPrefix(dir, "envs/made-by-test/") {
 		r.terraform(t, dir, "validate")
 		return
 	}
