@@ -23,12 +23,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"lookout/internal/docker"
 	"lookout/internal/rootconfig"
 	"lookout/internal/stack"
 	"lookout/test/internal/checkout"
+	"lookout/test/internal/teststack"
 )
 
 // long runs the page on a stack of its own, which takes minutes: make prove-your-service, and every night.
@@ -278,29 +280,31 @@ func requireThere(t *testing.T, url string) {
 func await(t *testing.T, chat string, within time.Duration, words ...string) {
 	t.Helper()
 	last := ""
-	require.Eventually(t, func() bool {
+	found := assert.Eventually(t, func() bool {
 		resp, err := http.Get(chat + "/api/messages")
 		if err != nil {
 			return false
 		}
 		defer resp.Body.Close()
 		data, err := io.ReadAll(resp.Body)
-		var messages []struct {
-			Title string `json:"title"`
-			Text  string `json:"text"`
+		var chat struct {
+			Messages []teststack.Message `json:"messages"`
 		}
-		if err != nil || json.Unmarshal(data, &messages) != nil {
+		if err != nil || json.Unmarshal(data, &chat) != nil {
 			last = string(data)
 			return false
 		}
-		for _, m := range messages {
+		for _, m := range chat.Messages {
 			last = m.Title + "\n" + m.Text
 			if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(strings.ReplaceAll(last, "\\", ""), word) }) {
 				return true
 			}
 		}
 		return false
-	}, within, time.Second, "no message with %q; the last: %s", words, last)
+	}, within, time.Second)
+	if !found {
+		t.Fatalf("no message with %q; the last: %s", words, last)
+	}
 }
 
 func must(t *testing.T, dir, name, line string) string {
