@@ -15,7 +15,7 @@ import (
 func TestShippedDashboardsFitWhatIsExposed(t *testing.T) {
 	t.Chdir(filepath.Join("..", ".."))
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"check", "--run-exporters", "dashboards", "alerts", "modules/prometheus/rules"}, nil, &stdout, &stderr, os.Getenv); code != exitClean {
+	if code := run(t.Context(), []string{"check", "--run-exporters", "dashboards", "alerts", "modules/prometheus/rules", "slos/rules"}, nil, &stdout, &stderr, os.Getenv); code != exitClean {
 		t.Errorf("exit code %d\n%s%s", code, stdout.Bytes(), stderr.Bytes())
 	}
 	if !regexp.MustCompile(`alert-delivery\.json: fits [1-9]`).Match(stdout.Bytes()) {
