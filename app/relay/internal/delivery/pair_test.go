@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"lookout/app/relay/internal/memdir"
+	"lookout/app/relay/internal/message"
 	"lookout/app/relay/internal/notification"
 	"lookout/app/relay/internal/pair"
 	"lookout/app/relay/internal/pair/pairtest"
@@ -536,6 +538,174 @@ heartbeats: {chain: {target: ops, timeout: 5m, repeat: 1h}}
 			if m.org != nil && m.org.snapshot().Sent != 2 {
 				t.Errorf("of the quota %d are used", m.org.snapshot().Sent)
 			}
+		}
+	})
+}
+
+// TestWhatCoversWhat is the rule by which a relay on standby drops a copy.
+func TestWhatCoversWhat(t *testing.T) {
+	const slack = time.Minute
+	told := func(starts int64, resolved bool, at time.Duration) known {
+		return known{state{"a", starts, resolved}, at}
+	}
+	for name, c := range map[string]struct {
+		s        state
+		received time.Duration
+		told     known
+		want     bool
+	}{
+		"its copy, earlier":                           {state{"a", 5, false}, 0, told(5, false, time.Hour), true},
+		"its copy, later":                             {state{"a", 5, false}, time.Hour + slack, told(5, false, time.Hour), true},
+		"a repetition on purpose":                     {state{"a", 5, false}, time.Hour + slack + 1, told(5, false, time.Hour), false},
+		"it is over, told was that it fires":          {state{"a", 5, true}, time.Hour, told(5, false, time.Hour), false},
+		"it fires, told was that it is over":          {state{"a", 5, false}, time.Hour, told(5, true, time.Hour), true},
+		"the same without a beginning":                {state{"a", 0, false}, time.Hour, told(0, true, time.Hour), false},
+		"the same state without a beginning":          {state{"a", 0, false}, time.Hour, told(0, false, time.Hour), true},
+		"an older episode":                            {state{"a", 4, true}, time.Hour, told(5, false, time.Hour), true},
+		"an older episode that came long after":       {state{"a", 4, true}, 2 * time.Hour, told(5, false, time.Hour), false},
+		"a newer episode":                             {state{"a", 6, false}, time.Hour, told(5, true, time.Hour), false},
+		"no beginning, told was one with a beginning": {state{"a", 0, true}, time.Hour, told(5, true, time.Hour), false},
+	} {
+		if got := covered(c.s, c.received, slack, []known{told(1, true, 0), c.told}); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// TestSendersThatAreOne: the Alertmanagers of a cluster are one sender where the configuration says so, and a flapped entry tells
+// both of its states.
+func TestSendersThatAreOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conf := pairConf + "pair: {dsn_file: dsn, origins: ['http://am-1', 'http://am-2/']}\n"
+		g := newRigWith(t, conf, &recorder{t: t}, map[string]string{"dsn": "postgres://x:y@pg/x"})
+		from := func(origin string) state {
+			a := numberedAlert(0).Alerts[0]
+			a.Origin = origin
+			return g.engine.stateOf("ops", a)
+		}
+		if from("http://am-1/") != from("http://am-2") {
+			t.Error("two of a cluster are two")
+		}
+		if from("http://am-3") == from("http://am-1") || from("http://am-3") == from("http://am-4") {
+			t.Error("strangers are one")
+		}
+		if g.engine.stateOf("db", numberedAlert(0).Alerts[0]) == g.engine.stateOf("ops", numberedAlert(0).Alerts[0]) {
+			t.Error("two targets are one")
+		}
+		en := message.Entry{State: message.Flapped, Alert: resolved(numberedAlert(0)).Alerts[0]}
+		if s := g.engine.entryStates("ops", en); len(s) != 2 || s[0].Resolved == s[1].Resolved {
+			t.Errorf("a flapped entry tells %+v", s)
+		}
+	})
+}
+
+// TestPartsAreDropped: of what tells several alerts only those are dropped that were told, in the queue as in messages that were made
+// while this relay led.
+func TestPartsAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTwins(t, pairConf, false)
+		w.rec.reply(func(posted, int) (*http.Response, error) { return answer(200, `{"errcode":-1}`), nil })
+		several := func(from, to int) notification.Notification {
+			n := numberedAlert(from)
+			for i := from + 1; i < to; i++ {
+				n.Alerts = append(n.Alerts, numberedAlert(i).Alerts[0])
+			}
+			return n
+		}
+		// The first makes messages of it, which wait; the second has it in its queue.
+		all := several(0, 4)
+		w.post(all)
+		time.Sleep(5 * time.Second)
+		// Someone tells two of them.
+		var list []pair.Told
+		for _, a := range all.Alerts[:2] {
+			s := w.rigs[0].engine.stateOf("ops", a)
+			list = append(list, pair.Told{Key: s.key(), Starts: s.Starts})
+		}
+		if err := w.links[0].Tell(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		err := w.rigs[1].store.View(func(tx *spool.Tx) error {
+			tx.Queue("ops", func(r spool.Record) bool {
+				n, err := notification.Parse(r.Body)
+				if err != nil || len(n.Alerts) != 2 || n.Alerts[0].Labels["instance"] != "n0002" {
+					t.Errorf("in the queue are %d alerts, %v", len(n.Alerts), err)
+				}
+				return true
+			})
+			if tx.Depth("ops") != 1 {
+				t.Errorf("%d wait", tx.Depth("ops"))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Messages that no one was asked to show yet.
+		e := w.rigs[1].engine
+		d := message.Merge([]message.Item{{Notification: several(10, 14)}})
+		detail := several(20, 22)
+		one, two := &Message{Target: "ops", Digest: &d}, &Message{Target: "ops", Detail: &detail, Also: []state{e.stateOf("ops", numberedAlert(23).Alerts[0])}}
+		tried := &Message{Target: "ops", Detail: &detail, Robot: "robot:a", Ambiguous: true, Attempts: 1}
+		if err := w.rigs[1].store.Update(t.Context(), func(tx *spool.Tx) error {
+			for _, m := range []*Message{one, two, tried} {
+				if m.ID = 0; e.save(tx, m) != nil {
+					return errors.New("save")
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		list = nil
+		for _, i := range []int{10, 11, 20, 23} {
+			s := e.stateOf("ops", numberedAlert(i).Alerts[0])
+			list = append(list, pair.Told{Key: s.key(), Starts: time.Now().Add(time.Hour).UnixNano()})
+		}
+		if err := w.links[0].Tell(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		if err := w.rigs[1].store.View(func(tx *spool.Tx) error {
+			var got []int
+			err := tx.Each(outboxOf("ops", 0, false), func(id uint64, raw []byte) error {
+				var m Message
+				if err := json.Unmarshal(raw, &m); err != nil {
+					return err
+				}
+				got = append(got, m.alerts()+10*len(m.Also))
+				return nil
+			})
+			if !slices.Equal(got, []int{2, 1, 2}) {
+				t.Errorf("the messages tell %v", got)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestACallIsAdoptedOnce: what the other relay called counts, each call once, however often this one takes over.
+func TestACallIsAdoptedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTwins(t, pairConf, false)
+		e := w.rigs[1].engine
+		m := e.memberList()[0]
+		for range 3 {
+			if err := e.adopt(t.Context(), []pair.Call{{ID: 1, Peer: m.pairedAs(), Age: time.Second}, {ID: 2, Peer: m.pairedAs(), Age: -time.Second}, {ID: 3, Peer: "another"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, used, _ := m.state(e.store.Steady()); used != 2 {
+			t.Errorf("%d calls count", used)
+		}
+		// Over a restart too.
+		w.rigs[1].end()
+		w.rigs[1].start()
+		if _, used, _ := w.rigs[1].engine.memberList()[0].state(w.rigs[1].store.Steady()); used != 2 {
+			t.Errorf("after a restart %d calls count", used)
 		}
 	})
 }

@@ -309,3 +309,56 @@ func TestAnAddressIsNotRepeated(t *testing.T) {
 		t.Error("a mode is missing")
 	}
 }
+
+// TestALeaseThatIsAnothers: a relay whose lease was given to another makes no call, however valid it looks by its own clock.
+func TestALeaseThatIsAnothers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := pairtest.New()
+		p := start(t, store.Link(), "", nil)
+		time.Sleep(time.Second)
+		if id, ok := p.Reserve(t.Context(), "robot", time.Second); !ok || id == 0 {
+			t.Fatal("it does not lead")
+		}
+		store.Steal("other", time.Hour)
+		if !p.Delivers() {
+			t.Fatal("it has asked already: the test tests nothing")
+		}
+		if _, ok := p.Reserve(t.Context(), "robot", time.Second); ok || p.Delivers() {
+			t.Error("it calls on another's lease")
+		}
+		time.Sleep(time.Second)
+		if p.Mode() != pair.Standby {
+			t.Errorf("it is %s", p.Mode())
+		}
+	})
+}
+
+// TestBothAreAlone: of two relays that are both cut off and can ask each other one goes on.
+func TestBothAreAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var parts [2]*pair.Pair
+		ask := network(func(r *http.Request) (*http.Response, error) {
+			i := int(r.URL.Host[0] - '0')
+			if parts[i] == nil {
+				return nil, errors.New("connection refused")
+			}
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(parts[i].Answer()))}, nil
+		})
+		var made [2]*pair.Pair
+		for i := range made {
+			link := pairtest.New().Link()
+			link.Cut.Store(true)
+			// Neither hears of the other at first.
+			made[i] = start(t, link, []string{"http://1.test", "http://0.test"}[i], ask)
+		}
+		time.Sleep(40 * time.Second)
+		if made[0].Mode() != pair.Alone || made[1].Mode() != pair.Alone {
+			t.Fatalf("they are %s and %s", made[0].Mode(), made[1].Mode())
+		}
+		parts = made
+		time.Sleep(10 * time.Second)
+		if (made[0].Mode() == pair.Alone) == (made[1].Mode() == pair.Alone) {
+			t.Errorf("they are %s and %s", made[0].Mode(), made[1].Mode())
+		}
+	})
+}

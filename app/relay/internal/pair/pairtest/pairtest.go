@@ -57,6 +57,13 @@ type Link struct {
 // Link makes a way to the store.
 func (s *Store) Link() *Link { return &Link{s: s} }
 
+// Steal gives the lease to another holder.
+func (s *Store) Steal(holder string, ttl time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holder, s.expires = holder, time.Now().Add(ttl)
+}
+
 // Offers is how many offers wait.
 func (s *Store) Offers() int {
 	s.mu.Lock()
