@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lookout/test/internal/grafana"
 )
 
 const settings = "envs/local/alerts.yaml"
@@ -292,6 +294,8 @@ type change struct {
 	want map[string]string
 	// outputs that change with it.
 	outputs []string
+	// after looks at Grafana once the change is applied; may be nil.
+	after func(w *world)
 	// settled asks for an empty plan afterwards, where the change after this one could hide what is left of it.
 	settled bool
 }
@@ -311,6 +315,17 @@ const (
 func changes() []change {
 	moved := map[string]any{"timing": map[string]any{"group_wait": "90s", "group_interval": "36h", "repeat_interval": "365d"}, "heartbeat_interval": "100h"}
 	return []change{
+		{
+			name: "one rule's annotation, while another one's alert fires",
+			make: func(w *world) {
+				w.fires("GoThreadsHigh")
+				w.edit("alerts/service.yaml", "summary: 【报警】错误率过高 Too many requests fail", "summary: 【报警】错误率太高 Too many requests fail")
+			},
+			want: map[string]string{rule("ErrorRatioHigh"): update},
+			// No other rule is written, so the alert that fires goes on as it was.
+			after:   func(w *world) { w.stillFires("GoThreadsHigh") },
+			settled: true,
+		},
 		{
 			name:    "a dashboard's title, which is in its address",
 			make:    func(w *world) { w.edit("dashboards/go/service.json", `"title": "Service"`, `"title": "Service X"`) },
@@ -358,6 +373,12 @@ func changes() []change {
 			},
 			want: map[string]string{
 				rule("GoThreadsHigh"): update, board("go", "go-runtime"): update, rule("ProcessMemoryHigh"): update, rule("TargetDown"): update,
+			},
+			// Its own rule was edited: that ends it, and shows that the change before could have.
+			after: func(w *world) {
+				if since := w.firingSince("GoThreadsHigh"); w.standin != nil && !since.IsZero() {
+					w.t.Errorf("GoThreadsHigh still fires, since %s, after its own rule was edited: this test would notice nothing", since)
+				}
 			},
 		},
 		{
@@ -410,6 +431,65 @@ func changes() []change {
 	}
 }
 
+// began is when the alert that fires on the stand-in began to.
+var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// fires makes an alert fire on the stand-in, which evaluates nothing. A real Grafana has nothing to evaluate here.
+func (w *world) fires(name string) {
+	w.t.Helper()
+	if w.standin == nil {
+		return
+	}
+	if !w.standin.SetInstances(name, grafana.Instance{Labels: map[string]string{"job": "go", "instance": "go1"}, State: "Alerting", ActiveAt: began}) {
+		w.t.Fatalf("Grafana has no rule %s", name)
+	}
+	w.written()
+}
+
+// firingSince is since when an alert fires; zero if it does not.
+func (w *world) firingSince(name string) time.Time {
+	w.t.Helper()
+	var answer struct {
+		Data struct {
+			Groups []struct {
+				Rules []struct {
+					Name, State string
+					Alerts      []struct{ ActiveAt time.Time }
+				}
+			}
+		}
+	}
+	w.get("/api/prometheus/grafana/api/v1/rules", &answer)
+	for _, g := range answer.Data.Groups {
+		for _, r := range g.Rules {
+			if r.Name == name && r.State == "firing" && len(r.Alerts) == 1 {
+				return r.Alerts[0].ActiveAt
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// stillFires asks for an alert's state to be as it was, and for one rule to be written: Grafana keeps the state of rules that are not.
+func (w *world) stillFires(name string) {
+	w.t.Helper()
+	if w.standin == nil {
+		return
+	}
+	if since := w.firingSince(name); !since.Equal(began) {
+		w.t.Errorf("%s fires since %s, want %s: another rule's annotation has reset it", name, since, began)
+	}
+	var groups []string
+	for _, request := range w.written() {
+		if strings.Contains(request, "rule-groups") {
+			groups = append(groups, request)
+		}
+	}
+	if len(groups) != 1 || !strings.Contains(groups[0], "ErrorRatioHigh") {
+		w.t.Errorf("these rule groups were written, want the one of ErrorRatioHigh:\n%s", strings.Join(groups, "\n"))
+	}
+}
+
 func (w *world) changes() {
 	outer := w.t
 	for _, c := range changes() {
@@ -429,6 +509,9 @@ func (w *world) changes() {
 				t.Errorf("the outputs %v change, wanted %v\n%s", p.outputs, c.outputs, p.text)
 			}
 			w.must("apply", "-input=false", p.file)
+			if c.after != nil {
+				c.after(w)
+			}
 			if c.settled {
 				w.unchanged(c.name)
 			}

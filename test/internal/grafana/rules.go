@@ -340,6 +340,8 @@ func putGroup(c *call) answer {
 func (c *call) replace(old, new *rule) {
 	c.rules = slices.Clone(c.rules)
 	c.rules[slices.Index(c.rules, old)] = new
+	// Documented: alerts of a rule that was edited are resolved, with the reason Updated.
+	delete(c.instances, old.UID)
 }
 
 func (c *call) origin() string {

@@ -61,6 +61,8 @@ type Server struct {
 	muteTimings  []*muteTiming
 	templates    []*template
 	silences     []*silence
+	// instances are what a test says that rules were evaluated to, by the rule's uid.
+	instances map[string][]Instance
 }
 
 // A Request is one that was asked, and how it was answered.
