@@ -25,7 +25,7 @@ func (c *chain) command(args ...string) *exec.Cmd {
 	c.t.Helper()
 	c.write("admin.token", "admin")
 	args = append([]string{"drill", "--prometheus=" + c.url("prometheus"), "--alertmanager=" + c.url("alertmanager"), "--relay=" + c.url("relay"), "--relay-token-file=admin.token",
-		"--console=" + c.url("console"), "--patience=20s", "--slack=20s"}, args...)
+		"--console=" + c.url("console"), "--patience=20s", "--slack=20s", "--starts=1000"}, args...)
 	cmd := exec.Command(program(c.t, "lookout"), args...)
 	cmd.Dir = c.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -47,7 +47,7 @@ func (c *chain) untouched() error {
 	if text := c.get(c.url("console") + "/drill/metrics"); text != "" {
 		return fmt.Errorf("the console still exposes %s", text)
 	}
-	if text := c.get(c.url("exporter") + "/faults"); !strings.Contains(text, `"threads":0`) {
+	if text := c.get(c.url("exporter") + "/faults"); !strings.Contains(text, `"goroutines":0`) {
 		return fmt.Errorf("a knob is still turned: %s", text)
 	}
 	return nil
@@ -62,12 +62,13 @@ func TestADrillThatIsEndedLeavesNothing(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			c.t = t
 			c.eventually(time.Minute, "the chain is quiet", func() error {
-				if text := c.get(c.url("prometheus") + "/api/v1/alerts"); strings.Contains(text, "ThreadsHigh") || strings.Contains(text, "Knobbed") {
+				if text := c.get(c.url("prometheus") + "/api/v1/alerts"); strings.Contains(text, "Slow") {
 					return errors.New("alerts of before: " + text)
 				}
 				return c.untouched()
 			})
-			cmd := c.command("--robot="+c.url("robot"), "--exporter="+c.url("exporter"), "ErrorsMany", "Knobbed")
+			// Both stay pending for an hour.
+			cmd := c.command("--robot="+c.url("robot"), "--exporter="+c.url("exporter"), "--within=2h", "Slow", "KnobbedSlow")
 			var out bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &out
 			require.NoError(t, cmd.Start())
@@ -75,7 +76,7 @@ func TestADrillThatIsEndedLeavesNothing(t *testing.T) {
 				if text := c.get(c.url("console") + "/drill/metrics"); text == "" {
 					return errors.New("no series")
 				}
-				if text := c.get(c.url("exporter") + "/faults"); !strings.Contains(text, `"threads":100`) {
+				if text := c.get(c.url("exporter") + "/faults"); !strings.Contains(text, `"goroutines":5000`) {
 					return errors.New(text)
 				}
 				return nil

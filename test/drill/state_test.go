@@ -18,6 +18,7 @@ import (
 // An annotation of one rule is edited while another one's alert of the same group fires: that alert goes on as it was, in Prometheus, in Alertmanager and
 // in the chat. Engine grafana: test/content, against the stand-in.
 func TestAnAnnotationResetsNoOtherAlert(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := newChain(t)
 	c.start()
