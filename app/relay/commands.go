@@ -122,7 +122,7 @@ func (cmd *renderCmd) Run(s *streams) error {
 	} else {
 		kind := kinds.Find(cmd.Kind)
 		if kind == nil {
-			return fmt.Errorf("--kind %q is not known: use robot, app, feishu, wecom, email or webhook", cmd.Kind)
+			return fmt.Errorf("--kind %q is not known: use one of %s", cmd.Kind, strings.Join(kinds.Names(), ", "))
 		}
 		c.Peers = map[string]channel.Peer{kind.ID("ops"): kind.Sample(cmp.Or(cmd.Type, kind.Types[0]))}
 		c.Targets["ops"].Channels = []config.Channel{{Kind: kind, Names: []string{"ops"}}}

@@ -21,6 +21,15 @@ var All = []*channel.Kind{
 	&gateway.Kind,
 }
 
+// Names are those of all kinds.
+func Names() []string {
+	var names []string
+	for _, k := range All {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
 // Find returns the kind of a name, nil if there is none.
 func Find(name string) *channel.Kind {
 	for _, k := range All {
