@@ -1008,8 +1008,8 @@ func (l *loader) target(name string) {
 	l.most(who+".digest.max_wait", t.Digest.MaxWait, 10*time.Minute, "a storm would be told that late")
 	l.most(who+".digest.pause", t.Digest.Pause, 10*time.Minute, "the second of two alerts would be told that late")
 	t.Digest.MaxMessages = cmp.Or(t.Digest.MaxMessages, 10)
-	if t.Digest.MaxMessages < 1 || t.Digest.MaxMessages > 100 || t.Digest.Above < 1 || t.Digest.Above > 1000 {
-		l.fail("%s.digest: above is 1 to 1000, max_messages 1 to 100", who)
+	if t.Digest.MaxMessages < 1 || t.Digest.MaxMessages > 1000 || t.Digest.Above < 1 || t.Digest.Above > 1000 {
+		l.fail("%s.digest: above and max_messages are 1 to 1000", who)
 	}
 }
 
