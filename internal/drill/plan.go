@@ -501,6 +501,10 @@ func (p *Plan) replay(test unitTest, at time.Duration, a analysis, r *rules.Rule
 					one.PerSecond = slope * factor
 				}
 			case kinds.counter && counter:
+				if slope == 0 && start > 0 && start < f && !in.values[start-1].Omitted && diff(in.values, start) != 0 && diff(in.values, start) == diff(in.values, start+1) {
+					// It grew until then, and stops: from the beginning here, or the range would still hold its growth.
+					one.Value = in.values[start+1].Value
+				}
 				one.Value *= factor
 			}
 			if epoch {
