@@ -230,6 +230,10 @@ bench-public: ## What lint, diff and render do with public dashboards and rule f
 prove-your-service: ## Follow docs/your-service.md on a stack of its own, from the first command to the message, with the times
 	go test -count=1 -timeout=30m -v -run='^TestFollowed' ./test/service -long
 
+.PHONY: prove-relay
+prove-relay: ## What the relay promises, in full: 10,000 notifications and 50 kills, a pair killed 100 times, 15 minutes of real windows
+	go test -count=1 -timeout=40m -v -run='IsLost|TestAPair|RealWindows' ./app/relay -args -long
+
 .PHONY: fuzz
 fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)
 	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | sed 's/:func / /' | \
