@@ -37,7 +37,7 @@ func TestRulesPaths(t *testing.T) {
 		{args: "check own", want: "passed over own/深/compose.yaml: no alert rules in it\n"},
 		{args: "check own own ./own/a.yaml", want: "0 problems in 2 files, 2 rules\n"},
 		{args: "check -", stdin: testedRule, want: "0 problems in 1 file, 1 rule\n"},
-		{args: "check broken", code: exitFindings, want: "broken/a.yaml:1:1: error: "},
+		{args: "check broken", code: exitFailed, want: "broken/a.yaml:1:1: error: "},
 		{args: "check nosuch", code: exitFailed, want: "nosuch: no such file or directory"},
 		{args: "check empty", code: exitFailed, want: "there is no rule file (*.yaml, *.yml) in empty"},
 		{args: "check", code: exitFailed, want: "there is no alerts/ here; name rule files"},
