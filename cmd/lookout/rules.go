@@ -156,7 +156,7 @@ func (a *app) ruleSources(paths []string) (sources []source.File, files []*rules
 	}
 	a.noteSkips(skipped)
 	if len(files) == 0 {
-		return nil, nil, fmt.Errorf("there is no rule file (*.yaml, *.yml) in %s", strings.Join(paths, ", "))
+		return nil, nil, fmt.Errorf("there is no rule file (*.yaml, *.yml, *.rules) in %s", strings.Join(paths, ", "))
 	}
 	return sources, files, nil
 }
