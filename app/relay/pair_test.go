@@ -161,6 +161,27 @@ targets:
 			t.Errorf("%s was shown %d times", n, times)
 		}
 	}
+	// Each says what part it has, and they do not contradict each other.
+	eventually(t, time.Minute, func() error {
+		modes := map[string]int{}
+		for _, p := range relays {
+			var status struct{ Pair struct{ Mode string } }
+			if err := json.Unmarshal([]byte(p.get("/api/status")), &status); err != nil {
+				return err
+			}
+			mode := status.Pair.Mode
+			modes[mode]++
+			for path, want := range map[string]string{"/-/pair": mode + " ", "/": "双机 pair: " + mode + " ·", "/metrics": `relay_pair_mode{mode="` + mode + `"} 1`} {
+				if got := p.get(path); !strings.Contains(got, want) {
+					return fmt.Errorf("%s does not say %s", path, want)
+				}
+			}
+		}
+		if modes["leading"] != 1 || modes["standby"] != 1 {
+			return fmt.Errorf("their parts are %v", modes)
+		}
+		return nil
+	})
 	for _, p := range relays {
 		eventually(t, time.Minute, func() error {
 			metrics := p.get("/metrics")

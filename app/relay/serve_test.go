@@ -195,6 +195,7 @@ targets:
 	for _, path := range []string{"/metrics", "/-/ready", "/-/healthy", "/api/status", "/api/dead", "/render", "/nowhere"} {
 		call("GET", path, bearer, nil)
 	}
+	call("GET", "/-/pair", bearer, nil)
 	call("POST", "/v1/robots/nobody", bearer, webhook("firing"))
 	call("POST", "/v1/robots/all", bearer, []byte("{"))
 	// A configuration that cannot be used, with a secret in the wrong place.
