@@ -78,7 +78,7 @@ func (l lister) ping(w http.ResponseWriter, r *http.Request) {
 		l.fail(w, err)
 		return
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	for _, name := range []string{"Api-Version", "Ostype"} {
 		w.Header().Set(name, resp.Header.Get(name))
 	}

@@ -31,7 +31,8 @@ func tlsServer(listen string, validity time.Duration) (*http.Server, error) {
 		ReadHeaderTimeout: 5 * time.Second,
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 	}
-	go server.ServeTLS(l, "", "") //nolint:errcheck // it ends when the server is closed
+	//lint:ignore errcheck it ends when the server is closed
+	go server.ServeTLS(l, "", "")
 	return server, nil
 }
 
