@@ -73,6 +73,7 @@ func tell(t *testing.T, s *story) {
 		{"console_shows_dashboards", s.consoleShowsDashboards},
 		{"rule_fires", s.ruleFires},
 		{"message_arrives", s.messageArrives},
+		{"drill_begins", s.drillBegins},
 		{"message_readable", s.messageReadable},
 		{"recovery_announced", s.recoveryAnnounced},
 	}
@@ -85,6 +86,7 @@ func tell(t *testing.T, s *story) {
 	steps = append(steps,
 		step{"plan_is_empty", s.planIsEmpty},
 		step{"reload_without_restart", s.reloadWithoutRestart},
+		step{"drill_passes", s.drillPasses},
 	)
 	if s.Engine == teststack.Grafana {
 		steps = slices.Insert(steps, 2, step{"datasource_answers", s.datasourceAnswers})
@@ -117,6 +119,7 @@ type story struct {
 	last     int       // id of the last message of the story so far
 	late     []string  // runs that were later than the bar
 	runs     int
+	drill    chan error // ends with what the drill came to
 }
 
 func (s *story) metricExposed(t *testing.T) {
