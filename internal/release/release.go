@@ -157,17 +157,24 @@ func commandLine(ctx context.Context, o Options, images *toolchain.ImageBuilder,
 	if err != nil {
 		return nil, err
 	}
+	return archive([]archived{{"LICENSE", filepath.Join(o.Repo, "LICENSE"), 0o644}, {"THIRD_PARTY_NOTICES", notices, 0o644}, {"lookout", program, 0o755}})
+}
+
+// archived is a file of an archive: its name there, and where it is.
+type archived struct {
+	name, from string
+	mode       int64
+}
+
+// archive packs files as .tar.gz, with neither times nor owners: the same files make the same bytes.
+func archive(files []archived) ([]byte, error) {
 	var b bytes.Buffer
-	// Neither times nor owners: the same sources make the same bytes.
 	zip, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
 		return nil, err
 	}
 	out := tar.NewWriter(zip)
-	for _, f := range []struct {
-		name, from string
-		mode       int64
-	}{{"LICENSE", filepath.Join(o.Repo, "LICENSE"), 0o644}, {"THIRD_PARTY_NOTICES", notices, 0o644}, {"lookout", program, 0o755}} {
+	for _, f := range files {
 		data, err := os.ReadFile(f.from)
 		if err != nil {
 			return nil, err
@@ -179,7 +186,10 @@ func commandLine(ctx context.Context, o Options, images *toolchain.ImageBuilder,
 			return nil, err
 		}
 	}
-	return b.Bytes(), errors.Join(out.Close(), zip.Close())
+	if err := errors.Join(out.Close(), zip.Close()); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // checksums are those of all files of a folder but for Sums and Signature.

@@ -81,3 +81,19 @@ func TestTheWorkflowPublishesAll(t *testing.T) {
 	require.Contains(t, string(data), "for role in "+strings.Join(roles, " ")+"; do\n")
 	require.Contains(t, string(data), "for arch in "+strings.Join(Architectures, " ")+"; do\n")
 }
+
+func TestArchive(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "f")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("text ", 1000)), 0o644))
+	first, err := archive([]archived{{"a", file, 0o644}, {"b", file, 0o755}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "x.tar.gz"), first, 0o644))
+	files, err := unpack(filepath.Join(dir, "x.tar.gz"))
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+	require.Len(t, files["b"], 5000)
+	again, err := archive([]archived{{"a", file, 0o644}, {"b", file, 0o755}})
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+}
