@@ -234,6 +234,10 @@ prove-your-service: ## Follow docs/your-service.md on a stack of its own, from t
 prove-relay: ## What the relay promises, in full: 10,000 notifications and 50 kills, a pair killed 100 times, 15 minutes of real windows
 	go test -count=1 -timeout=40m -v -run='IsLost|TestAPair|RealWindows' ./app/relay -args -long
 
+.PHONY: test-sources
+test-sources: ## All sources of metrics on a stack of its own: panels, discovery, memory, time; 90 days of history
+	go test -count=1 -timeout=60m -v ./test/sources -long
+
 .PHONY: fuzz
 fuzz: ## Fuzz what strangers send to the relay, FUZZTIME each (FUZZPATHS=. fuzzes everything)
 	@grep -roE --include='*_test.go' 'func Fuzz[A-Za-z]+' $(FUZZPATHS) | sed 's/:func / /' | \

@@ -91,11 +91,20 @@ func readImages(root string) (map[string]*string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var vars struct{ Images map[string]*string }
+	var vars struct{ Images map[string]any }
 	if err := json.Unmarshal(data, &vars); err != nil {
 		return nil, fmt.Errorf("%s: %w", images, err)
 	}
-	return vars.Images, nil
+	// Those of sources are not what a test's stack is made of.
+	found := map[string]*string{}
+	for role, image := range vars.Images {
+		if name, ok := image.(string); ok {
+			found[role] = &name
+		} else if image == nil {
+			found[role] = nil
+		}
+	}
+	return found, nil
 }
 
 // New copies the tree and initialises its roots. Nothing is created in the engine yet, but whatever will be is removed
