@@ -198,7 +198,7 @@ func TestFollowedFromTheFirstCommandToTheMessage(t *testing.T) {
 			await(t, chat(), 2*time.Minute, "报警", "shop1")
 			seen("the message that it is down is in the chat, %.0f s after it stopped", time.Since(stopped).Seconds())
 			s.start(t)
-			await(t, chat(), 2*time.Minute, "恢复", "shop1")
+			await(t, chat(), 2*time.Minute, "报警恢复", "shop1")
 			seen("and the recovery")
 		case "An alert of your own":
 			require.Contains(t, said[b.heading], "wrote alerts/checkout-fails.test.yaml")
