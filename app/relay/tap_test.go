@@ -107,7 +107,14 @@ func TestATapOnACard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, am := httptest.NewServer(gateway.Handler()), &silencer{}
+	var down atomic.Bool
+	api, am := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			http.NotFound(w, r)
+			return
+		}
+		gateway.Handler().ServeHTTP(w, r)
+	})), &silencer{}
 	defer api.Close()
 	alertmanager := httptest.NewServer(am)
 	defer alertmanager.Close()
@@ -185,6 +192,17 @@ func TestATapOnACard(t *testing.T) {
 	if r := gateway.Refused(); len(r) > 0 {
 		t.Errorf("refused: %v", r)
 	}
+	if ready := p.get("/-/ready"); strings.Contains(ready, "not connected") {
+		t.Errorf("ready says %s", ready)
+	}
+	down.Store(true)
+	gateway.Disconnect(0)
+	eventually(t, 15*time.Second, func() error {
+		if ready := p.get("/-/ready"); !strings.Contains(ready, "app:ops: not connected to DingTalk") {
+			return fmt.Errorf("ready says %s", ready)
+		}
+		return nil
+	})
 	if strings.Contains(p.log.String()+page+metrics, "ding-client-secret") {
 		t.Error("the secret is in the log, the page or the metrics")
 	}

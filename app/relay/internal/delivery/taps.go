@@ -445,7 +445,13 @@ func (m *member) stream() string {
 		return ""
 	}
 	if m.connected.Load() {
-		return "Stream: connected"
+		return StreamUp
 	}
-	return "Stream: not connected"
+	return StreamDown
 }
+
+// Values of [PeerStatus.Stream].
+const (
+	StreamUp   = "Stream: connected"
+	StreamDown = "Stream: not connected"
+)

@@ -365,6 +365,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if st.Dead > 0 {
 		fmt.Fprintf(w, "%d dead letters\n", st.Dead)
 	}
+	for _, p := range s.e.Peers() {
+		if p.Stream == delivery.StreamDown {
+			fmt.Fprintf(w, "%s: not connected to DingTalk, taps on its cards do not arrive\n", p.ID)
+		}
+	}
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
