@@ -78,7 +78,7 @@ func TestTheBrokenPartIsNamed(t *testing.T) {
 			c.rules = "groups: [{name: x, interval: 1s, rules: [{alert: ThreadsHigh, expr: 'go_threads * on (job) group_left label_replace(vector(1), \"job\", \"go\", \"\", \"\") and on () (up * on (nothing) up)', labels: {severity: warning}}]}]\n"
 		}, part: drill.PartRule, words: "cannot be evaluated"},
 		{name: "rule about other series", before: func(c *chain) {
-			c.rules = "groups: [{name: x, interval: 1s, rules: [{alert: ThreadsHigh, expr: 'go_threads{job=\"java\"} > 8', labels: {severity: warning}}]}]\n"
+			c.rules = "groups: [{name: x, interval: 1s, rules: [{alert: ThreadsHigh, expr: 'go_threads{job=\"java\"} > 80', labels: {severity: warning}}]}]\n"
 		}, part: drill.PartRule, words: "has no value"},
 		{name: "threshold unreachable", before: func(c *chain) { c.threshold = "9000" }, part: drill.PartThreshold, words: "fires at > 9000"},
 		{name: "alertmanager stopped", after: func(c *chain) { c.stop("alertmanager") }, part: drill.PartAlertmanager, words: "does not answer"},
@@ -100,7 +100,7 @@ func TestTheBrokenPartIsNamed(t *testing.T) {
 		}, part: drill.PartSilence, words: "too late"},
 		{name: "inhibited", before: func(c *chain) {
 			c.rules = "groups: [{name: x, interval: 1s, rules: [{alert: Stronger, expr: 'vector(1)'}, " +
-				"{alert: ThreadsHigh, expr: 'go_threads > 8', for: 2s, labels: {severity: warning}}]}]\n"
+				"{alert: ThreadsHigh, expr: 'go_threads > 80', for: 2s, labels: {severity: warning}}]}]\n"
 		}, part: drill.PartInhibition, words: "Stronger"},
 		{name: "receiver names no target", before: func(c *chain) { c.target = "nobody" }, part: drill.PartReceiver, words: "does not know the address"},
 		{name: "receiver sends elsewhere", before: func(c *chain) { c.relay = "127.0.0.1:1" }, part: drill.PartReceiver, words: "does not accept the notification"},

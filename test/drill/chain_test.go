@@ -184,7 +184,7 @@ inhibit_rules: [{source_matchers: [alertname="Stronger"], target_matchers: [aler
 			require.NoError(c.t, err)
 			c.rules = string(data)
 			if c.threshold != "" {
-				changed := strings.Replace(c.rules, ") > 8\n", ") > "+c.threshold+"\n", 1)
+				changed := strings.Replace(c.rules, ") > 80\n", ") > "+c.threshold+"\n", 1)
 				require.NotEqual(c.t, c.rules, changed)
 				c.rules = changed
 			}
