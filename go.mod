@@ -48,6 +48,8 @@ require (
 	gonum.org/v1/plot v0.17.0
 )
 
+require github.com/CycloneDX/cyclonedx-go v0.9.3
+
 require (
 	cel.dev/expr v0.25.1 // indirect
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/alecthomas/kong"
@@ -88,17 +87,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	o := release.Options{Repo: c.Repo, Log: stdout, SBOM: filepath.Join(scratch, "cyclonedx-gomod")}
+	o := release.Options{Repo: c.Repo, Log: stdout}
 	root, err := toolchain.DefaultRoot()
 	if err != nil {
 		return err
 	}
 	o.Cache = &toolchain.Cache{Root: root, Tools: filepath.Join(c.Repo, "tools"), Progress: &toolchain.Progress{Out: io.Discard}}
-	tool := exec.CommandContext(ctx, "go", "build", "-o", o.SBOM, "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod")
-	tool.Dir = filepath.Join(c.Repo, "tools", "release")
-	if out, err := tool.CombinedOutput(); err != nil {
-		return fmt.Errorf("compile cyclonedx-gomod: %w\n%s", err, out)
-	}
 	if parsed.Command() == "check" {
 		o.Version, o.Section = toolchain.Version, "Unreleased"
 		if err := release.Check(ctx, o, scratch); err != nil {

@@ -28,6 +28,8 @@ import (
 	"slices"
 	"strings"
 
+	cyclonedx "github.com/CycloneDX/cyclonedx-go"
+
 	"lookout/internal/toolchain"
 )
 
@@ -75,8 +77,6 @@ type Options struct {
 	Key ed25519.PrivateKey
 	// Cache keeps notices.
 	Cache *toolchain.Cache
-	// SBOM is the program cyclonedx-gomod.
-	SBOM string
 	// Log gets a line for each file.
 	Log io.Writer
 }
@@ -121,7 +121,7 @@ func Build(ctx context.Context, o Options) error {
 			if err != nil {
 				return err
 			}
-			bom, err := exec.CommandContext(ctx, o.SBOM, "bin", "-json", "-noserial", "-notimestamp", "-std", "-version", "v"+o.Version, program).Output()
+			bom, err := materials(program, p.Role, o.Version)
 			if err != nil {
 				return fmt.Errorf("SBOM of %s: %w", program, err)
 			}
@@ -362,6 +362,47 @@ func static(program []byte, arch string) error {
 		return errors.New("it is not static")
 	}
 	return nil
+}
+
+// materials writes the SBOM of a program, from what the compiler has put into it: each module that is linked, and Go's own packages.
+// It has neither a time nor a serial number: the same program makes the same bytes.
+func materials(program, name, version string) ([]byte, error) {
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		return nil, err
+	}
+	bom := cyclonedx.NewBOM()
+	bom.Metadata = &cyclonedx.Metadata{Component: &cyclonedx.Component{Type: cyclonedx.ComponentTypeApplication, Name: name, Version: version, BOMRef: name}}
+	components := []cyclonedx.Component{module("std", strings.TrimPrefix(info.GoVersion, "go"), "")}
+	uses := []string{components[0].BOMRef}
+	for _, d := range info.Deps {
+		if d.Replace != nil {
+			d = d.Replace
+		}
+		c := module(d.Path, d.Version, d.Sum)
+		components, uses = append(components, c), append(uses, c.BOMRef)
+	}
+	settings := []cyclonedx.Property{}
+	for _, s := range info.Settings {
+		settings = append(settings, cyclonedx.Property{Name: "go:build:" + s.Key, Value: s.Value})
+	}
+	bom.Metadata.Properties = &settings
+	bom.Components, bom.Dependencies = &components, &[]cyclonedx.Dependency{{Ref: name, Dependencies: &uses}}
+	var b bytes.Buffer
+	if err := cyclonedx.NewBOMEncoder(&b, cyclonedx.BOMFileFormatJSON).SetPretty(true).Encode(bom); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// module is one that a program is linked from; sum is its line in go.sum, "" for Go's own packages.
+func module(path, version, sum string) cyclonedx.Component {
+	purl := "pkg:golang/" + path + "@" + version
+	c := cyclonedx.Component{Type: cyclonedx.ComponentTypeLibrary, Name: path, Version: version, PackageURL: purl, BOMRef: purl}
+	if sum != "" {
+		c.Properties = &[]cyclonedx.Property{{Name: "go:sum", Value: sum}}
+	}
+	return c
 }
 
 // sbom checks that a program's SBOM names each module that is linked into it, with its version, and Go itself.

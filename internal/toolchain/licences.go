@@ -98,7 +98,7 @@ func (c *Cache) Licences(ctx context.Context, repo string, report func(target, n
 	}
 	file, err := c.OwnNotices(ctx, repo, "lookout", true, "./...")
 	add("lookout and its tests", file, err)
-	for _, p := range append(Parts(), partLint(), partSBOM()) {
+	for _, p := range append(Parts(), partLint()) {
 		file, err := c.Notices(ctx, p)
 		add(p.Name+" "+p.Version, file, err)
 	}

@@ -204,11 +204,6 @@ func partLint() Part {
 		Packages: []string{"lookout/tools/lint", "golang.org/x/tools/cmd/deadcode", "golang.org/x/vuln/cmd/govulncheck"}}
 }
 
-// partSBOM lists what released programs are made of.
-func partSBOM() Part {
-	return Part{Name: "sbom", Version: Version, Dir: "release", Packages: []string{"github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod"}}
-}
-
 // Version is Lookout's own, stamped into its programs and images.
 const Version = "0.1.0"
 
