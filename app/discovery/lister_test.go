@@ -16,7 +16,7 @@ import (
 // A container as the engine lists it, with what nobody else is to see.
 const listed = `[{"Id":"1","Names":["/orders"],"Image":"registry.example.com/orders","Command":"orders --password=hunter2",
  "Labels":{"lookout.scrape":"true","lookout.port":"8080","com.example.owner":"hunter2"},"Ports":[{"PrivatePort":8080,"Type":"tcp"}],
- "Mounts":[{"Source":"/root/hunter2"}],"HostConfig":{"NetworkMode":"lookout-local"},
+ "Mounts":[{"Source":"/srv/hunter2"}],"HostConfig":{"NetworkMode":"lookout-local"},
  "NetworkSettings":{"Networks":{"other":{"NetworkID":"o","IPAddress":"10.9.0.2"},"lookout-local":{"NetworkID":"n","IPAddress":"10.0.0.2"}}}},
  {"Id":"2","Names":["/elsewhere"],"Labels":{"lookout.scrape":"true"},"NetworkSettings":{"Networks":{"lookout-local-2":{"IPAddress":"10.1.0.2"}}}},
  {"Id":"3","Names":["/unlabelled"],"Labels":{"lookout.scrape":"false"},"NetworkSettings":{"Networks":{"lookout-local":{"IPAddress":"10.0.0.3"}}}}]`
