@@ -14,16 +14,16 @@ variable "c" {
 }
 
 locals {
-  unused = 1 # want unused
+  unused = 1                # want unused
   map    = { a = 1, a = 2 } # want duplicate-key
 }
 
 resource "null_resource" "Camel" { # want naming required-provider
   triggers = {
-    b     = "${var.b}" # want interpolation
+    b     = "${var.b}"             # want interpolation
     a     = lookup(local.map, "a") # want lookup
-    old   = data.http.x.0 # want legacy-index
-    empty = var.a == [] # want empty-list
+    old   = data.http.x.0          # want legacy-index
+    empty = var.a == []            # want empty-list
   }
 }
 
