@@ -187,7 +187,7 @@ func (o *Options) paths(ctx context.Context, base string) (here []string, err er
 	given := len(o.Paths) > 0
 	wanted := o.Paths
 	if !given {
-		wanted = []string{"dashboards", "alerts", "slos/rules"}
+		wanted = []string{"dashboards", "alerts", "modules/prometheus/rules", "slos/rules"}
 	}
 	o.Paths = nil
 	for _, p := range wanted {

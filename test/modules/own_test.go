@@ -77,7 +77,7 @@ func paste(t *testing.T, c checkout.Checkout, tree, page string) (dirs []string)
 			t.Fatal(err)
 		}
 		// What an example refers to in the repository of whoever pastes it.
-		for _, folder := range []string{"alerts", "dashboards"} {
+		for _, folder := range []string{"alerts", "calendar", "dashboards"} {
 			if !strings.Contains(string(found[1]), "${path.root}/"+folder) {
 				continue
 			}
