@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -209,6 +210,25 @@ func (c *drillCmd) allowed(ctx context.Context, a *app, chain *drill.Chain, zone
 	return nil
 }
 
+// ofSources are the rule files about servers that an environment may not have; what they are about is in its variable `sources`.
+var ofSources = []string{"batch", "host", "jvm", "memcached", "mysql", "postgres", "probe", "redis"}
+
+// leaveOut skips the alerts of a source of metrics of which nothing is evaluated. Of another file, or of some alerts only, that would be a fault,
+// which the drill finds.
+func leaveOut(plans []*drill.Plan, files []*rules.File, loaded []string) {
+	for _, f := range files {
+		name := strings.TrimSuffix(path.Base(f.Path), ".yaml")
+		if !slices.Contains(ofSources, name) || slices.ContainsFunc(f.Rules(), func(r *rules.Rule) bool { return slices.Contains(loaded, r.Alert) }) {
+			continue
+		}
+		for _, p := range plans {
+			if p.Skip == "" && slices.ContainsFunc(f.Rules(), func(r *rules.Rule) bool { return r.Alert == p.Alert }) {
+				p.Skip = fmt.Sprintf("%s is not applied in this environment; add %q to its sources to have that", f.Path, name)
+			}
+		}
+	}
+}
+
 func (c *drillCmd) plans(ctx context.Context, chain *drill.Chain, real bool) ([]*drill.Plan, error) {
 	repository := os.DirFS(".")
 	files, err := rules.ReadDir(repository, "alerts")
@@ -238,6 +258,12 @@ func (c *drillCmd) plans(ctx context.Context, chain *drill.Chain, real bool) ([]
 	plans, err := drill.Plans(files, tests, settings)
 	if err != nil {
 		return nil, err
+	}
+	if c.All {
+		// Where it does not answer, the drill says so itself.
+		if loaded, err := chain.Loaded(ctx); err == nil && len(loaded) > 0 {
+			leaveOut(plans, files, loaded)
+		}
 	}
 	if real {
 		plans = drill.Probes(plans)

@@ -219,6 +219,19 @@ func (c *Chain) rules(ctx context.Context) ([]liveRule, error) {
 	})
 }
 
+// Loaded are the names of the rules that the engine evaluates.
+func (c *Chain) Loaded(ctx context.Context) ([]string, error) {
+	all, err := c.rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(all))
+	for _, r := range all {
+		names = append(names, r.Name)
+	}
+	return names, nil
+}
+
 // rule is the engine's rule of that name; nil if it has none.
 func (c *Chain) rule(ctx context.Context, name string) (*liveRule, error) {
 	all, err := c.rules(ctx)

@@ -8,7 +8,7 @@ locals {
   directory = trimsuffix(var.path, "/")
   # The directory as messages name it: seen from the repository, not from the root module.
   shown = replace(local.directory, "/^([.]{1,2}/)+/", "")
-  files = [for file in sort(fileset(local.directory, "*.yaml")) : file if !endswith(file, ".test.yaml")]
+  files = [for file in sort(fileset(local.directory, "*.yaml")) : file if !endswith(file, ".test.yaml") && !contains(var.left_out, file)]
 
   # null: not YAML, or several documents, or .inf, which no JSON can hold.
   texts     = { for file in local.files : file => try(file("${local.directory}/${file}"), "") }

@@ -38,8 +38,8 @@ locals {
     [for name, value in local.labels_here : "labels must not set ${name}: alerts are named and routed by it" if contains(concat(local.reserved, ["severity"]), name)],
     [for name, value in local.labels_here : "labels: ${name} is empty; write a text" if value == null || value == ""],
 
-    # Only once the files are known to be complete: what a broken one would have held is not missing.
-    length(local.wrong_files) > 0 ? [] : concat(
+    # Only once the files are known to be complete: what a broken one would have held is not missing, nor what one that is left out holds.
+    length(local.wrong_files) > 0 || length(setintersection(var.left_out, fileset(local.directory, "*.yaml"))) > 0 ? [] : concat(
       [for name in setsubtract(keys(local.overrides), keys(local.uses.alert)) : "overrides has \"${name}\", but there is no such alert; known are ${join(", ", keys(local.uses.alert))}"],
       [for name in setsubtract(keys(local.intervals_here), keys(local.uses.group)) : "intervals has \"${name}\", but there is no such group; known are ${join(", ", keys(local.uses.group))}"],
       [for entry in local.entries : "overrides gives \"${entry.rule.alert}\" a window, but the rule in ${local.shown}/${entry.file} has none" if try(local.overrides[entry.rule.alert].window, null) != null && !can(entry.rule.window)],

@@ -40,6 +40,13 @@ variable "labels" {
   nullable    = false
 }
 
+variable "left_out" {
+  description = "Names of rule files that this environment does not apply, such as \"redis.yaml\" where there is no Redis. What `settings` says about their alerts and groups counts for nothing."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "overrides" {
   description = "What differs from the files in this environment, by alert: the `threshold` (in the rule's unit), the `pending` period (`for` in the file), the `window` that the rule averages over, the `severity`, and whether it is `paused`. Each field counts more than the same in `settings`."
   type = map(object({

@@ -4,7 +4,7 @@ locals {
   calendar = yamldecode(file(var.path))
 
   # Days as numbers, which can be compared: 20260215. The longest calendar that is looked at has two years. Noon, so that no day is lost by rounding.
-  number = { for n in range(731) : formatdate("YYYY-MM-DD", timeadd("${local.calendar.from}T12:00:00Z", "${24 * n}h")) => tonumber(formatdate("YYYYMMDD", timeadd("${local.calendar.from}T12:00:00Z", "${24 * n}h"))) }
+  number = { for time in [for n in range(731) : timeadd("${local.calendar.from}T12:00:00Z", "${24 * n}h")] : substr(time, 0, 10) => tonumber(replace(substr(time, 0, 10), "-", "")) }
   days   = [for day, number in local.number : day if number <= local.number[local.calendar.until]]
 
   holidays = toset(flatten([

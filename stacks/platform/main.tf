@@ -66,6 +66,7 @@ module "alerts" {
   console_url      = module.console.external_url
   dashboards_path  = var.paths.dashboards
   environment      = var.environment.label
+  left_out         = var.paths.alerts_left_out
   overrides        = var.alert_overrides
   path             = var.paths.alerts
   settings         = var.paths.alert_settings

@@ -185,14 +185,15 @@ variable "notification" {
 }
 
 variable "paths" {
-  description = "Directories of the rule files, the dashboards, the runbooks, the recording rules of service level objectives (slos), and the calendar whose nights, working hours and holidays routes may name; and the environment's alerts.yaml, which says what differs from the rule files and which the content root reads too."
+  description = "Directories of the rule files, the dashboards, the runbooks, the recording rules of service level objectives (slos), and the calendar whose nights, working hours and holidays routes may name; and the environment's alerts.yaml, which says what differs from the rule files and which the content root reads too. alerts_left_out names rule files that Prometheus is not given, such as \"redis.yaml\"."
   type = object({
-    alert_settings = optional(string)
-    alerts         = string
-    calendar       = optional(string)
-    dashboards     = string
-    runbooks       = optional(string)
-    slos           = optional(string)
+    alert_settings  = optional(string)
+    alerts          = string
+    alerts_left_out = optional(list(string), [])
+    calendar        = optional(string)
+    dashboards      = string
+    runbooks        = optional(string)
+    slos            = optional(string)
   })
   nullable = false
 }
