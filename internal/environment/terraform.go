@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -139,8 +140,10 @@ type Plan struct {
 // ResourceChange is one planned change.
 type ResourceChange struct {
 	Address string `json:"address"`
-	Type    string `json:"type"`
-	Change  struct {
+	// PreviousAddress is set where a moved block gives something in the state another address.
+	PreviousAddress string `json:"previous_address"`
+	Type            string `json:"type"`
+	Change          struct {
 		Actions []string       `json:"actions"`
 		Before  map[string]any `json:"before"`
 		After   map[string]any `json:"after"`
@@ -229,6 +232,12 @@ func (e *Environment) applyRoot(ctx context.Context, root string, check func(con
 			}
 			if checks := plan.rehearsal(); len(checks) > 0 {
 				rehearsed = true
+				if plan.moves() {
+					// A part of a plan can't be applied before what is elsewhere has been moved.
+					if err := e.run(ctx, root, "apply", "-no-color", "-input=false", "-lock-timeout=120s", "-auto-approve", "-refresh-only"); err != nil {
+						return err
+					}
+				}
 				if err := e.run(ctx, root, append([]string{"apply", "-no-color", "-input=false", "-lock-timeout=120s", "-auto-approve"}, checks...)...); err != nil {
 					return err
 				}
@@ -264,6 +273,11 @@ func (p Plan) rehearsal() (targets []string) {
 		return nil
 	}
 	return targets
+}
+
+// moves reports whether something in the state gets another address.
+func (p Plan) moves() bool {
+	return slices.ContainsFunc(p.ResourceChanges, func(c ResourceChange) bool { return c.PreviousAddress != "" })
 }
 
 // planArgs are the arguments of a plan that is written to a file. Whatever holds the state's lock is waited for.

@@ -377,3 +377,11 @@ func TestAReplacementIsRehearsed(t *testing.T) {
 		require.Equal(t, c.want, Plan{ResourceChanges: c.changes}.rehearsal(), name)
 	}
 }
+
+func TestWhatMovesIsMovedBeforeAPartIsApplied(t *testing.T) {
+	var plan Plan
+	require.NoError(t, json.Unmarshal([]byte(`{"resource_changes":[{"address":"module.relay[0].docker_volume.spool","type":"docker_volume","change":{"actions":["no-op"]}}]}`), &plan))
+	require.False(t, plan.moves())
+	require.NoError(t, json.Unmarshal([]byte(`{"resource_changes":[{"address":"module.relay[0].docker_volume.spool","previous_address":"module.relay.docker_volume.spool","type":"docker_volume","change":{"actions":["no-op"]}}]}`), &plan))
+	require.True(t, plan.moves())
+}
